@@ -1,0 +1,89 @@
+"""Revisions: the values that one bucket of one metric has had, from its first final one on.
+
+In: the releases up to one, a merchant, a bucket. Out: one entry where the value became final, and one for each release
+that changed it since. Read from the history of values itself, so it cannot disagree with ``as_known_at``.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
+
+from api.buckets import SLOT, local_stamps
+from api.figures import Value
+from api.lines import Figures, Line, lines_of
+from api.query import RevisionsQuery, bad
+from api.receipts import receipt, stamp
+from api.schemas import Revision, RevisionsAnswer
+from api.visible import ReleaseView, Visible
+from lakehouse.releases.log import Published
+
+FIRST_FINAL = "first_final"
+"""The reason of the first entry: the bucket's end had been passed by ``complete_through``."""
+LATE_EVENTS = "late_events"
+"""The reason of what a cycle changed. A promote, a rollback or a rebuild gives its release's own reason."""
+CYCLE_REASONS = frozenset({"cycle", "first"})
+
+
+async def revisions_answer(
+    visible: Visible, view: ReleaseView, merchant: str, query: RevisionsQuery, threads: Executor
+) -> RevisionsAnswer:
+    line = _line(view, merchant, query)
+    end_micros = int(query.edges[-1]) * SLOT * 1_000_000
+    releases = _from_final_on(visible.through(view), end_micros)
+    views = [found for release in releases if (found := await visible.view_if_kept(release)) is not None]
+    revisions = await asyncio.get_running_loop().run_in_executor(
+        threads, lambda: list(_changes(views, merchant, line, query))
+    )
+    begin, end = local_stamps(query.zone, query.edges * SLOT)
+    return RevisionsAnswer(
+        merchant_id=merchant,
+        metric=line.metric.name,
+        unit=line.metric.unit,
+        currency=line.currency,
+        exponent=line.exponent,
+        grain=query.grain,
+        tz=query.zone.name,
+        begin=begin,
+        end=end,
+        revisions=revisions,
+        receipt=receipt(view.published),
+    )
+
+
+def _line(view: ReleaseView, merchant: str, query: RevisionsQuery) -> Line:
+    lines = list(lines_of(view, merchant, query.metric, query.currency))
+    if len(lines) > 1:
+        codes = ", ".join(str(line.currency) for line in lines)
+        raise bad("currency", f"is required, for the merchant has amounts in {codes}")
+    return lines[0]
+
+
+def _from_final_on(releases: Iterable[Published], end_micros: int) -> Iterator[Published]:
+    """A release that was published before, but completes less (a rollback), does not make the value unfinal."""
+    final = False
+    for one in releases:
+        final = final or (one.release.complete_through or -1) >= end_micros
+        if final:
+            yield one
+
+
+def _changes(views: Iterable[ReleaseView], merchant: str, line: Line, query: RevisionsQuery) -> Iterator[Revision]:
+    """Values are computed once for each snapshot; several releases may show the same one."""
+    computed: dict[tuple[int, int], Value] = {}
+    last: Value = None
+    for number, view in enumerate(views):
+        key = (view.published.release.gold_version, view.snapshot)
+        if key not in computed:
+            computed[key] = Figures(view, merchant, [line.metric], query.edges).of(line)[0]
+        if number == 0 or computed[key] != last:
+            last = computed[key]
+            yield _revision(view.published, last, first=number == 0)
+
+
+def _revision(published: Published, value: Value, first: bool) -> Revision:
+    reason = published.release.reason
+    if first:
+        reason = FIRST_FINAL
+    elif reason in CYCLE_REASONS:
+        reason = LATE_EVENTS
+    return Revision(value, published.number, stamp(published.released_at), reason)  # type: ignore[arg-type]

@@ -1,0 +1,174 @@
+"""The answers of the insights API, field by field, in the order in which they are sent.
+
+From these rows come the JSON, the OpenAPI document and the columns of the CSV.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+Instant = Annotated[str, Meta(description="RFC 3339 in UTC, for example 2026-11-23T10:00:00Z")]
+LocalStamp = Annotated[str, Meta(description="ISO 8601 in local time with offset: 2026-11-23T10:00:00-03:00")]
+Number = Annotated[
+    int | float | None,
+    Meta(
+        description="Money in minor units and counts as integers, ratios to 6 decimals. 0 for nothing; null for 0/0 "
+        "and for a bucket that had not begun when the release was published and holds nothing yet."
+    ),
+]
+
+
+class TableVersion(msgspec.Struct, frozen=True):
+    delta_version: int
+
+
+class BronzeCommits(msgspec.Struct, frozen=True):
+    """The newest bronze commit that was counted."""
+
+    generation: int
+    delta_version: int
+
+
+class DefinitionOf(msgspec.Struct, frozen=True):
+    """The models that computed the numbers."""
+
+    fingerprint: str
+    git_commit: str | None
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """Where an answer's numbers come from. Ask again with ``as_known_at`` = ``known_at`` for the same body."""
+
+    release: int
+    released_at: Instant
+    known_at: Instant
+    complete_through: Instant | None
+    gold_version: int
+    tables: dict[str, TableVersion]
+    bronze: BronzeCommits
+    definition: DefinitionOf
+    tzdata: str
+
+
+class Previous(msgspec.Struct, frozen=True, rename={"begin": "from", "end": "to"}):
+    """The same series, the same number of local days (grain month: months) before, bucket by bucket."""
+
+    begin: LocalStamp
+    end: LocalStamp
+    values: list[Number]
+
+
+class Series(msgspec.Struct, frozen=True):
+    """One value for each of ``starts``. ``exponent`` is the number of decimals of the currency's minor unit."""
+
+    metric: str
+    unit: str
+    currency: str | None
+    exponent: int | None
+    values: list[Number]
+    previous: Previous | UnsetType = UNSET
+
+
+class MetricsAnswer(msgspec.Struct, frozen=True, rename={"begin": "from", "end": "to"}):
+    """``from`` and ``to`` are what the numbers cover: the range that was asked for, widened to quarters of an hour."""
+
+    merchant_id: str
+    grain: str
+    tz: str
+    begin: LocalStamp
+    end: LocalStamp
+    starts: list[LocalStamp]
+    final_buckets: Annotated[
+        int,
+        Meta(description="So many leading buckets end at or before complete_through: they are final."),
+    ]
+    series: list[Series]
+    receipt: Receipt
+
+
+class Revision(msgspec.Struct, frozen=True):
+    """From this release on the bucket had this value."""
+
+    value: Number
+    release: int
+    released_at: Instant
+    reason: str
+
+
+class RevisionsAnswer(msgspec.Struct, frozen=True, rename={"begin": "from", "end": "to"}):
+    """Oldest first, from the first final value on; empty while the bucket is not final."""
+
+    merchant_id: str
+    metric: str
+    unit: str
+    currency: str | None
+    exponent: int | None
+    grain: str
+    tz: str
+    begin: LocalStamp
+    end: LocalStamp
+    revisions: list[Revision]
+    receipt: Receipt
+
+
+class MetricEntry(msgspec.Struct, frozen=True):
+    """A row of the catalogue. ``error`` is the largest relative error of its values; 0 is exact."""
+
+    name: str
+    title: str
+    unit: str
+    formula: str
+    additive: bool
+    error: float
+    by_currency: bool
+
+
+class CatalogueAnswer(msgspec.Struct, frozen=True):
+    metrics: list[MetricEntry]
+
+
+class ReleaseEntry(msgspec.Struct, frozen=True):
+    release: int
+    released_at: Instant
+    gold_version: int
+    reason: str
+    complete_through: Instant | None
+
+
+class ReleasesAnswer(msgspec.Struct, frozen=True):
+    """Newest first. ``next`` is the value of ``before`` for the next page, null on the last one."""
+
+    releases: list[ReleaseEntry]
+    next: int | None
+
+
+class StatusAnswer(msgspec.Struct, frozen=True):
+    """``freshness_seconds``: the age of the current release. All null before the first release."""
+
+    current_release: int | None
+    released_at: Instant | None
+    complete_through: Instant | None
+    freshness_seconds: int | None
+    gold_version: int | None
+
+
+class Health(msgspec.Struct, frozen=True):
+    status: str
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """RFC 9457. ``type`` is listed at /problems; ``parameter`` names the one that is wrong."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    parameter: str | UnsetType = UNSET
+
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+def encode(answer: Any) -> bytes:
+    return _ENCODER.encode(answer)

@@ -1,0 +1,16 @@
+{# The bronze rows of the commits of this build. A build from the beginning reads the table at a version; a cycle reads
+   the change feed, which names the commit of every row, so that a late segment is never skipped. #}
+{% macro arrivals_of(relation) -%}
+    {%- if var('from_version') | int >= 0 -%}
+    table(lake.system.table_changes(
+        schema_name => '{{ relation.schema }}',
+        table_name => '{{ relation.identifier }}',
+        since_version => {{ var('from_version') }}
+    ))
+    where _change_type = 'insert' and _commit_version <= {{ var('to_version') }}
+    {%- elif var('to_version') | int >= 0 -%}
+    {{ relation }} for version as of {{ var('to_version') }}
+    {%- else -%}
+    {{ relation }}
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,8 @@
+{# The physical schema of a layer: `gold_v3` holds the gold tables of version 3. #}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {%- if custom_schema_name is none -%}
+        {{ target.schema }}
+    {%- else -%}
+        {{ custom_schema_name | trim }}_v{{ var('gold_version') }}
+    {%- endif -%}
+{%- endmacro %}

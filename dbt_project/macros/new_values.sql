@@ -1,0 +1,32 @@
+{# Rows of value history: what is recomputed and differs from the row that is known, numbered with this snapshot. A key that
+   has lost all of its rows gets zeros; nothing is ever overwritten.
+
+   `touched`: relation of (merchant_id, slot) that were recomputed; `computed`: relation of keys and measures. #}
+{% macro new_values(table, touched, computed, keys, measures) -%}
+{%- set history = built_before(table, 'gold') -%}
+    select
+        {% for key in keys %}{{ 'n.' if not history else '' }}{{ key if not history else 'coalesce(n.' ~ key ~ ', k.' ~ key ~ ') as ' ~ key }},
+        {% endfor -%}
+        {% for name, type in measures.items() -%}
+        cast(coalesce(n.{{ name }}, 0) as {{ type }}) as {{ name }},
+        {% endfor -%}
+        cast({{ var('snapshot') }} as bigint) as snapshot,
+        cast({{ 'coalesce(n.slot, k.slot)' if history else 'n.slot' }} as date) as slot_date
+    from {{ computed }} as n
+    {%- if history %}
+    full outer join (
+        select
+            {% for key in keys %}h.{{ key }}, {% endfor -%}
+            {% for name in measures %}max_by(h.{{ name }}, h.snapshot) as {{ name }}{{ ', ' if not loop.last }}{% endfor %}
+        from {{ history }} as h
+        inner join {{ touched }} as t
+            on h.merchant_id = t.merchant_id and h.slot = t.slot and h.slot_date = cast(t.slot as date)
+        group by {% for key in keys %}h.{{ key }}{{ ', ' if not loop.last }}{% endfor %}
+    ) as k
+        on {% for key in keys %}n.{{ key }} = k.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
+    where
+        {% for name in measures -%}
+        coalesce(n.{{ name }}, 0) is distinct from k.{{ name }}{{ ' or ' if not loop.last }}
+        {% endfor %}
+    {%- endif %}
+{%- endmacro %}

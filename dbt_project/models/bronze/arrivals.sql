@@ -1,0 +1,17 @@
+-- The events of this build's bronze commits, with the UTC day of their time, which is part of their identity.
+select
+    cast("time" as date) as event_date,
+    merchant_id,
+    source,
+    id,
+    type,
+    "time",
+    accepted_at,
+    edge,
+    segment,
+    seq,
+    subject,
+    extensions,
+    replay_of,
+    data
+from {{ arrivals_of(source('bronze', 'events')) }}

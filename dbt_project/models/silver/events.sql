@@ -1,0 +1,11 @@
+{{ config(
+    unique_key=['event_date', 'merchant_id', 'source', 'id'],
+    properties={'partitioned_by': "ARRAY['event_date']"},
+) }}
+-- Losers are written first: a copy that is displaced here must be found among them by a redo.
+-- depends_on: {{ ref('duplicates') }}
+select
+    {{ event_columns() }},
+    cast({{ var('snapshot') }} as bigint) as snapshot
+from {{ ref('contenders') }}
+where place = 1 and origin <> 'events'

@@ -1,0 +1,47 @@
+"""The edge's stamp: microseconds since 1970 that never go back, not even over a restart with a clock set back.
+
+In: the wall clock, and a small file with the highest stamp promised to anybody. Out: ``accepted_at`` and low marks.
+The file is written before a promise is made that no line of a segment log records (a low mark of an idle edge), and
+before a segment is deleted.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ingestion.durable import read_json, write_json
+
+
+def wall() -> int:
+    return time.time_ns() // 1000
+
+
+class Clock:
+    """One per edge folder. Thread-safe."""
+
+    def __init__(self, path: Path, wall_clock: Callable[[], int] = wall) -> None:
+        self._path = path
+        self._wall = wall_clock
+        self._lock = threading.Lock()
+        self._last = self._kept = read_json(path, int) or 0
+
+    def now(self) -> int:
+        """At least the wall clock, and never less than any stamp before."""
+        with self._lock:
+            self._last = max(self._last, self._wall())
+            return self._last
+
+    def raise_to(self, stamp: int) -> None:
+        """What was found in a log of an earlier run."""
+        with self._lock:
+            self._last = max(self._last, stamp)
+
+    def keep(self, stamp: int) -> None:
+        """Makes sure that no later run stamps less than ``stamp``."""
+        with self._lock:
+            if stamp <= self._kept:
+                return
+            write_json(self._path, stamp)
+            self._kept = stamp
+            self._last = max(self._last, stamp)

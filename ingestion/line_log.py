@@ -1,0 +1,216 @@
+"""An append-only log of lines in numbered files: the queue between the HTTP door and everything behind it.
+
+In: lines. Out: the same lines, in order, from any :class:`Cursor` on, also after ``kill -9``. A line counts once
+:meth:`LineLog.append` has returned: it is in the kernel's hands then, and survives the process; after
+:meth:`LineLog.sync` it survives the machine. Only what was never acknowledged can be torn, and only at the very end.
+"""
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ingestion.durable import sync_folder
+from lakehouse.errors import NotReadyError
+
+SUFFIX = ".ndjson"
+CACHE_BYTES = 32 << 20
+_CHUNK = 1 << 20
+
+
+class Cursor(NamedTuple):
+    """A place between two lines: file number and offset."""
+
+    number: int
+    offset: int
+
+
+class Line(NamedTuple):
+    """A line without its newline, the key that it travels under, and the place after it."""
+
+    key: bytes
+    text: bytes
+    end: Cursor
+
+
+class LineLog:
+    """One log in one folder. Appends come from one thread, reads and the rest from others.
+
+    ``prefix`` begins the names of the files. ``key_of`` finds the key of a line that is read back from disk.
+    """
+
+    def __init__(self, folder: Path, prefix: str, key_of: Callable[[bytes], bytes]) -> None:
+        self.folder = folder
+        self._prefix = prefix
+        self._key_of = key_of
+        self._lock = threading.RLock()
+        self._sync_lock = threading.Lock()
+        self._cache: deque[tuple[Cursor, Line]] = deque()
+        self._cached_bytes = 0
+        self._handle: int | None = None
+        self._unsynced = False
+        folder.mkdir(parents=True, exist_ok=True)
+        sync_folder(folder.parent)
+        self.sizes: dict[int, int] = {number: self.path(number).stat().st_size for number in self._numbers()}
+        self.end = Cursor(max(self.sizes, default=-1) + 1, 0)
+        """Where the next line goes. A log that is opened never appends to a file of an earlier run."""
+
+    def path(self, number: int) -> Path:
+        return self.folder / f"{self._prefix}-{number}{SUFFIX}"
+
+    def append(self, key: bytes, text: bytes) -> Cursor:
+        """Writes one line, and says where it ends; raises NotReadyError if the disk does not take it."""
+        with self._lock:
+            try:
+                handle = self._open()
+                self._write(handle, text + b"\n")
+            except OSError as error:
+                raise NotReadyError(f"{self.folder} does not take a line: {error}. Free space on its disk.") from error
+            start, self.end = self.end, Cursor(self.end.number, self.end.offset + len(text) + 1)
+            self.sizes[self.end.number] = self.end.offset
+            self._unsynced = True
+            self._remember(start, Line(key, text, self.end))
+            return self.end
+
+    def roll(self, guard: AbstractContextManager[Any] | None = None) -> None:
+        """Ends the file that is being written; the next line begins another. The ended file is on disk for good.
+
+        ``guard`` is held for the moment of the change only, not while the disk is waited for.
+        """
+        with self._sync_lock:
+            with guard or nullcontext(), self._lock:
+                handle, self._handle = self._handle, None
+                if handle is None:
+                    return
+                self.end = Cursor(self.end.number + 1, 0)
+            self._sync_and_close(handle)
+
+    def sync(self) -> None:
+        """Returns once every line appended until now is on disk; one call serves all who waited for the lock."""
+        with self._sync_lock:
+            with self._lock:
+                if self._handle is None or not self._unsynced:
+                    return
+                handle = os.dup(self._handle)
+                self._unsynced = False
+            try:
+                self._sync_and_close(handle)
+            except OSError:
+                self._unsynced = True
+                raise
+
+    def read(self, after: Cursor, limit: int) -> list[Line]:
+        """Lines from ``after`` on, at least one if there is any, else of at most ``limit`` bytes together."""
+        with self._lock:
+            cached = self._from_cache(after, limit)
+            if cached:
+                return cached
+            end, sizes = self.end, dict(self.sizes)
+        number = after.number
+        while number <= end.number:
+            start = after.offset if number == after.number else 0
+            if start < sizes.get(number, 0):
+                return self._from_file(number, start, sizes[number], limit)
+            number += 1
+        return []
+
+    def first(self) -> Cursor:
+        """The oldest place that is still there."""
+        with self._lock:
+            return Cursor(min(self.sizes), 0) if self.sizes else self.end
+
+    def delete(self, number: int) -> None:
+        """Forgets an ended file."""
+        self.path(number).unlink(missing_ok=True)
+        with self._lock:
+            self.sizes.pop(number, None)
+
+    def bytes_after(self, cursor: Cursor) -> int:
+        """How much there is behind a place."""
+        with self._lock:
+            return sum(
+                size - (cursor.offset if number == cursor.number else 0)
+                for number, size in self.sizes.items()
+                if number >= cursor.number
+            )
+
+    def cut(self, number: int, size: int) -> None:
+        """Removes a torn tail."""
+        with self.path(number).open("r+b") as file:
+            file.truncate(size)
+            os.fsync(file.fileno())
+        self.sizes[number] = size
+
+    def close(self) -> None:
+        self.roll()
+
+    def _numbers(self) -> Iterator[int]:
+        for path in self.folder.glob(f"{self._prefix}-*{SUFFIX}"):
+            yield int(path.name[len(self._prefix) + 1 : -len(SUFFIX)])
+
+    def _open(self) -> int:
+        if self._handle is None:
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            self._handle = os.open(self.path(self.end.number), flags, 0o640)
+        return self._handle
+
+    def _write(self, handle: int, data: bytes) -> None:
+        """Writes at the known end, so that what a failed write left behind is written over."""
+        written = 0
+        try:
+            while written < len(data):
+                written += os.pwrite(handle, data[written:] if written else data, self.end.offset + written)
+        except OSError:
+            os.ftruncate(handle, self.end.offset)
+            raise
+
+    def _sync_and_close(self, handle: int) -> None:
+        try:
+            os.fdatasync(handle)
+            sync_folder(self.folder)
+        finally:
+            os.close(handle)
+
+    def _remember(self, start: Cursor, line: Line) -> None:
+        self._cache.append((start, line))
+        self._cached_bytes += len(line.text)
+        while self._cached_bytes > CACHE_BYTES:
+            self._cached_bytes -= len(self._cache.popleft()[1].text)
+
+    def _from_cache(self, after: Cursor, limit: int) -> list[Line]:
+        """Lines that are still in memory, if they follow ``after`` without a gap. Those before it are let go."""
+        cache = self._cache
+        while cache and cache[0][0] < after:
+            self._cached_bytes -= len(cache.popleft()[1].text)
+        if not cache or (cache[0][0] != after and not self._is_next(after, cache[0][0])):
+            return []
+        lines: list[Line] = []
+        total = 0
+        for _, line in cache:
+            total += len(line.text)
+            if lines and total > limit:
+                break
+            lines.append(line)
+        return lines
+
+    def _is_next(self, after: Cursor, start: Cursor) -> bool:
+        """True if nothing lies between the end of one file and the start of the next."""
+        return start == Cursor(after.number + 1, 0) and self.sizes.get(after.number, after.offset) == after.offset
+
+    def _from_file(self, number: int, start: int, size: int, limit: int) -> list[Line]:
+        with self.path(number).open("rb") as file:
+            file.seek(start)
+            data = file.read(min(max(limit, _CHUNK), size - start))
+            if b"\n" not in data:
+                data += file.readline()
+        lines: list[Line] = []
+        position = start
+        for text in data[: data.rfind(b"\n")].split(b"\n"):
+            position += len(text) + 1
+            if lines and position - start > limit:
+                break
+            lines.append(Line(self._key_of(text), text, Cursor(number, position)))
+        return lines

@@ -1,0 +1,200 @@
+"""Positions: every accepted event gets one here, and here only.
+
+In: the events of one request. Out: an :class:`~lakehouse.contracts.records.AcceptedBatch`, written as one line of a
+segment, and its :class:`Position`. Sequences have no gap, whatever fails: the position is given with the line's write.
+A :class:`Segment` sums up each file, for the ledger and the raw manifest.
+"""
+
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from ingestion.clock import Clock
+from ingestion.line_log import Cursor, LineLog
+from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent
+from lakehouse.errors import LakehouseError
+
+_MERCHANT = re.compile(rb'"merchant_id":"([^"]*)"')
+_STAMP = re.compile(rb'"accepted_at":(\d+)')
+_encode = msgspec.json.Encoder().encode
+
+
+class _Outline(msgspec.Struct, frozen=True, tag="batch", tag_field="kind"):
+    """An accepted batch, its events uncounted and unread."""
+
+    segment: str
+    first: int
+    accepted_at: int
+    events: list[msgspec.Raw]
+
+
+_OUTLINE = msgspec.json.Decoder(_Outline)
+
+
+class Position(msgspec.Struct, frozen=True):
+    """Where a batch is: its segment, its sequences (both included), and the place after its line."""
+
+    segment: str
+    first: int
+    last: int
+    end: Cursor
+
+
+@dataclass
+class Segment:
+    """What one segment file holds. ``next`` is the sequence after its last event."""
+
+    number: int
+    id: str
+    first: int
+    next: int
+    first_accepted_at: int = 0
+    last_accepted_at: int = 0
+    hours: dict[str, int] = field(default_factory=dict)
+    opened: float = field(default_factory=time.monotonic)
+
+    def add(self, accepted_at: int, count: int) -> None:
+        if self.next == self.first:
+            self.first_accepted_at = accepted_at
+        self.last_accepted_at = accepted_at
+        self.next += count
+        hour = hour_of(accepted_at)
+        self.hours[hour] = self.hours.get(hour, 0) + count
+
+
+def hour_of(micros: int) -> str:
+    """The acceptance hour, as ``2026-11-23T10``."""
+    return datetime.fromtimestamp(micros // 1_000_000, UTC).strftime("%Y-%m-%dT%H")
+
+
+def merchant_of(line: bytes) -> bytes:
+    """The merchant of a line that this module wrote: no event comes before it, and its id needs no escape."""
+    match = _MERCHANT.search(line, 0, 512)
+    if match is None:
+        raise LakehouseError("a line of the segment log names no merchant; keep the folder and ask for help")
+    return match[1]
+
+
+def stamp_of(line: bytes) -> int:
+    """``accepted_at`` of a line."""
+    match = _STAMP.search(line, 0, 512)
+    if match is None:
+        raise LakehouseError("a line of the segment log has no stamp; keep the folder and ask for help")
+    return int(match[1])
+
+
+class SegmentLog:
+    """The segments of one incarnation: of this run, or of one that has ended (then nothing is appended)."""
+
+    def __init__(
+        self, folder: Path, edge: str, incarnation: str, clock: Clock, max_bytes: int, first_sequence: int = 0
+    ) -> None:
+        self.edge = edge
+        self.incarnation = incarnation
+        self.lines = LineLog(folder, incarnation, merchant_of)
+        self._clock = clock
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self.next = first_sequence
+        self.segments: dict[int, Segment] = {}
+        self._recover()
+
+    def append(self, merchant_id: str, events: list[AcceptedEvent]) -> Position:
+        """Gives positions to the events of one request; raises NotReadyError if they cannot be written.
+
+        Nothing here waits for the disk: a segment that is full is ended by :meth:`seal`.
+        """
+        with self._lock:
+            number = self.lines.end.number
+            segment = self.segments.get(number) or self._segment(number)
+            accepted_at = self._clock.now()
+            batch = AcceptedBatch(self.edge, segment.id, self.next, accepted_at, merchant_id, events)
+            end = self.lines.append(merchant_id.encode(), _encode(batch))
+            self.segments[number] = segment
+            segment.add(accepted_at, len(events))
+            position = Position(segment.id, self.next, self.next + len(events) - 1, end)
+            self.next += len(events)
+            return position
+
+    def seal(self, older_than: float = 0.0) -> None:
+        """Ends the segment that is being written, if it has events and is that many seconds old, or full."""
+        with self._lock:
+            segment = self.segments.get(self.lines.end.number)
+            full = self.lines.end.offset >= self._max_bytes
+        if segment is not None and (full or time.monotonic() - segment.opened >= older_than):
+            self.lines.roll(self._lock)
+
+    def sealed(self) -> list[Segment]:
+        """The segments that will not change any more, oldest first."""
+        with self._lock:
+            return [self.segments[number] for number in sorted(self.segments) if number < self.lines.end.number]
+
+    def delete(self, segment: Segment) -> None:
+        self.lines.delete(segment.number)
+        with self._lock:
+            self.segments.pop(segment.number, None)
+
+    def low_mark(self, delivered: Cursor) -> int:
+        """Every batch accepted before this instant lies before ``delivered``."""
+        with self._lock:
+            waiting = self.lines.read(delivered, 1)
+            return stamp_of(waiting[0].text) if waiting else self._clock.now()
+
+    def counts(self) -> tuple[int, dict[str, int], int]:
+        """Of what is still here: the next sequence, events by hour, and the instant before which nothing is here."""
+        with self._lock:
+            hours: dict[str, int] = {}
+            for segment in self.segments.values():
+                for hour, count in segment.hours.items():
+                    hours[hour] = hours.get(hour, 0) + count
+            oldest = min((segment.first_accepted_at for segment in self.segments.values()), default=self._clock.now())
+            return self.next, hours, oldest
+
+    def _segment(self, number: int) -> Segment:
+        return Segment(number, f"{self.incarnation}-{number}", self.next, self.next)
+
+    def _recover(self) -> None:
+        """Reads what an earlier run left: counts it, and cuts the torn tail of the last file."""
+        numbers = sorted(self.lines.sizes)
+        for number in numbers:
+            segment = self._segment(number)
+            good = self._scan(segment)
+            if good < self.lines.sizes[number]:
+                if number != numbers[-1]:
+                    raise LakehouseError(
+                        f"{self.lines.path(number)} is damaged at byte {good}: its disk has lost data. "
+                        "Keep the file, and book what is missing with `lakehouse edge retire`."
+                    )
+                self.lines.cut(number, good)
+            if segment.next > segment.first:
+                self.segments[number] = segment
+                self._clock.raise_to(segment.last_accepted_at)
+            else:
+                self.lines.delete(number)
+
+    def _scan(self, segment: Segment) -> int:
+        """Adds up a file; returns where its last good line ends."""
+        good = 0
+        with self.lines.path(segment.number).open("rb") as file:
+            for line in file:
+                outline = _outline(line)
+                if outline is None or outline.first != self.next or outline.segment != segment.id:
+                    break
+                segment.add(outline.accepted_at, len(outline.events))
+                self.next += len(outline.events)
+                good += len(line)
+        return good
+
+
+def _outline(line: bytes) -> _Outline | None:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        return _OUTLINE.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None

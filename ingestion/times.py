@@ -1,0 +1,53 @@
+"""RFC 3339 instants. In: text with an offset. Out: microseconds since 1970 (UTC); finer digits are cut off."""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+from ingestion.reasons import Reason, RejectedError
+
+EARLIEST = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
+_PATTERN = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt]([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.(\d+))?(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))",
+    re.ASCII,
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
+_REMEMBERED: dict[str, int] = {}
+_MAX_REMEMBERED = 20_000
+
+
+def to_micros(text: str) -> int:
+    """Microseconds since 1970. A leap second is the last microsecond before it: it stays in its hour and day."""
+    match = _PATTERN.fullmatch(text)
+    if match is None:
+        raise RejectedError(Reason.BAD_TIME, "time")
+    fraction = match[7]
+    micros = int(f"{fraction:0<6.6}") if fraction else 0
+    second = _to_second(text[:19], match)
+    return second + 999_999 if match[6] == "60" else second + micros
+
+
+def _to_second(prefix: str, match: re.Match[str]) -> int:
+    """The whole second, remembered: the events of a feed share theirs."""
+    key = prefix + match[8] + match[9] + match[10] if match[8] else prefix
+    known = _REMEMBERED.get(key)
+    if known is None:
+        known = _compute(match)
+        if len(_REMEMBERED) >= _MAX_REMEMBERED:
+            _REMEMBERED.clear()
+        _REMEMBERED[key] = known
+    return known
+
+
+def _compute(match: re.Match[str]) -> int:
+    year, month, day, hour, minute, second = (int(match[group]) for group in range(1, 7))
+    offset = timedelta(hours=int(match[9] or 0), minutes=int(match[10] or 0))
+    zone = timezone(-offset if match[8] == "-" else offset)
+    leap = second == 60
+    try:
+        instant = (datetime(year, month, day, hour, minute, min(second, 59), tzinfo=zone) - _EPOCH) // _SECOND
+    except (ValueError, OverflowError) as error:
+        raise RejectedError(Reason.BAD_TIME, "time") from error
+    if leap and instant % 86_400 != 86_399:
+        raise RejectedError(Reason.BAD_TIME, "time")
+    return instant * 1_000_000

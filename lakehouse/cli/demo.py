@@ -1,0 +1,160 @@
+"""``lakehouse demo``: the whole path once, with generated merchants, and what they sent beside what the API shows.
+
+In: nothing. Out: a running stack, a table of sent and shown numbers, the addresses of everything and a token to look
+around with. Run again, it starts what is there and shows the same merchants.
+"""
+
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import httpx
+import typer
+
+from lakehouse.cli.output import progress
+from lakehouse.errors import LakehouseError
+from lakehouse.settings import Settings, load_settings
+from lakehouse.simulate.dataset import Dataset, simulated, write_ndjson
+from lakehouse.simulate.truth import total
+from lakehouse.tokens import Scope
+from lakehouse.tokens.issue import issue
+
+app = typer.Typer()
+_METRICS = ("gross_sales", "orders", "units", "returns", "page_views")
+_SPAN = timedelta(days=3)
+_SEED = 7
+
+
+@dataclass(frozen=True)
+class Line:
+    """One number: what the merchant's shop did, and what the API says."""
+
+    merchant_id: str
+    metric: str
+    currency: str | None
+    sent: int
+    shown: int | None
+
+    @property
+    def agrees(self) -> bool:
+        return self.sent == self.shown
+
+
+@app.command()
+def demo(
+    merchants: Annotated[int, typer.Option(min=1, max=1000, help="How many shops to simulate.")] = 5,
+    patience: Annotated[float, typer.Option(help="Seconds to wait for the numbers.")] = 300,
+) -> None:
+    """Start the stack, let simulated merchants send events, and show their metrics beside what was sent.
+
+    Everything is left running. Examples: lakehouse demo; lakehouse demo --merchants 50
+    """
+    settings = load_settings()
+    _lakehouse("up")
+    end = _instant_of_first_run(settings)
+    dataset = simulated(seed=_SEED, merchants=merchants, start=end - _SPAN, end=end)
+    file = settings.home_path / "demo" / "events.ndjson"
+    progress(f"{merchants} merchants send {write_ndjson(dataset, file)} events through the edge.")
+    _lakehouse("replay", str(file))
+    lines, release = _await_numbers(settings, dataset, end, time.monotonic() + patience)
+    _print(settings, lines, release)
+
+
+def _lakehouse(*arguments: str) -> None:
+    done = subprocess.run([sys.executable, "-m", "lakehouse.cli.main", *arguments], stdout=sys.stderr, check=False)
+    if done.returncode:
+        raise LakehouseError(f"`lakehouse {' '.join(arguments)}` ended with {done.returncode}; see above")
+
+
+def _instant_of_first_run(settings: Settings) -> datetime:
+    """The demonstration's present. Kept, so that a second run sends the same events, which changes no number."""
+    kept = settings.home_path / "demo" / "present"
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(datetime.now(UTC).replace(microsecond=0).isoformat())
+    return datetime.fromisoformat(kept.read_text())
+
+
+def _await_numbers(
+    settings: Settings, dataset: Dataset, end: datetime, deadline: float
+) -> tuple[list[Line], int | None]:
+    """Asks until every number agrees. At the deadline, whatever is shown."""
+    started, said = time.monotonic(), ""
+    while True:
+        lines, release = _look(settings, dataset, end)
+        waiting = sum(not line.agrees for line in lines)
+        if not waiting or time.monotonic() > deadline:
+            return lines, release
+        state = (
+            f"Waiting for the first release, {waiting} numbers to come"
+            if release is None
+            else (f"Release {release} is out; {waiting} of {len(lines)} numbers are still on their way")
+        )
+        if state != said:
+            progress(f"{state} ({time.monotonic() - started:.0f} s).")
+            said = state
+        time.sleep(1)
+
+
+def _look(settings: Settings, dataset: Dataset, end: datetime) -> tuple[list[Line], int | None]:
+    truth = total(dataset.truth)
+    token = issue(settings, "demo", [Scope.INSIGHTS_READ_ANY], timedelta(hours=1))
+    lines: list[Line] = []
+    release: int | None = None
+    with httpx.Client(base_url=settings.insights_url, headers={"Authorization": f"Bearer {token}"}) as client:
+        for merchant in sorted({merchant for merchant, _ in truth}):
+            currency = next(c for m, c in sorted(truth, reverse=True) if m == merchant)
+            sent = truth[(merchant, currency)] + truth.get((merchant, ""), Counter())
+            answer = client.get(f"/v1/merchants/{merchant}/metrics", params=_query(end, currency))
+            body = answer.json() if answer.status_code == 200 else {"series": [], "receipt": {}}
+            release = body["receipt"].get("release", release)
+            shown = {series["metric"]: sum(value or 0 for value in series["values"]) for series in body["series"]}
+            lines += [Line(merchant, m, _money(m, currency), sent[m], shown.get(m)) for m in _METRICS]
+    return lines, release
+
+
+def _query(end: datetime, currency: str) -> dict[str, str]:
+    start = (end - _SPAN).date()
+    return {
+        "metrics": ",".join(_METRICS),
+        "from": start.isoformat(),
+        "to": (end.date() + timedelta(days=1)).isoformat(),
+        "grain": "day",
+        "currency": currency,
+    }
+
+
+def _money(metric: str, currency: str) -> str | None:
+    return currency if metric in ("gross_sales", "returns") else None
+
+
+def _print(settings: Settings, lines: list[Line], release: int | None) -> None:
+    print(f"\n{'merchant':<14}{'metric':<14}{'sent':>16}{'shown':>16}   (money in minor units)")
+    for line in lines:
+        shown = "-" if line.shown is None else f"{line.shown:,}"
+        unit = line.currency or ""
+        mark = (
+            "" if line.agrees else "   not yet: " + ("look at `lakehouse status`" if line.shown is None else "differs")
+        )
+        print(f"{line.merchant_id:<14}{line.metric:<14}{line.sent:>16,}{shown:>16}   {unit}{mark}")
+    merchant = lines[0].merchant_id
+    token = issue(settings, merchant, [Scope.EVENTS_WRITE, Scope.INSIGHTS_READ], timedelta(days=1))
+    host, ports = settings.host, settings.ports
+    print(
+        f"\nRelease {release}. The stack is running:\n"
+        f"  edge          {settings.edge_url}/docs\n"
+        f"  insights API  {settings.insights_url}/docs\n"
+        f"  web page      {settings.insights_url}/  (merchant {merchant}, token below)\n"
+        f"  Trino         {settings.trino_url}\n"
+        f"  HDFS          http://{host}:{ports.namenode_http}\n"
+        f"  state, logs   {settings.home_path}\n\n"
+        f"A token for {merchant}, for one day:\n{token}\n\n"
+        'Next: `.venv/bin/lakehouse sql "select * from gold.merchant_sales_hourly limit 5"`, '
+        "`.venv/bin/lakehouse reconcile`; `make down` stops everything."
+    )
+    if not all(line.agrees for line in lines):
+        raise LakehouseError("some numbers are not there yet; `lakehouse demo` again waits for them")

@@ -1,0 +1,76 @@
+"""The command ``lakehouse``: one verb a module, loaded when it is called.
+
+In: arguments. Out: results on stdout, progress on stderr; exit 0 done, 1 refused, 2 broken. To add a verb, add one
+line to :data:`VERBS` and a module with an ``app``.
+"""
+
+import importlib
+import sys
+import traceback
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from lakehouse.errors import LakehouseError
+
+VERBS = {
+    "up": "Start the stack on this machine, and wait until it works.",
+    "down": "Stop everything that belongs to the stack.",
+    "demo": "Start the stack, let simulated merchants send events, and show their metrics.",
+    "status": "Show which services work, the current release and its age.",
+    "token": "Issue and revoke tokens.",
+    "replay": "Send the events of a file through the edge.",
+    "transform": "Run one cycle: build, audit and release what readers do not see yet.",
+    "release": "List the releases, or show one of them.",
+    "reconcile": "Prove that every accepted event is counted exactly once.",
+    "trace": "Follow one event from the edge to the numbers that count it.",
+    "sql": "Run a query over gold, silver, bronze and ops.",
+}
+
+
+class _Verb(TyperCommand):
+    """A line of the help page; the module behind it is imported when the verb is called."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        module = importlib.import_module(f"lakehouse.cli.{(self.name or '').replace('-', '_')}")
+        command = typer.main.get_command(module.app)
+        command.help = command.help or self.help
+        return command.make_context(info_name, args, parent, **extra)
+
+
+class _Verbs(TyperGroup):
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return _Verb(cmd_name, help=VERBS[cmd_name]) if cmd_name in VERBS else None
+
+
+app = typer.Typer(cls=_Verbs, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+
+@app.callback()
+def lakehouse() -> None:
+    """Merchant metrics lakehouse: every number can be counted again, and shown again.
+
+    Examples: `lakehouse up`, `lakehouse status --format json`, `lakehouse down`. Each verb has its own --help.
+    Settings come from the environment (LAKEHOUSE_HOME, LAKEHOUSE_PORT_BASE, ...; see .env.example).
+    """
+
+
+def main() -> None:
+    try:
+        app()
+    except LakehouseError as error:
+        print(f"lakehouse: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

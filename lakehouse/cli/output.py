@@ -1,0 +1,23 @@
+"""How commands talk: progress on stderr, results on stdout, as a table for people or as JSON for programs."""
+
+import json
+import sys
+from enum import StrEnum
+from typing import Any
+
+
+class Format(StrEnum):
+    """The value of ``--format``."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def progress(line: str) -> None:
+    """Tell the operator what is going on."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def print_json(value: Any) -> None:
+    """The result, for a program."""
+    print(json.dumps(value, indent=2, default=str))

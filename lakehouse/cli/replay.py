@@ -1,0 +1,162 @@
+"""``lakehouse replay FILE``: events from an NDJSON file through the edge, as any shop would send them.
+
+In: one CloudEvent a line. Out: a summary ``{"sent", "accepted", "rejected", "retried"}``; exit 0 if all were accepted,
+1 if some were rejected, 2 if the edge cannot be used. Running it again with the same file changes no number.
+"""
+
+import base64
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import msgspec
+import typer
+from tqdm import tqdm
+
+from lakehouse.cli.output import Format, print_json
+from lakehouse.errors import NotFoundError, RefusedError
+from lakehouse.replay.batches import batches
+from lakehouse.replay.lines import Line, Refusal, read_lines
+from lakehouse.replay.sender import Sender, Summary
+from lakehouse.settings import Settings, load_settings
+from lakehouse.tokens import Scope
+from lakehouse.tokens.issue import issue
+
+app = typer.Typer()
+_TOKEN_TTL = timedelta(hours=1)
+_MOST_WAITING = 20_000
+
+
+@app.command()
+def replay(
+    file: Annotated[str, typer.Argument(help="NDJSON, one CloudEvent a line; - reads stdin.")],
+    merchant: Annotated[str | None, typer.Option(help="All events are of this merchant.")] = None,
+    merchant_field: Annotated[
+        str, typer.Option(help="Attribute that names each event's merchant; it is not sent.")
+    ] = "merchant",
+    token: Annotated[str | None, typer.Option(help="Send with this token; its merchant is that of all events.")] = None,
+    rate: Annotated[float | None, typer.Option(min=0.001, help="At most so many events a second.")] = None,
+    batch: Annotated[int, typer.Option(min=1, max=1000, help="Events a request.")] = 500,
+    connections: Annotated[int, typer.Option(min=1, max=64, help="Requests at once.")] = 4,
+    patience: Annotated[float, typer.Option(help="Seconds to go on trying while the edge is away.")] = 600,
+    rejects: Annotated[Path | None, typer.Option(help="Write what was rejected to this file.")] = None,
+    edge: Annotated[str | None, typer.Option(help="Address of another edge than this stack's.")] = None,
+    output: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.TABLE,
+) -> None:
+    """Send the events of a file through the edge.
+
+    What is put off (429, 503) or not answered is sent again with the same ids, which is harmless. Exits with 1 if some
+    events were rejected.
+
+    Examples: lakehouse replay events.ndjson --merchant shop-1; zcat day.gz | lakehouse replay - --rate 500;
+    lakehouse replay mixed.ndjson --merchant-field tenant --rejects rejected.ndjson
+    """
+    if merchant and token:
+        raise RefusedError("say either --merchant or --token: a token names its merchant itself")
+    settings = load_settings()
+    with ExitStack() as stack:
+        source = stack.enter_context(_open(file))
+        bar = stack.enter_context(_bar(file))
+        keep = stack.enter_context(rejects.open("wb")) if rejects else None
+        sender = Sender(
+            url=edge or settings.edge_url,
+            token_of=_constant(token) if token else _tokens(settings),
+            on_refusal=_reporter(bar, keep),
+            on_progress=bar.update,
+            connections=connections,
+            rate=rate,
+            patience=patience,
+        )
+        named = merchant or ("token" if token else None)
+        lines = _readable(read_lines(source, merchant=named, field=merchant_field), sender)
+        waiting = _MOST_WAITING if rate is None else max(batch, int(rate))
+        summary = sender.run(batches(lines, batch, min(waiting, _MOST_WAITING)))
+    _show(summary, output)
+    raise typer.Exit(1 if summary.rejected else 0)
+
+
+def _readable(read: Iterator[Line | Refusal], sender: Sender) -> Iterator[Line]:
+    for line in read:
+        if isinstance(line, Refusal):
+            sender.refuse(line)
+        else:
+            yield line
+
+
+def _open(file: str) -> BinaryIO:
+    if file == "-":
+        return sys.stdin.buffer
+    try:
+        return open(file, "rb")
+    except OSError as error:
+        raise NotFoundError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _bar(file: str) -> "tqdm[Any]":
+    total = None
+    if file != "-":
+        with open(file, "rb") as lines:
+            total = sum(1 for line in lines if line.strip())
+    interval = 0.1 if sys.stderr.isatty() else 5.0
+    return tqdm(total=total, unit=" events", unit_scale=True, file=sys.stderr, mininterval=interval)
+
+
+def _constant(token: str) -> Callable[[str], str]:
+    return lambda _: token
+
+
+def _tokens(settings: Settings) -> Callable[[str], str]:
+    """Tokens signed with this stack's own key, kept for half of their life."""
+    kept: dict[str, tuple[float, str]] = {}
+
+    def token_of(merchant_id: str) -> str:
+        made, token = kept.get(merchant_id, (float("-inf"), ""))
+        if time.monotonic() - made > _TOKEN_TTL.total_seconds() / 2:
+            token = issue(settings, merchant_id, [Scope.EVENTS_WRITE], _TOKEN_TTL)
+            kept[merchant_id] = (time.monotonic(), token)
+        return token
+
+    return token_of
+
+
+def _reporter(bar: "tqdm[Any]", keep: BinaryIO | None, most_shown: int = 10) -> Callable[[Refusal], None]:
+    """Shows the first refusals on stderr, and writes all of them to the file of rejects."""
+    shown = 0
+
+    def report(refusal: Refusal) -> None:
+        nonlocal shown
+        shown += 1
+        if shown <= most_shown:
+            bar.write(f"line {refusal.number}: {refusal.reason}: {refusal.detail}", file=sys.stderr)
+        elif shown == most_shown + 1:
+            bar.write("further rejected lines are counted only; --rejects FILE keeps them", file=sys.stderr)
+        if keep:
+            keep.write(msgspec.json.encode(_document(refusal)) + b"\n")
+
+    return report
+
+
+def _document(refusal: Refusal) -> dict[str, Any]:
+    """``event`` is the line's JSON; of a line that is none, ``body`` holds the bytes in base64."""
+    told = {
+        "line": refusal.number,
+        "merchant": refusal.merchant_id,
+        "reason": refusal.reason,
+        "detail": refusal.detail,
+    }
+    try:
+        return told | {"event": msgspec.json.decode(refusal.text)}
+    except msgspec.DecodeError:
+        return told | {"body": base64.b64encode(refusal.text).decode()}
+
+
+def _show(summary: Summary, output: Format) -> None:
+    if output is Format.JSON:
+        print_json(asdict(summary))
+    else:
+        print(", ".join(f"{name} {count:,}" for name, count in asdict(summary).items()))

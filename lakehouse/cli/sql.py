@@ -1,0 +1,123 @@
+"""``lakehouse sql "..."``: one query through Trino, for people and for scripts.
+
+In: a query over the schemas ``gold``, ``silver``, ``bronze`` and ``ops``. Out: its rows as a JSON array of objects, a
+table or CSV (RFC 4180). Exit 1 if the query is wrong, 2 if Trino is away. It runs in a read-only transaction, so Trino
+itself refuses whatever would change something.
+"""
+
+import base64
+import csv
+import sys
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from lakehouse.clients.trino import Result, SqlError, Trino
+from lakehouse.errors import RefusedError
+from lakehouse.settings import load_settings
+
+app = typer.Typer()
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+class Shape(StrEnum):
+    """The value of ``--format``."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="The query; - reads it from stdin.")],
+    output: Annotated[Shape, typer.Option("--format", help="table, json (array of objects) or csv.")] = Shape.TABLE,
+) -> None:
+    """Run a query over gold, silver, bronze and ops.
+
+    Money is in minor units. Each view in gold has a column release; nothing can be written.
+
+    Examples: lakehouse sql "SELECT * FROM gold.merchant_sales_hourly LIMIT 5";
+    lakehouse sql --format json "SELECT count(*) AS events FROM silver.events"
+    """
+    text = sys.stdin.read() if query == "-" else query
+    result = run(Trino.of(load_settings(), read_only=True), text.strip().removesuffix(";"))
+    print(render(result, output), end="")
+
+
+def run(trino: Trino, query: str) -> Result:
+    """The result of a query; a refused write says what to use instead."""
+    try:
+        return trino.execute(query)
+    except SqlError as error:
+        if error.name == "READ_ONLY_VIOLATION":
+            raise RefusedError("`lakehouse sql` only reads; the lakehouse's own jobs write its tables") from error
+        raise
+
+
+def render(result: Result, shape: Shape) -> str:
+    """The text to print."""
+    if shape is Shape.JSON:
+        return json_text(result)
+    rows = [[_cell(value) for value in row] for row in result.rows]
+    names = [column.name for column in result.columns]
+    return csv_text(names, rows) if shape is Shape.CSV else table_text(names, rows)
+
+
+def json_text(result: Result) -> str:
+    """One object a line, so that large answers can be read by line tools too."""
+    objects = [_encoder.encode({name: plain(value) for name, value in row.items()}) for row in result.as_dicts()]
+    return "[" + ",\n ".join(one.decode() for one in objects) + "]\n"
+
+
+def csv_text(names: list[str], rows: list[list[str]]) -> str:
+    lines = _Lines()
+    writer = csv.writer(lines, lineterminator="\r\n")
+    writer.writerow(names)
+    writer.writerows(rows)
+    return "".join(lines.written)
+
+
+def table_text(names: list[str], rows: list[list[str]]) -> str:
+    widths = [max(len(name), *(len(row[i]) for row in rows), 0) for i, name in enumerate(names)]
+    lines = [names, ["-" * width for width in widths], *rows]
+    padded = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+    return "\n".join(line.rstrip() for line in padded) + f"\n({len(rows)} rows)\n"
+
+
+def plain(value: Any) -> Any:
+    """A value of Trino as JSON can hold it exactly: a decimal without fraction digits is an integer."""
+    if isinstance(value, Decimal):
+        return int(value) if value.is_finite() and value.as_tuple().exponent == 0 else value
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        names = getattr(value, "_names", [])  # a ROW whose fields have names
+        items = [plain(item) for item in value]
+        return dict(zip(names, items, strict=True)) if names and all(names) else items
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _cell(value: Any) -> str:
+    value = plain(value)
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else _encoder.encode(value).decode()
+
+
+class _Lines:
+    """A file for the csv writer."""
+
+    def __init__(self) -> None:
+        self.written: list[str] = []
+
+    def write(self, text: str) -> None:
+        self.written.append(text)

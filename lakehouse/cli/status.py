@@ -1,0 +1,49 @@
+"""``lakehouse status``: which services work, and how fresh the numbers are. Prints within five seconds, always."""
+
+from typing import Annotated, Any
+
+import typer
+
+from lakehouse import stack_health
+from lakehouse.cli.output import Format, print_json
+from lakehouse.settings import Settings, load_settings
+from lakehouse.stack_health import ServiceHealth
+
+app = typer.Typer()
+RELEASE_FACTS = ("current_release", "complete_through", "freshness_seconds")
+
+
+@app.command()
+def status(
+    output: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.TABLE,
+) -> None:
+    """Show which services work, the current release and its age.
+
+    Exits with 0 whatever is down: the answer is in what it prints.
+
+    Example: lakehouse status --format json
+    """
+    settings = load_settings()
+    facts: dict[str, Any] = {}
+    services = stack_health.check(settings, also=lambda: facts.update(release_facts(settings)))
+    report = {
+        "services": [{"name": each.name, "url": each.url, "healthy": each.healthy} for each in services],
+        **{name: facts.get(name) for name in RELEASE_FACTS},
+    }
+    if output is Format.JSON:
+        print_json(report)
+    else:
+        print(render(services, report))
+
+
+def release_facts(settings: Settings) -> dict[str, Any]:
+    """What the insights API says of the current release."""
+    answer = stack_health.read_json(f"{settings.insights_url}/v1/status")
+    return {name: answer.get(name) for name in RELEASE_FACTS}
+
+
+def render(services: list[ServiceHealth], report: dict[str, Any]) -> str:
+    """The table for people."""
+    rows = [f"{each.name:<10} {'healthy' if each.healthy else each.reason:<44} {each.url}" for each in services]
+    rows += [f"{name.replace('_', ' '):<18} {report[name]}" for name in RELEASE_FACTS]
+    return "\n".join(rows)

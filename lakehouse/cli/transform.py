@@ -1,0 +1,32 @@
+"""``lakehouse transform``: one cycle now, beside or instead of the service that runs them one after the other."""
+
+from typing import Annotated
+
+import typer
+
+from lakehouse.cli.output import Format, print_json, progress
+from lakehouse.releases.service import run_once
+from lakehouse.settings import load_settings
+
+app = typer.Typer()
+
+
+@app.command()
+def transform(
+    output: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.TABLE,
+) -> None:
+    """Build, audit and release what bronze has that readers do not see yet.
+
+    Waits for a cycle of the transform service that is at work. Examples: lakehouse transform;
+    lakehouse transform --format json
+    """
+    progress("Looking for new bronze commits.")
+    outcome = run_once(load_settings())
+    snapshot = outcome.snapshot.number if outcome.snapshot else None
+    release = outcome.release.number if outcome.release else None
+    if output is Format.JSON:
+        print_json({"rows": outcome.rows, "snapshot": snapshot, "release": release})
+    elif snapshot is None:
+        print("Nothing new: readers see all of bronze.")
+    else:
+        print(f"{outcome.rows} bronze rows are in snapshot {snapshot}; release {release or 'unchanged'}.")

@@ -1,0 +1,101 @@
+"""The edge's HTTP door, as a sender sees it (contract 1).
+
+In: a token and the JSON of some events. Out: one of three answers: :class:`Taken`, :class:`Again` (429, 503 or silence:
+the same ids may be sent again) or :class:`Refused` (sending again would not help).
+"""
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+_BATCH = "application/cloudevents-batch+json"
+_WORTH_REPEATING = frozenset({429, 502, 503, 504})
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """An event that the edge refused: its place in the batch and why."""
+
+    index: int
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The batch was read: ``accepted`` events are durable, the others are refused one by one."""
+
+    accepted: int
+    rejected: tuple[Rejection, ...]
+
+
+@dataclass(frozen=True)
+class Again:
+    """Nothing is known of the batch, or it was put off. ``after`` is what the edge asked for, in seconds."""
+
+    why: str
+    after: float | None = None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The request as a whole was refused."""
+
+    status: int
+    why: str
+
+
+Answer = Taken | Again | Refused
+
+
+class EdgeClient:
+    """One connection to an edge. Not shared between threads."""
+
+    def __init__(self, url: str, timeout: float = 60.0) -> None:
+        self._client = httpx.Client(base_url=url, timeout=timeout, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def send(self, token: str, events: list[bytes]) -> Answer:
+        """Sends events, each the JSON of one CloudEvent, as one batch."""
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": _BATCH}
+        try:
+            response = self._client.post("/v1/events", content=b"[" + b",".join(events) + b"]", headers=headers)
+        except httpx.TransportError as error:
+            return Again(f"no answer ({type(error).__name__}: {error})")
+        return read_answer(response.status_code, response.headers.get("Retry-After"), _json(response))
+
+
+def read_answer(status: int, retry_after: str | None, body: Any) -> Answer:
+    """What a response means. ``body`` is its JSON, or None."""
+    content = body if isinstance(body, dict) else {}
+    if status in _WORTH_REPEATING:
+        seconds = float(retry_after) if retry_after and retry_after.isdecimal() else None
+        return Again(_why(status, content), seconds)
+    if status == 202 or (status == 400 and isinstance(content.get("rejected"), list)):
+        rejected = tuple(
+            Rejection(int(entry["index"]), str(entry.get("reason", "")), str(entry.get("detail", "")))
+            for entry in content.get("rejected", ())
+        )
+        return Taken(int(content.get("accepted", 0)), rejected)
+    return Refused(status, _why(status, content))
+
+
+def _why(status: int, content: dict[str, Any]) -> str:
+    text = ": ".join(str(content[key]) for key in ("title", "detail") if content.get(key))
+    return f"{status} {text}".rstrip()
+
+
+def _json(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        return None

@@ -1,0 +1,37 @@
+"""What the bronze writer says about each of its commits: the ``userMetadata`` of the Delta commit, as JSON.
+
+Start offsets after a restart, the cursor of a cycle and ``complete_through`` are all read from here, and nowhere else,
+because it is written in the same atomic step as the rows.
+"""
+
+import msgspec
+
+
+class PartitionRange(msgspec.Struct, frozen=True):
+    """Offsets of one partition that a commit has consumed: ``start`` included, ``end`` not."""
+
+    start: int
+    end: int
+
+
+class EdgeMark(msgspec.Struct, frozen=True):
+    """The newest low mark of an incarnation on each partition that this commit has seen one on (microseconds)."""
+
+    edge: str
+    incarnation: str
+    marks: dict[int, int]
+
+
+class BronzeCommit(msgspec.Struct, frozen=True):
+    """One append of the bronze writer.
+
+    ``offsets`` maps topic to partition to range. ``rows`` counts bronze rows, ``quarantined`` rows of the same batch.
+    """
+
+    generation: int
+    epoch: int
+    batch: int
+    offsets: dict[str, dict[int, PartitionRange]]
+    marks: list[EdgeMark]
+    rows: int
+    quarantined: int

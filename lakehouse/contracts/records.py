@@ -1,0 +1,108 @@
+"""What the edge writes: to its segment log, to Kafka and, as raw files, to HDFS. The bytes are the same in all three.
+
+A segment file is a sequence of lines, each the JSON of one :class:`AcceptedBatch`; a Kafka record's value on the
+events topic is that same line without its newline, or a :class:`LowMark`. Instants are microseconds since 1970 (UTC).
+
+**Positions.** One run of an edge process is an *incarnation* (16 random hex digits). It writes segments one after the
+other, named ``<incarnation>-<number>``, so a segment id is random and never used again. The sequence counts events
+from 0 in each incarnation and runs on through its segments without a gap: a missing segment shows as a hole between
+the ``last`` of one manifest and the ``first`` of the next. The position of an event is (edge, segment, sequence).
+"""
+
+import msgspec
+
+
+class AcceptedEvent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One accepted event. ``data`` is the edge's own compact JSON, kept as a string so that nobody rewrites it."""
+
+    id: str
+    source: str
+    type: str
+    time: int
+    data: str
+    subject: str | None = None
+    dataschema: str | None = None
+    extensions: dict[str, str | int | bool] | None = None
+    replay_of: str | None = None
+    """The position that this event replays, as ``edge/segment/sequence``."""
+
+
+class AcceptedBatch(msgspec.Struct, frozen=True, tag="batch", tag_field="kind"):
+    """The accepted events of one request. Event ``i`` has the sequence ``first + i``."""
+
+    edge: str
+    segment: str
+    first: int
+    accepted_at: int
+    merchant_id: str
+    events: list[AcceptedEvent]
+
+
+CLOSED_MARK = 253_402_300_799_999_999
+"""The mark of an incarnation that has ended and whose batches have all been delivered: it holds nothing back."""
+
+
+class LowMark(msgspec.Struct, frozen=True, tag="low_mark", tag_field="kind"):
+    """A promise on one partition: every batch of this incarnation accepted before ``mark`` is already on it.
+
+    ``partition`` is the partition that the record was sent to: a mark speaks for its own partition only.
+    """
+
+    edge: str
+    incarnation: str
+    partition: int
+    mark: int
+
+
+class Rejected(msgspec.Struct, frozen=True, omit_defaults=True, tag="rejected", tag_field="kind"):
+    """What was refused at the door. ``body`` is what came, base64 of at most the body limit."""
+
+    edge: str
+    rejected_at: int
+    merchant_id: str
+    reason: str
+    detail: str
+    body: bytes
+    id: str | None = None
+
+
+class RawManifest(msgspec.Struct, frozen=True):
+    """Commits one raw file: a segment without its manifest does not exist.
+
+    ``last`` is included; ``hours`` counts events by acceptance hour (``2026-11-23T10``); ``checksum`` is the SHA-256
+    of the file's bytes. ``encoding`` is ``identity``: the lines as in the segment log.
+    """
+
+    edge: str
+    segment: str
+    first: int
+    last: int
+    count: int
+    bytes: int
+    checksum: str
+    hours: dict[str, int]
+    first_accepted_at: int
+    last_accepted_at: int
+    encoding: str = "identity"
+
+
+class EdgeLedger(msgspec.Struct, frozen=True):
+    """What one incarnation says that it has accepted: the left-most column of ``reconcile``.
+
+    ``next`` is the sequence that comes next (so ``next`` events were accepted); ``hours`` counts them by acceptance
+    hour; all of the incarnation's events accepted before ``raw_mark`` are in committed raw files; ``closed`` says that
+    the process has ended and its log is shipped whole.
+    """
+
+    edge: str
+    incarnation: str
+    next: int
+    hours: dict[str, int]
+    raw_mark: int
+    at: int
+    closed: bool = False
+
+
+def incarnation_of(segment: str) -> str:
+    """The incarnation that wrote a segment."""
+    return segment.partition("-")[0]

@@ -1,0 +1,24 @@
+"""Kafka topics and what a record on them is.
+
+A record on :data:`EVENTS` is one accepted batch or one low mark (``records.py``), keyed by the merchant; a record on
+:data:`REJECTED` is what the edge refused. The broker's and the topics' largest message exceeds the edge's largest body
+plus its envelope.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic as it is created by ``lakehouse up``."""
+
+    name: str
+    partitions: int
+    retention: timedelta
+    max_message_bytes: int = 4 << 20
+
+
+EVENTS = Topic("events", partitions=4, retention=timedelta(days=7))
+REJECTED = Topic("rejected", partitions=1, retention=timedelta(days=7))
+ALL_TOPICS = (EVENTS, REJECTED)

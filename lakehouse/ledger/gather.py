@@ -1,0 +1,86 @@
+"""Asks every station what it holds, in the order in which events travel backwards.
+
+In: the settings of a stack. Out: :class:`Evidence`. The last station is read first: an event that moves on meanwhile
+is then seen at the stations before it, and never looks as if it had come from nowhere.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+
+from lakehouse.clients.files import Files, HdfsFiles
+from lakehouse.clients.trino import Trino
+from lakehouse.contracts.layout import Layout
+from lakehouse.ledger import read_edges, read_tables
+from lakehouse.ledger.model import Evidence, Run, Station
+from lakehouse.ledger.read_kafka import KafkaRuns, read_kafka
+from lakehouse.releases.log import Published, ReleaseLog
+from lakehouse.releases.versions import Versions
+from lakehouse.settings import Settings
+
+Stations = dict[Station, tuple[Run, ...]]
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The evidence, and which positions of the station ``kafka`` come from bronze because Kafka has let them go."""
+
+    evidence: Evidence
+    release: int | None
+    aged_out: tuple[Run, ...]
+
+
+class Gatherer:
+    """The readers of one stack."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._files: Files = HdfsFiles(settings.hdfs_url)
+        self._layout = Layout(settings.warehouse)
+        self._trino = Trino.of(settings, read_only=True)
+
+    def gather(self) -> Gathered:
+        """Reads everything once."""
+        current = ReleaseLog(self._files, self._layout).current()
+        kafka = read_kafka(self._settings.kafka_bootstrap)
+        manifests = list(read_edges.read_manifests(self._files, self._layout))
+        ledgers = tuple(read_edges.read_ledgers(self._files, self._layout))
+        raw = tuple(read_edges.raw_runs(manifests))
+        late: Counter[int] = Counter()
+        tables, aged_out = self._tables(current, kafka, raw, late)
+        evidence = Evidence(
+            ledgers=ledgers,
+            stations={**tables, Station.KAFKA: (*kafka.runs, *aged_out), Station.RAW: raw},
+            raw_holes=tuple(read_edges.raw_holes(manifests, ledgers)),
+            late=late,
+            rejected=self._rejected(current),
+            complete_through=current.release.complete_through if current else None,
+        )
+        return Gathered(evidence, current.number if current else None, aged_out)
+
+    def _tables(
+        self, current: Published | None, kafka: KafkaRuns, raw: tuple[Run, ...], late: Counter[int]
+    ) -> tuple[Stations, tuple[Run, ...]]:
+        """What the release's tables hold, and what only bronze still knows of Kafka."""
+        found: dict[Station, list[Run]] = {station: [] for station in Station}
+        aged_out: list[Run] = []
+        if current is None or current.release.bronze.delta_version < 0:
+            return {}, ()
+        release, cursor = current.release, current.release.bronze
+        aged = {number: offset for number, offset in kafka.earliest.items() if offset > 0}
+        days: set[date] = set(read_tables.bronze_days(self._trino, cursor))
+        for day in sorted(days):
+            found[Station.BRONZE] += read_tables.bronze_runs(self._trino, cursor, day, late)
+            if aged:
+                aged_out += read_tables.aged_out_runs(self._trino, cursor, day, aged)
+        for day in sorted(days | read_tables.days_of((*kafka.runs, *raw))):
+            for station, run in read_tables.counted_runs(self._trino, release, day):
+                found[station].append(run)
+        return {station: tuple(runs) for station, runs in found.items()}, tuple(aged_out)
+
+    def _rejected(self, current: Published | None) -> Counter[int]:
+        if current is None:
+            return Counter()
+        release = current.release
+        snapshot = Versions(self._files, self._layout).snapshot(release.gold_version, release.snapshot)
+        return read_tables.rejected_hours(self._trino, release.bronze, snapshot)

@@ -1,0 +1,165 @@
+"""The arithmetic of promise 1: accepted = kafka = raw = bronze = silver + duplicates + quarantined (+ lost).
+
+In: :class:`Evidence`. Out: a :class:`Verdict` with a line for every acceptance hour and, by name, each position that is
+missing at a station or counted twice. An hour before the watermark is judged. In a later one, a position counts once it
+has been seen at every station; until then it is in flight. Pure.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from lakehouse.ledger import spans
+from lakehouse.ledger.accepted import Hours, Watermark, accepted_hours, by_stream, watermark
+from lakehouse.ledger.model import COUNTED, Evidence, Station, Stream, Trouble
+from lakehouse.ledger.segments import Segments
+from lakehouse.ledger.spans import Spans
+
+COLUMNS = (
+    *("accepted", "kafka", "raw", "bronze", "silver", "duplicates", "quarantined", "lost"),
+    *("redelivered", "rejected", "late", "in_flight"),
+)
+
+
+@dataclass
+class HourLine:
+    """One acceptance hour. ``counts`` has the columns; what is absent is 0."""
+
+    hour: int
+    judged: bool
+    counts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def balanced(self) -> bool:
+        count = self.counts
+        columns = [count[station] for station in (Station.KAFKA, Station.RAW, Station.BRONZE)]
+        columns.append(sum(count[station] for station in COUNTED))
+        return all(column + count["lost"] == count["accepted"] for column in columns)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``missing`` and ``doubled`` are of judged hours, except for holes that can never be filled by waiting."""
+
+    hours: list[HourLine]
+    missing: list[Trouble]
+    doubled: list[Trouble]
+    watermark: Watermark
+
+    @property
+    def balanced(self) -> bool:
+        return not self.missing and not self.doubled and all(line.balanced for line in self.hours)
+
+    @property
+    def totals(self) -> Counter[str]:
+        return sum((line.counts for line in self.hours), Counter())
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What the stations hold of one incarnation. ``twice`` are positions that are counted more than once."""
+
+    kafka: Spans
+    raw: Spans
+    bronze: Spans
+    counted: dict[Station, Spans]
+    settled: Spans
+    twice: Spans
+    lost: Spans
+
+    def everywhere(self, accepted: Spans) -> Spans:
+        for station in (self.kafka, self.raw, self.bronze, self.settled):
+            accepted = spans.intersect(accepted, station)
+        return accepted
+
+
+def judge(evidence: Evidence, *, everything: bool = False) -> Verdict:
+    """The verdict. With ``everything`` each hour is judged, whether or not the watermark has passed it."""
+    mark = watermark(evidence)
+    accepted = accepted_hours(evidence)
+    hours = {hour for found in accepted.values() for hour in found} | evidence.late.keys() | evidence.rejected.keys()
+    lines = {hour: HourLine(hour, everything or mark.judges(hour)) for hour in sorted(hours)}
+    segments = Segments(evidence)
+    missing: list[Trouble] = []
+    doubled: list[Trouble] = []
+    held = _held(evidence, accepted.keys())
+    for stream, by_hour in accepted.items():
+        for hour, positions in by_hour.items():
+            line = lines[hour]
+            _count(line, positions, held[stream])
+            if line.judged:
+                missing += segments.name(stream, hour, _missing(positions, held[stream]))
+            doubled += segments.name(stream, hour, _doubled(positions, held[stream]))
+    missing += _holes(evidence, lines)
+    for hour, line in lines.items():
+        line.counts.update(late=evidence.late[hour], rejected=evidence.rejected[hour])
+    for hour, count in _redelivered(evidence, accepted).items():
+        lines[hour].counts["redelivered"] += count
+    return Verdict(list(lines.values()), sorted(set(missing)), sorted(doubled), mark)
+
+
+def _count(line: HourLine, accepted: Spans, held: _Held) -> None:
+    """Adds one incarnation's positions of one hour."""
+    lost = spans.subtract(spans.intersect(accepted, held.lost), held.settled)
+    arrived = accepted if line.judged else spans.merge([*held.everywhere(accepted), *lost])
+    line.counts["accepted"] += spans.size(arrived)
+    line.counts["in_flight"] += spans.size(accepted) - spans.size(arrived)
+    line.counts["lost"] += spans.size(lost)
+    kept = spans.subtract(arrived, lost)
+    for station, positions in (("kafka", held.kafka), ("raw", held.raw), ("bronze", held.bronze)):
+        line.counts[station] += spans.size(spans.intersect(kept, positions))
+    for counted, positions in held.counted.items():
+        line.counts[counted] += spans.size(spans.intersect(kept, positions))
+
+
+def _missing(accepted: Spans, held: _Held) -> Iterator[tuple[str, Spans]]:
+    """A position is named at the first station of its path that lacks it, and besides at the raw files."""
+    due = spans.subtract(accepted, held.lost)
+    yield Station.KAFKA, spans.subtract(due, held.kafka)
+    yield Station.RAW, spans.subtract(due, held.raw)
+    yield Station.BRONZE, spans.subtract(spans.intersect(due, held.kafka), held.bronze)
+    yield Station.SILVER, spans.subtract(spans.intersect(due, held.bronze), held.settled)
+
+
+def _doubled(accepted: Spans, held: _Held) -> Iterator[tuple[str, Spans]]:
+    yield Station.SILVER, spans.intersect(accepted, held.twice)
+
+
+def _holes(evidence: Evidence, lines: dict[int, HourLine]) -> Iterator[Trouble]:
+    """Segments that a later manifest or an edge's own word proves to be missing; judged hours name them already."""
+    for run in evidence.raw_holes:
+        if run.hour not in lines or not lines[run.hour].judged:
+            yield Trouble(run.hour, run.edge, run.segment, run.first, run.last, Station.RAW)
+
+
+def _held(evidence: Evidence, streams: Iterable[Stream]) -> dict[Stream, _Held]:
+    by_station = {station: by_stream(evidence.runs(station)) for station in Station}
+    lost = by_stream(evidence.lost)
+
+    def of(stream: Stream, *stations: Station) -> list[tuple[int, int]]:
+        return [run.span for station in stations for run in by_station[station].get(stream, ())]
+
+    return {
+        stream: _Held(
+            kafka=spans.merge(of(stream, Station.KAFKA)),
+            raw=spans.merge(of(stream, Station.RAW)),
+            bronze=spans.merge(of(stream, Station.BRONZE)),
+            counted={station: spans.merge(of(stream, station)) for station in COUNTED},
+            settled=spans.merge(of(stream, *COUNTED)),
+            twice=spans.repeated(of(stream, *COUNTED)),
+            lost=spans.merge(run.span for run in lost.get(stream, ())),
+        )
+        for stream in streams
+    }
+
+
+def _redelivered(evidence: Evidence, accepted: dict[Stream, Hours]) -> Counter[int]:
+    """Bronze rows beyond the first of their position, by hour: Kafka was sent a batch again."""
+    counts: Counter[int] = Counter()
+    held: dict[tuple[Stream, int], list[tuple[int, int]]] = defaultdict(list)
+    for run in evidence.runs(Station.BRONZE):
+        held[run.stream, run.hour].append(run.span)
+    for (stream, hour), found in held.items():
+        if hour in accepted[stream]:
+            counts[hour] += spans.size(sorted(found)) - spans.size(spans.merge(found))
+    return counts

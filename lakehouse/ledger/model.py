@@ -1,0 +1,107 @@
+"""What is known of every position: where it was accepted, and at which stations it has been seen.
+
+A position is (edge, segment, sequence); the sequence runs on through the segments of an incarnation, so an incarnation
+is one line of numbers, and a station holds parts of it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from lakehouse.contracts.records import EdgeLedger, incarnation_of
+from lakehouse.ledger.spans import Span
+
+MICROSECONDS_PER_HOUR = 3_600_000_000
+
+
+class Station(StrEnum):
+    """Where a position is seen. The last three are parts of one: a consumed position is in exactly one of them."""
+
+    KAFKA = "kafka"
+    RAW = "raw"
+    BRONZE = "bronze"
+    SILVER = "silver"
+    DUPLICATES = "duplicates"
+    QUARANTINED = "quarantined"
+
+
+COUNTED = (Station.SILVER, Station.DUPLICATES, Station.QUARANTINED)
+
+
+class Stream(NamedTuple):
+    """One incarnation of an edge."""
+
+    edge: str
+    incarnation: str
+
+
+class Run(NamedTuple):
+    """Consecutive positions of one segment that were accepted in one hour; ``last`` is included.
+
+    ``hour`` counts hours since 1970. A position that a station holds twice is in two runs.
+    """
+
+    edge: str
+    segment: str
+    first: int
+    last: int
+    hour: int
+
+    @property
+    def stream(self) -> Stream:
+        return Stream(self.edge, incarnation_of(self.segment))
+
+    @property
+    def span(self) -> Span:
+        return self.first, self.last + 1
+
+
+@dataclass(frozen=True, order=True)
+class Trouble:
+    """Positions that are missing at a station, or held twice by what counts them."""
+
+    hour: int
+    edge: str
+    segment: str
+    first: int
+    last: int
+    station: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that the arithmetic needs.
+
+    ``lost`` are positions that an operator has given up. ``late`` and ``rejected`` count by hour and are only shown.
+    ``complete_through`` is the current release's, in microseconds.
+    """
+
+    ledgers: tuple[EdgeLedger, ...] = ()
+    stations: Mapping[Station, tuple[Run, ...]] = field(default_factory=dict)
+    lost: tuple[Run, ...] = ()
+    raw_holes: tuple[Run, ...] = ()
+    late: Counter[int] = field(default_factory=Counter)
+    rejected: Counter[int] = field(default_factory=Counter)
+    complete_through: int | None = None
+
+    def runs(self, *stations: Station) -> Iterable[Run]:
+        return (run for station in stations for run in self.stations.get(station, ()))
+
+
+def hour_of(instant: int) -> int:
+    """The hour of an instant in microseconds."""
+    return instant // MICROSECONDS_PER_HOUR
+
+
+def parse_hour(text: str) -> int:
+    """``2026-11-23T10``, as manifests and edge ledgers write it."""
+    at = datetime.strptime(text, "%Y-%m-%dT%H").replace(tzinfo=UTC)
+    return int(at.timestamp()) // 3600
+
+
+def show_hour(hour: int) -> str:
+    """``2026-11-23T10:00:00Z``."""
+    return datetime.fromtimestamp(hour * 3600, UTC).strftime("%Y-%m-%dT%H:00:00Z")

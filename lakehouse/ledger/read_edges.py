@@ -1,0 +1,62 @@
+"""What the edges say, and the station ``raw``: edge ledgers and the manifests of raw files on HDFS.
+
+In: the folders ``edges`` and ``raw``. Out: ledgers, runs of the committed raw files, and holes between them that no
+waiting can fill. A manifest that contradicts itself commits nothing.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from lakehouse.clients.files import Files
+from lakehouse.contracts.layout import Layout
+from lakehouse.contracts.records import EdgeLedger, RawManifest, incarnation_of
+from lakehouse.ledger.accepted import ledger_hours
+from lakehouse.ledger.model import Run, Stream, hour_of
+
+_MANIFEST = ".manifest.json"
+
+
+def read_ledgers(files: Files, layout: Layout) -> Iterator[EdgeLedger]:
+    """The newest word of every incarnation."""
+    for edge in files.list(layout.edges):
+        for document in files.list(edge.path):
+            yield msgspec.json.decode(files.read(document.path), type=EdgeLedger)
+
+
+def read_manifests(files: Files, layout: Layout) -> Iterator[RawManifest]:
+    """Every committed raw file."""
+    for date in files.list(layout.raw):
+        for entry in files.list(date.path):
+            if entry.name.endswith(_MANIFEST):
+                yield msgspec.json.decode(files.read(entry.path), type=RawManifest)
+
+
+def raw_runs(manifests: Iterable[RawManifest]) -> Iterator[Run]:
+    """The positions of raw files, one run an hour."""
+    for manifest in manifests:
+        if manifest.count != manifest.last - manifest.first + 1 or manifest.count != sum(manifest.hours.values()):
+            continue
+        for hour, held in ledger_hours(manifest.hours, manifest.first).items():
+            for start, end in held:
+                yield Run(manifest.edge, manifest.segment, start, end - 1, hour)
+
+
+def raw_holes(manifests: Iterable[RawManifest], ledgers: Iterable[EdgeLedger]) -> Iterator[Run]:
+    """Missing segments between two raw files, where the later one is older than what its edge says is shipped."""
+    marks = {Stream(ledger.edge, ledger.incarnation): ledger.raw_mark for ledger in ledgers}
+    streams: dict[Stream, list[RawManifest]] = {}
+    for manifest in manifests:
+        stream = Stream(manifest.edge, incarnation_of(manifest.segment))
+        streams.setdefault(stream, []).append(manifest)
+    for stream, found in streams.items():
+        yield from _holes_of(stream, sorted(found, key=lambda m: m.first), marks.get(stream, 0))
+
+
+def _holes_of(stream: Stream, manifests: Sequence[RawManifest], mark: int) -> Iterator[Run]:
+    reached = 0
+    for manifest in manifests:
+        if manifest.first > reached and manifest.first_accepted_at < mark:
+            hour = hour_of(manifest.first_accepted_at)
+            yield Run(stream.edge, stream.incarnation, reached, manifest.first - 1, hour)
+        reached = max(reached, manifest.last + 1)

@@ -1,0 +1,122 @@
+"""The stations in tables: bronze, and silver with its duplicates, as the current release has them.
+
+In: Trino and a release with its snapshot. Out: runs (two of a position that a table holds twice), and the counts that
+are only shown. One query a table and day of acceptance, so that memory stays flat; neighbours are joined by Trino.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime, timedelta
+
+from lakehouse.clients.trino import Row, Trino
+from lakehouse.contracts import tables
+from lakehouse.contracts.topics import REJECTED
+from lakehouse.ledger.model import Run, Station
+from lakehouse.releases.model import BronzeCursor, Release, Snapshot
+
+_HOUR = "date_diff('hour', TIMESTAMP '1970-01-01 00:00:00 UTC', {column})"
+
+
+def bronze_days(trino: Trino, cursor: BronzeCursor) -> list[date]:
+    """The days of acceptance that bronze holds."""
+    sql = f"SELECT DISTINCT {tables.BRONZE_PARTITION} AS day FROM {_bronze(cursor)} ORDER BY 1"
+    return [row["day"] for row in trino.query(sql)]
+
+
+def bronze_runs(trino: Trino, cursor: BronzeCursor, day: date, late: Counter[int]) -> Iterator[Run]:
+    """The positions of a day. Adds to ``late`` those accepted more than an hour after their time."""
+    for row in trino.query(_islands(_bronze_rows(cursor, day))):
+        late[row["hour"]] += row["late"]
+        yield from _runs(row)
+
+
+def aged_out_runs(trino: Trino, cursor: BronzeCursor, day: date, earliest: Mapping[int, int]) -> Iterator[Run]:
+    """The positions of a day whose Kafka record has been deleted by age: bronze remembers where it was."""
+    rows = f"{_bronze_rows(cursor, day)} AND ({_before(earliest)})"
+    for row in trino.query(_islands(rows)):
+        yield from _runs(row)
+
+
+def counted_runs(trino: Trino, release: Release, day: date) -> Iterator[tuple[Station, Run]]:
+    """What became of the positions of a day in silver."""
+    for row in trino.query(_islands(_silver_rows(release, day))):
+        for run in _runs(row):
+            yield Station(row["became"]), run
+
+
+def rejected_hours(trino: Trino, cursor: BronzeCursor, snapshot: Snapshot) -> Counter[int]:
+    """Events refused at the door, by hour. A row counts once its record is within the offsets that bronze has."""
+    consumed = {number: part.end for number, part in snapshot.offsets.get(REJECTED.name, {}).items()}
+    if not consumed:
+        return Counter()
+    table = f"{tables.CATALOG}.{tables.BRONZE_SCHEMA}.{tables.quarantine_table(cursor.generation)}"
+    sql = (
+        f"SELECT {_HOUR.format(column='quarantined_at')} AS hour, count(DISTINCT (kafka_partition, kafka_offset)) AS n "
+        f"FROM {table} WHERE station = 'edge' AND kafka_topic = '{REJECTED.name}' AND ({_before(consumed)}) GROUP BY 1"
+    )
+    return Counter({row["hour"]: row["n"] for row in trino.query(sql)})
+
+
+def days_of(runs: Iterable[Run]) -> set[date]:
+    """The days of acceptance of runs."""
+    first = date(1970, 1, 1)
+    return {first + timedelta(days=hour // 24) for hour in {run.hour for run in runs}}
+
+
+def _bronze(cursor: BronzeCursor) -> str:
+    table = tables.bronze_table(cursor.generation)
+    return f"{tables.CATALOG}.{tables.BRONZE_SCHEMA}.{table} FOR VERSION AS OF {cursor.delta_version}"
+
+
+def _bronze_rows(cursor: BronzeCursor, day: date) -> str:
+    return (
+        "SELECT edge, segment, seq, accepted_at, 'bronze' AS became, "
+        f"accepted_at > \"time\" + INTERVAL '1' HOUR AS late FROM {_bronze(cursor)} "
+        f"WHERE {tables.BRONZE_PARTITION} = DATE '{day}'"
+    )
+
+
+def _silver_rows(release: Release, day: date) -> str:
+    became = {
+        tables.SILVER_EVENTS: f"'{Station.SILVER}'",
+        tables.SILVER_DUPLICATES: f"if(verdict = 'duplicate', '{Station.DUPLICATES}', '{Station.QUARANTINED}')",
+    }
+    start = datetime(day.year, day.month, day.day)
+    during = f"accepted_at >= {_instant(start)} AND accepted_at < {_instant(start + timedelta(days=1))}"
+    return " UNION ALL ".join(
+        f"SELECT edge, segment, seq, accepted_at, {column} AS became, false AS late FROM {_silver(release, name)} "
+        f"WHERE {during}"
+        for name, column in became.items()
+    )
+
+
+def _silver(release: Release, name: str) -> str:
+    state = release.tables[f"{tables.SILVER_SCHEMA}.{name}"]
+    return f"{tables.CATALOG}.{state.schema}.{name} FOR VERSION AS OF {state.delta_version}"
+
+
+def _islands(rows: str) -> str:
+    """Joins consecutive positions that are held equally often. ``late`` counts distinct positions."""
+    same = "edge, segment, hour, became, copies"
+    return (
+        f"WITH rows AS ({rows}), "
+        f"positions AS (SELECT edge, segment, seq, {_HOUR.format(column='accepted_at')} AS hour, became, "
+        "count(*) AS copies, bool_or(late) AS late FROM rows GROUP BY 1, 2, 3, 4, 5), "
+        f"islands AS (SELECT *, seq - row_number() OVER (PARTITION BY {same} ORDER BY seq) AS island FROM positions) "
+        f"SELECT {same}, min(seq) AS first, max(seq) AS last, count_if(late) AS late "
+        f"FROM islands GROUP BY {same}, island"
+    )
+
+
+def _runs(row: Row) -> list[Run]:
+    run = Run(row["edge"], row["segment"], row["first"], row["last"], row["hour"])
+    return [run] * int(row["copies"])
+
+
+def _before(offsets: Mapping[int, int]) -> str:
+    parts = [f"(kafka_partition = {number} AND kafka_offset < {offset})" for number, offset in offsets.items()]
+    return " OR ".join(parts) or "false"
+
+
+def _instant(at: datetime) -> str:
+    return f"TIMESTAMP '{at:%Y-%m-%d} 00:00:00 UTC'"

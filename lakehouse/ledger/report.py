@@ -1,0 +1,80 @@
+"""The verdict as contract 3 wants it, and as a table for people. Pure."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from lakehouse.ledger.judge import COLUMNS, HourLine, Verdict
+from lakehouse.ledger.model import Trouble, show_hour
+
+_MOST_SHOWN = 20
+
+
+def as_document(verdict: Verdict) -> dict[str, Any]:
+    """``balanced``, ``totals``, ``hours``, ``missing`` and, should there ever be some, ``doubled`` positions."""
+    totals = verdict.totals
+    return {
+        "balanced": verdict.balanced,
+        "totals": {column: totals[column] for column in COLUMNS},
+        "hours": [_hour(line) for line in verdict.hours],
+        "missing": [_trouble(trouble) for trouble in verdict.missing],
+        "doubled": [_trouble(trouble) for trouble in verdict.doubled],
+        "judged_before": _instant(verdict.watermark.instant),
+        "held_back_by": list(verdict.watermark.held_back_by),
+    }
+
+
+def as_text(verdict: Verdict) -> str:
+    """A table of hours, the totals, and what is wrong."""
+    header = f"{'hour':<20} {'':<9}" + "".join(f"{column:>12}" for column in COLUMNS)
+    rows = [_row(show_hour(line.hour), _state(line), line.counts) for line in verdict.hours]
+    rows.append(_row("total", "", verdict.totals))
+    wrong = [("missing at", trouble) for trouble in verdict.missing]
+    wrong += [("twice in", trouble) for trouble in verdict.doubled]
+    lines = [f"{what} {trouble.station}: {_position(trouble)}" for what, trouble in wrong[:_MOST_SHOWN]]
+    if len(wrong) > _MOST_SHOWN:
+        lines.append(f"... and {len(wrong) - _MOST_SHOWN} more; --format json names all of them")
+    return "\n".join([header, *rows, *lines, _conclusion(verdict)])
+
+
+def _conclusion(verdict: Verdict) -> str:
+    said = "balanced" if verdict.balanced else "NOT balanced"
+    until = _instant(verdict.watermark.instant)
+    judged = f"hours before {until} are judged" if until else "no hour is judged yet, for nothing has been released"
+    held = f" (held back by {', '.join(verdict.watermark.held_back_by)})" if verdict.watermark.held_back_by else ""
+    return f"{said}; {judged}{held}"
+
+
+def _hour(line: HourLine) -> dict[str, Any]:
+    counts = {column: line.counts[column] for column in COLUMNS}
+    return {"hour": show_hour(line.hour), "judged": line.judged, "balanced": line.balanced, **counts}
+
+
+def _trouble(trouble: Trouble) -> dict[str, Any]:
+    return {
+        "edge": trouble.edge,
+        "segment": trouble.segment,
+        "first": trouble.first,
+        "last": trouble.last,
+        "station": str(trouble.station),
+        "hour": show_hour(trouble.hour),
+    }
+
+
+def _position(trouble: Trouble) -> str:
+    return f"{trouble.edge}/{trouble.segment}/{trouble.first}-{trouble.last}, accepted in {show_hour(trouble.hour)}"
+
+
+def _state(line: HourLine) -> str:
+    if not line.judged:
+        return "in flight" if line.counts["in_flight"] else "arrived"
+    return "ok" if line.balanced else "WRONG"
+
+
+def _row(name: str, state: str, counts: Any) -> str:
+    return f"{name:<20} {state:<9}" + "".join(f"{counts[column]:>12,}" for column in COLUMNS)
+
+
+def _instant(micros: int | None) -> str | None:
+    if micros is None:
+        return None
+    return datetime.fromtimestamp(micros / 1_000_000, UTC).isoformat().replace("+00:00", "Z")

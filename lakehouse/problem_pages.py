@@ -1,0 +1,84 @@
+"""Problems in a FastAPI application: the published list, and handlers that turn every error into one.
+
+In: a FastAPI application. Out: the same with ``GET /problems``, ``GET /problems/{slug}``, and no error
+answer that is not ``application/problem+json``.
+"""
+
+import logging
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from lakehouse import problems
+from lakehouse.problems import Kind, ProblemError
+
+_BY_STATUS = {
+    404: Kind.NOT_FOUND,
+    405: Kind.METHOD_NOT_ALLOWED,
+    406: Kind.NOT_ACCEPTABLE,
+    413: Kind.TOO_LARGE,
+    415: Kind.UNSUPPORTED_MEDIA_TYPE,
+    503: Kind.UNAVAILABLE,
+}
+_log = logging.getLogger(__name__)
+
+
+def install(app: FastAPI) -> None:
+    """Adds the pages and the handlers."""
+    app.add_exception_handler(ProblemError, _on_problem)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(Exception, _on_any)
+    app.add_api_route("/problems", _list, methods=["GET"], tags=["problems"], summary="All types of problems")
+    app.add_api_route(
+        "/problems/{slug}", _show, methods=["GET"], tags=["problems"], summary="One type of problem"
+    )
+
+
+def respond(problem: ProblemError) -> Response:
+    """A problem as a Starlette response."""
+    content = problems.body(problem)
+    response = Response(content, status_code=problem.kind.status)
+    response.raw_headers = problems.headers(problem, content)
+    return response
+
+
+def _row(kind: Kind) -> dict[str, str | int]:
+    return {"type": kind.type, "status": kind.status, "title": kind.title, "advice": kind.advice}
+
+
+async def _list() -> dict[str, list[dict[str, str | int]]]:
+    return {"problems": [_row(kind) for kind in Kind]}
+
+
+async def _show(slug: str) -> dict[str, str | int]:
+    for kind in Kind:
+        if kind.slug == slug:
+            return _row(kind)
+    raise ProblemError(Kind.NOT_FOUND, f"there is no problem type {slug!r}; see /problems")
+
+
+async def _on_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)
+    return respond(error)
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    fallback = Kind.BAD_PARAMETER if error.status_code < 500 else Kind.INTERNAL
+    kind = _BY_STATUS.get(error.status_code, fallback)
+    detail = f"{request.method} {request.url.path}: {error.detail}"
+    return respond(ProblemError(kind, detail, headers=dict(error.headers or {})))
+
+
+async def _on_validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first.get("loc", ()))
+    return respond(ProblemError(Kind.BAD_PARAMETER, f"{place}: {first.get('msg', 'is wrong')}"))
+
+
+async def _on_any(request: Request, error: Exception) -> Response:
+    _log.exception("request failed: %s %s", request.method, request.url.path, exc_info=error)
+    return respond(ProblemError(Kind.INTERNAL, "the service failed; the operator finds the cause in its log"))

@@ -1,0 +1,66 @@
+"""What Trino's catalogue holds for us: schemas with known folders, the registered bronze tables, the readers' views.
+
+In: a gold version and a bronze generation, or a release. Every step may be repeated.
+"""
+
+import re
+from urllib.parse import urlparse
+
+from lakehouse.clients.trino import Trino
+from lakehouse.contracts import tables
+from lakehouse.contracts.layout import Layout
+from lakehouse.errors import LakehouseError
+from lakehouse.releases import views
+from lakehouse.releases.model import Release
+from lakehouse.settings import Settings
+
+
+def prepare(trino: Trino, settings: Settings, layout: Layout, version: int, generation: int) -> None:
+    """Makes the schemas of a gold version and of the readers, and registers the bronze tables."""
+    for schema in tables.READER_SCHEMAS:
+        _make_schema(trino, schema, f"{settings.hdfs_url}{layout.root}/schemas/{schema}")
+    for layer in (tables.SILVER_SCHEMA, tables.GOLD_SCHEMA):
+        folder = f"{settings.hdfs_url}{layout.version_schema(version, layer)}"
+        _make_schema(trino, tables.physical_schema(layer, version), folder)
+    _register(trino, tables.bronze_table(generation), f"{settings.hdfs_url}{layout.bronze(generation)}")
+    _register(trino, tables.quarantine_table(generation), f"{settings.hdfs_url}{layout.quarantine(generation)}")
+    for statement in views.bronze_statements(generation):
+        trino.query(statement)
+
+
+def locations(trino: Trino, version: int) -> dict[str, str]:
+    """The folder on HDFS of each table of a gold version, by ``layer.table``; no scheme and no host."""
+    found: dict[str, str] = {}
+    for layer in (tables.SILVER_SCHEMA, tables.GOLD_SCHEMA):
+        schema = f"{tables.CATALOG}.{tables.physical_schema(layer, version)}"
+        for row in trino.query(f"SHOW TABLES FROM {schema}"):
+            found[f"{layer}.{row['Table']}"] = _location(trino, f"{schema}.{row['Table']}")
+    return found
+
+
+def _location(trino: Trino, table: str) -> str:
+    shown = trino.query(f"SHOW CREATE TABLE {table}")[0]["Create Table"]
+    match = re.search(r"location = '([^']+)'", shown)
+    if match is None:
+        raise LakehouseError(f"Trino names no location for {table}: it is not a Delta table of ours")
+    return urlparse(match[1]).path
+
+
+def show(trino: Trino, release: Release) -> None:
+    """Points the views that analysts read at a release."""
+    for statement in views.statements(release):
+        trino.query(statement)
+
+
+def _make_schema(trino: Trino, schema: str, location: str) -> None:
+    trino.query(f"CREATE SCHEMA IF NOT EXISTS {tables.CATALOG}.{schema} WITH (location = '{location}')")
+
+
+def _register(trino: Trino, table: str, location: str) -> None:
+    schema = tables.BRONZE_SCHEMA
+    if trino.query(f"SHOW TABLES FROM {tables.CATALOG}.{schema} LIKE '{table}'"):
+        return
+    trino.query(
+        f"CALL {tables.CATALOG}.system.register_table("
+        f"schema_name => '{schema}', table_name => '{table}', table_location => '{location}')"
+    )

@@ -1,0 +1,94 @@
+"""Freezes a dbt project under a fingerprint, and brings a frozen one back.
+
+In: a project folder (a checkout's, once, when a gold version is created). Out: ``definitions/<fingerprint>.tar`` on
+HDFS, and a folder that holds exactly those files. Services run frozen definitions only: what merely lies in a checkout
+never reaches a number.
+"""
+
+import hashlib
+import io
+import shutil
+import subprocess
+import tarfile
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+from lakehouse.clients.files import Files, publish
+from lakehouse.contracts.layout import Layout
+from lakehouse.errors import AlreadyExistsError, LakehouseError
+from lakehouse.releases.model import Definition
+
+PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
+"""The dbt project of this checkout."""
+
+_PARTS = ("models", "macros", "tests", "seeds", "snapshots", "dbt_project.yml", "profiles.yml")
+
+
+def project_files(project: Path) -> dict[str, bytes]:
+    """The files that make the definition, by their path in the project."""
+    found: dict[str, bytes] = {}
+    for part in _PARTS:
+        path = project / part
+        files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+        found |= {str(file.relative_to(project)): file.read_bytes() for file in files}
+    return {name: content for name, content in sorted(found.items()) if not name.endswith((".pyc", ".swp", "~"))}
+
+
+def fingerprint(project: Path) -> str:
+    """SHA-256 over the names and bytes of the project's files, 64 hex digits."""
+    digest = hashlib.sha256()
+    for name, content in project_files(project).items():
+        digest.update(f"{name}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def freeze(files: Files, layout: Layout, project: Path) -> Definition:
+    """Stores the project's files under their fingerprint. The same files again change nothing."""
+    frozen = Definition(fingerprint(project), _git_commit(project))
+    with suppress(AlreadyExistsError):  # The name is the content's own hash.
+        publish(files, layout.staging, layout.definition(frozen.fingerprint), _archive(project))
+    return frozen
+
+
+def thaw(files: Files, layout: Layout, frozen: Definition, folder: Path) -> Path:
+    """The project's folder under ``folder``, made from the archive where it is absent or was altered."""
+    project = folder / frozen.fingerprint
+    if project.is_dir() and fingerprint(project) == frozen.fingerprint:
+        return project
+    shutil.rmtree(project, ignore_errors=True)
+    fresh = folder / f"{frozen.fingerprint}.{uuid.uuid4().hex}"
+    with tarfile.open(fileobj=io.BytesIO(files.read(layout.definition(frozen.fingerprint)))) as archive:
+        archive.extractall(fresh, filter="data")
+    if fingerprint(fresh) != frozen.fingerprint:
+        raise LakehouseError(f"definition {frozen.fingerprint} on HDFS is damaged: its files hash to another value")
+    fresh.rename(project)
+    return project
+
+
+def _archive(project: Path) -> bytes:
+    """A tar whose bytes depend on the files' names and contents alone."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name, content in project_files(project).items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def _git_commit(project: Path) -> str | None:
+    """The checkout's commit, with ``-dirty`` where the project has changes; None outside a checkout."""
+    commit = _git(project, "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    return f"{commit}-dirty" if _git(project, "status", "--porcelain", "--", ".") else commit
+
+
+def _git(project: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=project, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,66 @@
+"""What the consumed bronze commits prove: up to which instant everything has arrived.
+
+In: the commits' own statements (low marks and offsets). Out: their union, and ``complete_through``. Pure.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from lakehouse.contracts.commit_info import BronzeCommit, EdgeMark, PartitionRange
+from lakehouse.contracts.records import CLOSED_MARK
+from lakehouse.contracts.topics import EVENTS
+
+STEP = timedelta(minutes=15)
+_MICROSECOND = timedelta(microseconds=1)
+
+Offsets = dict[str, dict[int, PartitionRange]]
+
+
+def fold_marks(marks: Iterable[EdgeMark], commits: Iterable[BronzeCommit]) -> list[EdgeMark]:
+    """The newest mark of every incarnation on every partition.
+
+    An incarnation that is closed on all partitions is dropped: it holds nothing back any more.
+    """
+    newest: dict[tuple[str, str], dict[int, int]] = {(m.edge, m.incarnation): dict(m.marks) for m in marks}
+    for commit in commits:
+        for mark in commit.marks:
+            known = newest.setdefault((mark.edge, mark.incarnation), {})
+            for partition, instant in mark.marks.items():
+                known[partition] = max(instant, known.get(partition, instant))
+    return [
+        EdgeMark(edge, incarnation, known)
+        for (edge, incarnation), known in sorted(newest.items())
+        if len(known) < EVENTS.partitions or min(known.values()) < CLOSED_MARK
+    ]
+
+
+def fold_offsets(offsets: Offsets, commits: Iterable[BronzeCommit]) -> Offsets:
+    """The newest range of every partition."""
+    newest = {topic: dict(partitions) for topic, partitions in offsets.items()}
+    for commit in commits:
+        for topic, partitions in commit.offsets.items():
+            newest.setdefault(topic, {}).update(partitions)
+    return newest
+
+
+def complete_through(
+    marks: Iterable[EdgeMark], now: datetime, grace: timedelta, silent_after: timedelta, before: int | None
+) -> int | None:
+    """The instant (microseconds) before which no accepted event is missing, floored to a quarter of an hour.
+
+    ``now`` is the stamp of the newest consumed commit, so that the answer is a function of bronze. An edge whose mark
+    is older than ``silent_after`` is left out; what it delivers later is a restatement. Never goes back behind
+    ``before``.
+    """
+    oldest = (now - silent_after).timestamp() * 1_000_000
+    heard = [mark for mark in map(_mark_of, marks) if mark >= oldest]
+    if not heard:
+        return before
+    reached = min(heard) - grace // _MICROSECOND
+    floored = reached - reached % (STEP // _MICROSECOND)
+    return floored if before is None else max(before, floored)
+
+
+def _mark_of(mark: EdgeMark) -> int:
+    """An incarnation's mark is the least of its partitions'; one that has not marked them all has marked nothing."""
+    return min(mark.marks.values()) if len(mark.marks) == EVENTS.partitions else 0

@@ -1,0 +1,223 @@
+"""Every setting of every service, in one tree, from the environment.
+
+In: environment variables with the prefix ``LAKEHOUSE_`` (``__`` between levels, as in
+``LAKEHOUSE_EDGE__QUOTA_EVENTS_PER_SECOND``). Out: one frozen :class:`Settings`, built once in each ``main`` and
+passed down. A wrong value stops the start with a sentence that names the variable.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from lakehouse.errors import RefusedError
+
+
+class Section(BaseModel):
+    """A branch of the settings tree: frozen, and strict about names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Ports(Section):
+    """TCP ports on loopback, all counted from one base so that two stacks can run side by side."""
+
+    base: int
+
+    @property
+    def edge(self) -> int:
+        return self.base
+
+    @property
+    def insights(self) -> int:
+        return self.base + 1
+
+    @property
+    def trino(self) -> int:
+        return self.base + 2
+
+    @property
+    def namenode(self) -> int:
+        return self.base + 3
+
+    @property
+    def namenode_http(self) -> int:
+        return self.base + 4
+
+    @property
+    def datanode(self) -> int:
+        return self.base + 5
+
+    @property
+    def datanode_http(self) -> int:
+        return self.base + 6
+
+    @property
+    def datanode_ipc(self) -> int:
+        return self.base + 7
+
+    @property
+    def kafka(self) -> int:
+        return self.base + 8
+
+    @property
+    def kafka_controller(self) -> int:
+        return self.base + 9
+
+    @property
+    def supervisor(self) -> int:
+        return self.base + 10
+
+    @property
+    def streaming(self) -> int:
+        return self.base + 11
+
+    @property
+    def transform(self) -> int:
+        return self.base + 12
+
+
+class EdgeSettings(Section):
+    """The HTTP edge (contract 1)."""
+
+    name: str = "edge-1"
+    max_body_bytes: int = 1 << 20
+    max_event_bytes: int = 64 << 10
+    max_batch_events: int = 1000
+    max_json_depth: int = 32
+    max_future: timedelta = timedelta(hours=1)
+    quota_events_per_second: int = 20_000
+    allow_disk_durability: bool = True
+    hash_personal_ids: bool = True
+    kafka_ack_timeout: timedelta = timedelta(seconds=5)
+    max_unsent_bytes: int = 256 << 20
+    segment_max_bytes: int = 64 << 20
+    segment_max_age: timedelta = timedelta(seconds=30)
+    low_mark_interval: timedelta = timedelta(seconds=10)
+    max_clock_skew: timedelta = timedelta(seconds=30)
+
+
+class StreamingSettings(Section):
+    """Kafka to bronze."""
+
+    trigger_interval: timedelta = timedelta(seconds=5)
+    max_records_per_batch: int = 20_000
+    driver_memory: str = "1g"
+
+
+class TransformSettings(Section):
+    """The live cycle: bronze to silver to gold to a release."""
+
+    interval: timedelta = timedelta(seconds=15)
+    max_rows_per_cycle: int = 2_000_000
+    longest_cycle: timedelta = timedelta(minutes=10)
+    grace: timedelta = timedelta(minutes=10)
+    edge_silent_after: timedelta = timedelta(minutes=10)
+    order_repeat_days: int = 35
+
+
+class InsightsSettings(Section):
+    """The insights API (contract 2)."""
+
+    retention: timedelta = timedelta(days=90)
+    max_values: int = 100_000
+    poll_interval: timedelta = timedelta(seconds=1)
+
+
+class TokenSettings(Section):
+    """Signed tokens: who issues them and for whom."""
+
+    issuer: str = "merchant-lakehouse"
+    audience: str = "merchant-lakehouse"
+    default_ttl: timedelta = timedelta(days=30)
+    refresh_interval: timedelta = timedelta(seconds=5)
+
+
+class Settings(BaseSettings):
+    """The whole tree."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LAKEHOUSE_", env_nested_delimiter="__", frozen=True, extra="ignore"
+    )
+
+    home: Path = Field(default=Path(".lakehouse"), description="State, logs and configuration of one stack.")
+    cache: Path = Field(
+        default=Path("~/.cache/merchant-lakehouse"), description="Downloads, shared by all checkouts."
+    )
+    port_base: int = Field(default=18000, ge=1024, le=65000, description="The first of the stack's ports.")
+    host: str = Field(default="127.0.0.1", description="The address that every server listens on.")
+    warehouse: str = Field(default="/lakehouse", description="Root folder on HDFS.")
+    trino_memory: str = Field(default="2g", description="Heap of the Trino server.")
+    edge: EdgeSettings = EdgeSettings()
+    streaming: StreamingSettings = StreamingSettings()
+    transform: TransformSettings = TransformSettings()
+    insights: InsightsSettings = InsightsSettings()
+    tokens: TokenSettings = TokenSettings()
+
+    @property
+    def ports(self) -> Ports:
+        return Ports(base=self.port_base)
+
+    @property
+    def hdfs_url(self) -> str:
+        """File system root, for example ``hdfs://127.0.0.1:18003``."""
+        return f"hdfs://{self.host}:{self.ports.namenode}"
+
+    @property
+    def warehouse_url(self) -> str:
+        """Where everything of this stack lies, for example ``hdfs://127.0.0.1:18003/lakehouse``."""
+        return f"{self.hdfs_url}{self.warehouse}"
+
+    @property
+    def kafka_bootstrap(self) -> str:
+        return f"{self.host}:{self.ports.kafka}"
+
+    @property
+    def trino_url(self) -> str:
+        return f"http://{self.host}:{self.ports.trino}"
+
+    @property
+    def edge_url(self) -> str:
+        return f"http://{self.host}:{self.ports.edge}"
+
+    @property
+    def insights_url(self) -> str:
+        return f"http://{self.host}:{self.ports.insights}"
+
+    @property
+    def logs(self) -> Path:
+        return self.home_path / "logs"
+
+    @property
+    def home_path(self) -> Path:
+        """``home``, absolute, so that a service may change its working folder."""
+        return self.home.expanduser().absolute()
+
+    @property
+    def cache_path(self) -> Path:
+        return self.cache.expanduser().absolute()
+
+    @property
+    def keys_path(self) -> Path:
+        """Signing key (issuer only), public keys and revocations."""
+        return self.home_path / "keys"
+
+    @property
+    def java_home(self) -> Path:
+        """A ``JAVA_HOME`` for Spark, made by ``lakehouse up``."""
+        return self.home_path / "run" / "java-home"
+
+    @property
+    def spark_jars(self) -> Path:
+        """The folder of jars that Spark needs beside pyspark's own, made by ``lakehouse up``."""
+        return self.home_path / "run" / "spark-jars"
+
+
+def load_settings() -> Settings:
+    """The settings of this process; raises :class:`RefusedError` with a sentence for each wrong variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = [f"LAKEHOUSE_{'__'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()]
+        raise RefusedError("Wrong settings in the environment: " + "; ".join(wrong)) from error

@@ -1,0 +1,40 @@
+"""Issues tokens. The operator's side: this module alone uses the private key."""
+
+import secrets
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+
+import jwt
+
+from lakehouse.errors import RefusedError
+from lakehouse.settings import Settings
+from lakehouse.tokens.claims import MERCHANT_ID, Scope
+from lakehouse.tokens.keys import ALGORITHM, KeyFolder
+
+
+def issue(settings: Settings, merchant_id: str, scopes: Sequence[Scope], ttl: timedelta | None = None) -> str:
+    """A token for a merchant. Makes the signing key if there is none yet."""
+    if not MERCHANT_ID.fullmatch(merchant_id):
+        raise RefusedError(
+            f"{merchant_id!r} is no merchant id: use 1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'"
+        )
+    if not scopes:
+        raise RefusedError("a token needs at least one --scope")
+    lifetime = settings.tokens.default_ttl if ttl is None else ttl
+    if lifetime < timedelta(seconds=1):
+        raise RefusedError("--ttl must be at least one second")
+    folder = KeyFolder(settings.keys_path)
+    key = folder.ensure()
+    # A merchant's revocation ends at a whole second: a token issued within it must not fall under it.
+    now = max(int(time.time()), folder.read_revocations().sub.get(merchant_id, 0))
+    claims = {
+        "iss": settings.tokens.issuer,
+        "aud": settings.tokens.audience,
+        "sub": merchant_id,
+        "scope": " ".join(dict.fromkeys(scopes)),
+        "iat": now,
+        "exp": now + int(lifetime.total_seconds()),
+        "jti": secrets.token_hex(12),
+    }
+    return jwt.encode(claims, key.private_key(), algorithm=ALGORITHM, headers={"kid": key.kid})

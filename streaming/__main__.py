@@ -1,0 +1,95 @@
+"""``python -m streaming``: the supervised process that carries Kafka into bronze.
+
+Exit codes: 0 stopped on request, 3 superseded by a newer driver (the restarted process then stands by),
+else 1 or 2.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+from compose.local.program import Layout as StackLayout
+from lakehouse.clients.files import HdfsFiles
+from lakehouse.contracts.layout import Layout
+from lakehouse.errors import LakehouseError, SupersededError
+from lakehouse.service import Health, fields, log_as_json, serve
+from lakehouse.settings import Settings
+from streaming.bronze_tables import BronzePaths
+from streaming.kafka_bounds import read_bounds
+from streaming.kafka_to_bronze import TOPICS, KafkaToBronze, Source, retry_until_ready
+from streaming.spark import open_session
+
+log = logging.getLogger("streaming")
+
+HEARTBEAT_LIMIT = timedelta(minutes=2)
+FIRST_GENERATION = 1
+SUPERSEDED = 3
+
+
+def main() -> int:
+    """Runs until told to stop, or until something makes a new start the better way on."""
+    generation = _arguments().generation
+    log_as_json("streaming")
+    settings, stop = Settings(), threading.Event()
+    signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
+    health = Health(HEARTBEAT_LIMIT)
+    try:
+        serve(health, settings.host, settings.ports.streaming)
+        run(settings, generation, health, stop)
+    except SupersededError as error:
+        log.warning("superseded", extra=fields(reason=str(error)))
+        return SUPERSEDED
+    except LakehouseError as error:
+        log.error("stopped", extra=fields(reason=str(error)))
+        return error.exit_code
+    except Exception as error:
+        log.exception("failed; a new start continues from bronze's last commit", extra=fields(reason=str(error)[:1000]))
+        return 2
+    return 0
+
+
+def run(settings: Settings, generation: int, health: Health, stop: threading.Event) -> None:
+    """Waits for HDFS and Kafka, then carries records until ``stop``."""
+    home = settings.home_path / "streaming"
+    files = HdfsFiles(settings.hdfs_url)
+    retry_until_ready(lambda: files.make_folder(settings.warehouse), health, stop)
+    stack = StackLayout(settings.home_path)
+    spark = open_session(
+        _jars(stack),
+        stack.java_home,
+        home / "scratch",
+        host=settings.host,
+        memory=settings.streaming.driver_memory,
+    )
+    retry_until_ready(lambda: read_bounds(spark, settings.kafka_bootstrap, TOPICS), health, stop)
+    paths = BronzePaths(settings.hdfs_url, Layout(settings.warehouse), generation)
+    tuning = settings.streaming
+    source = Source(settings.kafka_bootstrap, tuning.trigger_interval, tuning.max_records_per_batch)
+    KafkaToBronze(spark, files, paths, source, health).run(stop, home / "checkpoints")
+
+
+def _jars(stack: StackLayout) -> list[Path]:
+    """Put there, checked, by ``lakehouse up``: nothing is fetched at run time."""
+    jars = sorted(stack.spark_jars.glob("*.jar"))
+    if not jars:
+        raise LakehouseError(f"{stack.spark_jars} holds no jars: run `lakehouse up`, which puts them there.")
+    return jars
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m streaming", description="Carries Kafka into bronze.")
+    parser.add_argument("--generation", type=int, default=FIRST_GENERATION, help="the bronze generation to write")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    code = main()
+    logging.shutdown()
+    sys.stdout.flush()
+    # no exit handlers: the JVM ends when its standard input closes, and must not be waited for
+    os._exit(code)

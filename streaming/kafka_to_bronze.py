@@ -1,0 +1,201 @@
+"""The streaming query: takes over, finds where bronze stopped, and feeds micro-batches to the writer.
+
+In: a session, and the topics. Out: commits of the bronze table, until it is told to stop, fails or is
+superseded. Each start is a new epoch with a new checkpoint folder: the checkpoint never says where to read
+from, bronze's own commits do. Whatever fails ends the process with a reason; the supervisor starts it
+again, and nothing is skipped.
+"""
+
+import json
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pyspark.errors import StreamingQueryException
+from pyspark.sql import DataFrame, SparkSession
+
+from lakehouse.clients.files import Files
+from lakehouse.contracts.topics import ALL_TOPICS
+from lakehouse.errors import NotReadyError
+from lakehouse.service import Health, fields
+from streaming import measures
+from streaming.bronze_tables import BronzePaths, create_tables
+from streaming.bronze_writer import BronzeWriter, Written
+from streaming.kafka_bounds import read_bounds
+from streaming.lease import Lease, this_process
+from streaming.offsets import Offsets, start_offsets
+from streaming.takeover import next_epoch
+
+log = logging.getLogger(__name__)
+
+TOPICS = tuple(topic.name for topic in ALL_TOPICS)
+STOP_PATIENCE = 15.0
+"""Seconds that a running micro-batch gets to finish when the job is told to stop."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What to read, and how much at a time."""
+
+    bootstrap: str
+    trigger: timedelta
+    max_records: int
+
+
+class KafkaToBronze:
+    """One driver, from takeover to its end."""
+
+    def __init__(self, spark: SparkSession, files: Files, paths: BronzePaths, source: Source, health: Health) -> None:
+        self._spark = spark
+        self._files = files
+        self._paths = paths
+        self._source = source
+        self._health = health
+        self._lease = Lease(files, paths.layout, paths.generation)
+        self._writing = threading.Lock()
+        self._failure: Exception | None = None
+
+    def run(self, stop: threading.Event, checkpoints: Path) -> None:
+        """Returns when ``stop`` is set; raises what ended the query otherwise."""
+        self._lease.stand_by(lambda holder: self._stand_by(holder.epoch, stop))
+        if stop.is_set():
+            return
+        create_tables(self._spark, self._paths)
+        epoch = next_epoch(self._files, self._paths.layout, self._paths.generation, this_process())
+        self._lease.take(epoch)
+        measures.EPOCH.set(epoch)
+        writer = BronzeWriter(self._spark, self._files, self._paths, epoch)
+        consumed = writer.fence()
+        start = start_offsets(consumed, read_bounds(self._spark, self._source.bootstrap, TOPICS))
+        writer.begin(start)
+        log.info("bronze taken over", extra=fields(epoch=epoch, start=start))
+        query = self._start(writer, start, _fresh_checkpoint(checkpoints, epoch))
+        self._watch(query, stop)
+        self._lease.release()
+
+    def _stand_by(self, epoch: int, stop: threading.Event) -> None:
+        self._health.beat(f"standing by: the driver of epoch {epoch} writes bronze", ready=False)
+        stop.wait(1.0)
+
+    def _start(self, writer: BronzeWriter, start: Offsets, checkpoint: Path) -> Any:
+        records = (
+            self._spark.readStream.format("kafka")
+            .option("kafka.bootstrap.servers", self._source.bootstrap)
+            .option("subscribe", ",".join(TOPICS))
+            .option("startingOffsets", json.dumps(start))
+            .option("failOnDataLoss", "true")
+            .option("maxOffsetsPerTrigger", self._source.max_records)
+            .option("kafka.max.partition.fetch.bytes", 8 << 20)
+            .load()
+            .select("topic", "partition", "offset", "value")
+        )
+        return (
+            records.writeStream.foreachBatch(lambda batch, number: self._write(writer, batch))
+            .option("checkpointLocation", checkpoint.as_uri())
+            .trigger(processingTime=f"{self._source.trigger // timedelta(milliseconds=1)} milliseconds")
+            .start()
+        )
+
+    def _write(self, writer: BronzeWriter, batch: DataFrame) -> None:
+        """One micro-batch. The reason of a failure is kept: Spark hands on no more than its text."""
+        with self._writing:
+            began = time.monotonic()
+            try:
+                written = writer.write(batch)
+            except Exception as error:
+                self._failure = error
+                raise
+            self._health.beat("reading Kafka")
+            if written is not None:
+                _report(written, time.monotonic() - began)
+
+    def _watch(self, query: Any, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                if query.awaitTermination(1):
+                    return
+            except StreamingQueryException as error:
+                raise (self._failure or error) from error
+            if not query.status["isTriggerActive"]:
+                self._health.beat("waiting for records")
+            measures.LAG.set(_lag(query))
+            self._renew_lease()
+        if self._writing.acquire(timeout=STOP_PATIENCE):
+            query.stop()
+        log.info("stopped on request")
+
+    def _renew_lease(self) -> None:
+        try:
+            self._lease.renew()
+        except NotReadyError as error:
+            log.warning("the lease could not be renewed", extra=fields(error=str(error)))
+
+
+def retry_until_ready(attempt: Callable[[], object], health: Health, stop: threading.Event, pause: float = 2.0) -> None:
+    """Repeats ``attempt`` while a part of the stack does not answer. Each new reason is logged once."""
+    reason = ""
+    while not stop.is_set():
+        try:
+            attempt()
+            return
+        except NotReadyError as error:
+            health.fail(str(error))
+            if str(error) != reason:
+                reason = str(error)
+                log.warning("waiting", extra=fields(reason=reason))
+            stop.wait(pause)
+
+
+def _fresh_checkpoint(folder: Path, epoch: int) -> Path:
+    """An empty folder. Older ones say nothing that anybody reads."""
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh = folder / f"epoch-{epoch}"
+    fresh.mkdir(parents=True)
+    return fresh
+
+
+def _report(written: Written, seconds: float) -> None:
+    commit = written.commit
+    measures.BATCHES.inc()
+    measures.ROWS.inc(commit.rows)
+    measures.QUARANTINED.inc(commit.quarantined)
+    measures.SECONDS.observe(seconds)
+    measures.VERSION.set(written.version)
+    measures.COMMITTED_AT.set_to_current_time()
+    offsets = sum(r.end - r.start for partitions in commit.offsets.values() for r in partitions.values())
+    log.info(
+        "batch committed",
+        extra=fields(
+            epoch=commit.epoch,
+            batch=commit.batch,
+            version=written.version,
+            records=offsets,
+            rows=commit.rows,
+            quarantined=commit.quarantined,
+            marks=len(commit.marks),
+            seconds=round(seconds, 3),
+        ),
+    )
+
+
+def _lag(query: Any) -> int:
+    """Records that Kafka had at the last trigger and that were not taken."""
+    progress = query.lastProgress
+    behind = 0
+    for source in progress["sources"] if progress else []:
+        ends, latest = _offsets(source["endOffset"]), _offsets(source["latestOffset"])
+        behind += sum(offset - ends.get(place, 0) for place, offset in latest.items())
+    return behind
+
+
+def _offsets(value: object) -> dict[tuple[str, str], int]:
+    found = json.loads(value) if isinstance(value, str) else value
+    if not isinstance(found, dict):
+        return {}
+    return {(topic, partition): offset for topic, by in found.items() for partition, offset in by.items()}

@@ -1,0 +1,156 @@
+"""The models on the real Trino: built in steps they equal a full rebuild, and both equal the naive computation."""
+
+import math
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from lakehouse.clients.files import HdfsFiles
+from lakehouse.clients.trino import Trino
+from lakehouse.contracts import tables
+from lakehouse.contracts.layout import Layout
+from lakehouse.releases import catalog, definition
+from lakehouse.releases.build import Build, run
+from lakehouse.releases.cycle import Cycle
+from lakehouse.releases.log import ReleaseLog
+from lakehouse.releases.service import USER
+from lakehouse.releases.versions import Versions
+from lakehouse.settings import Settings
+from tests.integration import naive_models
+from tests.integration.bronze_rows import START, Row, chunks, random_rows, write
+
+pytestmark = pytest.mark.stack
+
+ROWS = random_rows(seed=20261123, count=500)
+STEPS = 4
+
+
+@pytest.fixture(scope="module")
+def warehouse(stack: Any) -> Settings:
+    """A warehouse of its own on the stack's HDFS and Trino, with bronze in ``STEPS`` commits."""
+    settings = stack.settings.model_copy(update={"warehouse": "/models-test", "home": stack.settings.home / "models"})
+    settings = settings.model_copy(
+        update={"transform": settings.transform.model_copy(update={"max_rows_per_cycle": 1})}
+    )
+    layout = Layout(settings.warehouse)
+    commits = list(chunks(ROWS, STEPS))
+    write(f"{settings.hdfs_url}{layout.bronze(1)}", commits, START + timedelta(days=81))
+    write(f"{settings.hdfs_url}{layout.quarantine(1)}", [[]], START)
+    return settings
+
+
+@pytest.fixture(scope="module")
+def stepped(warehouse: Settings) -> int:
+    """The gold version that cycles have built, one bronze commit after the other."""
+    files = HdfsFiles(warehouse.hdfs_url)
+    cycle = Cycle(warehouse, files, Trino.of(warehouse, user=USER))
+    outcomes = [cycle.run() for _ in range(STEPS)]
+    assert [outcome.rows for outcome in outcomes] == [len(rows) for rows in chunks(ROWS, STEPS)]
+    assert cycle.run().snapshot is None
+    return 1
+
+
+@pytest.fixture(scope="module")
+def rebuilt(warehouse: Settings, stepped: int) -> int:
+    """Another version, built from all of bronze at once."""
+    files, layout, trino = HdfsFiles(warehouse.hdfs_url), Layout(warehouse.warehouse), Trino.of(warehouse, user=USER)
+    version = Versions(files, layout).create(definition.freeze(files, layout, definition.PROJECT))
+    catalog.prepare(trino, warehouse, layout, version.version, 1)
+    project = definition.thaw(files, layout, version.definition, warehouse.home_path)
+    run(warehouse, project, Build(version.version, 1, 1, -1, STEPS - 1, warehouse.transform.order_repeat_days))
+    return version.version
+
+
+def sales(trino: Trino, version: int, snapshot: float = math.inf) -> dict[Any, dict[str, int]]:
+    """What gold shows in a snapshot, without the keys that count nothing."""
+    measures = tables.GOLD_MEASURES[tables.MERCHANT_SALES]
+    newest: dict[Any, dict[str, int]] = {}
+    for row in trino.query(f"SELECT * FROM lake.gold_v{version}.merchant_sales ORDER BY snapshot"):
+        if row["snapshot"] <= snapshot:
+            newest[(row["merchant_id"], row["slot"], row["currency"])] = {m: int(row[m]) for m in measures if row[m]}
+    return {key: found for key, found in newest.items() if found}
+
+
+def expected_sales(rows: list[Row]) -> dict[Any, dict[str, int]]:
+    return {key: {m: v for m, v in found.items() if v} for key, found in naive_models.sales(rows).items()}
+
+
+def traffic(trino: Trino, version: int) -> dict[tuple[str, datetime], int]:
+    rows = trino.query(f"SELECT * FROM lake.gold_v{version}.merchant_traffic ORDER BY snapshot")
+    newest = {(row["merchant_id"], row["slot"]): row["page_views"] for row in rows}
+    return {key: count for key, count in newest.items() if count}
+
+
+def verdicts(trino: Trino, version: int) -> dict[Any, str]:
+    rows = trino.query(
+        f"SELECT edge, segment, seq, 'event' AS verdict FROM lake.silver_v{version}.events "
+        f"UNION ALL SELECT edge, segment, seq, verdict FROM lake.silver_v{version}.duplicates"
+    )
+    found = {(row["edge"], row["segment"], row["seq"]): row["verdict"] for row in rows}
+    assert len(found) == len(rows), "a position has two verdicts"
+    return found
+
+
+@pytest.mark.parametrize("which", ["stepped", "rebuilt"])
+def test_the_models_equal_the_naive_computation(
+    warehouse: Settings, which: str, request: pytest.FixtureRequest
+) -> None:
+    version, trino = request.getfixturevalue(which), Trino.of(warehouse)
+    assert verdicts(trino, version) == naive_models.verdicts(ROWS)
+    assert sales(trino, version) == expected_sales(ROWS)
+    assert traffic(trino, version) == naive_models.page_views(ROWS)
+
+
+@pytest.mark.parametrize("step", range(1, STEPS))
+def test_every_past_snapshot_is_a_filter(warehouse: Settings, stepped: int, step: int) -> None:
+    seen = [row for rows in list(chunks(ROWS, STEPS))[:step] for row in rows]
+    assert sales(Trino.of(warehouse), stepped, snapshot=step) == expected_sales(seen)
+
+
+def test_the_same_facts_in_both(warehouse: Settings, stepped: int, rebuilt: int) -> None:
+    columns = "merchant_id, source, id, event_date, type, business_key, time, currency, gross_sales, counted"
+    differing = Trino.of(warehouse).query(
+        f"SELECT count(*) AS n FROM (SELECT {columns} FROM lake.silver_v{stepped}.sales_facts "
+        f"EXCEPT SELECT {columns} FROM lake.silver_v{rebuilt}.sales_facts)"
+    )
+    # Facts that another event has replaced stay in the stepped version, and count nothing.
+    voided = Trino.of(warehouse).query(
+        f"SELECT count(*) AS n FROM lake.silver_v{stepped}.sales_facts AS f WHERE NOT EXISTS (SELECT 1 FROM "
+        f"lake.silver_v{stepped}.events AS e WHERE e.event_date = f.event_date AND e.merchant_id = f.merchant_id "
+        "AND e.source = f.source AND e.id = f.id AND e.type = f.type)"
+    )
+    assert differing[0]["n"] == voided[0]["n"]
+
+
+def test_the_release_log_has_one_release_a_step(warehouse: Settings, stepped: int) -> None:
+    log = ReleaseLog(HdfsFiles(warehouse.hdfs_url), Layout(warehouse.warehouse))
+    assert [p.release.snapshot for p in log.refresh()] == list(range(1, STEPS + 1))
+
+
+def test_the_views_show_the_current_release(warehouse: Settings, stepped: int) -> None:
+    shown = Trino.of(warehouse).query(
+        "SELECT sum(gross_sales) AS total, max(release) AS release FROM lake.gold.merchant_sales"
+    )
+    expected = sum(found.get("gross_sales", 0) for found in naive_models.sales(ROWS).values())
+    assert (int(shown[0]["total"]), shown[0]["release"]) == (expected, STEPS)
+
+
+def test_what_a_dead_build_left_behind_is_replaced(warehouse: Settings, stepped: int) -> None:
+    """Half of a cycle's work lies at the heads of the tables; the next cycle must not see it."""
+    trino, files, layout = Trino.of(warehouse, user=USER), HdfsFiles(warehouse.hdfs_url), Layout(warehouse.warehouse)
+    before = sales(trino, stepped)
+    merchant = next(iter(before))[0]
+    trino.query(
+        f"INSERT INTO lake.gold_v{stepped}.merchant_sales SELECT merchant_id, slot, currency, gross_sales + 1, discounts, "
+        "returns, shipping, tax, orders, orders_cancelled, units, 99, slot_date "
+        f"FROM lake.gold_v{stepped}.merchant_sales WHERE merchant_id = '{merchant}'"
+    )
+    rows = [replace(row, seq=row.seq + 10_000) for row in random_rows(seed=7, count=40)]
+    write(f"{warehouse.hdfs_url}{layout.bronze(1)}", [rows], START + timedelta(days=82))
+    outcome = Cycle(warehouse, files, trino).run()
+    assert outcome.release is not None
+    assert outcome.snapshot is not None
+    assert outcome.snapshot.number == STEPS + 1
+    assert sales(trino, stepped) == expected_sales(ROWS + rows)

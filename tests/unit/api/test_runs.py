@@ -1,0 +1,111 @@
+"""The serving copy against a plain dictionary of what each snapshot wrote."""
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from api.buckets import SLOT
+from api.gold_rows import run_from_arrow
+from api.runs import Currencies, Run, add_run, currencies_at, rows_at, safe_to_sum
+
+MERCHANTS = ["a", "ab", "b", "shop-1", "Z" * 64]
+CODES = ["", "BRL", "JPY", "KWD"]
+MEASURES = ("gross_sales", "orders")
+Row = tuple[str, int, str, int, int]
+
+ROWS = st.tuples(
+    st.sampled_from(MERCHANTS),
+    st.integers(0, 12),
+    st.sampled_from(CODES),
+    st.one_of(st.integers(-50, 50), st.integers(-(10**30), 10**30)),
+    st.integers(0, 9),
+)
+BATCHES = st.lists(st.lists(ROWS, max_size=25), min_size=1, max_size=12)
+
+
+def arrow(rows: list[Row], snapshot: int) -> pa.Table:
+    return pa.table(
+        {
+            "merchant_id": pa.array([row[0] for row in rows], pa.string()),
+            "slot": pa.array([datetime.fromtimestamp(row[1] * SLOT, UTC) for row in rows], pa.timestamp("us", "UTC")),
+            "currency": pa.array([row[2] for row in rows], pa.string()),
+            "gross_sales": pa.array([Decimal(row[3]) for row in rows], pa.decimal128(38, 0)),
+            "orders": pa.array([row[4] for row in rows], pa.int64()),
+            "snapshot": pa.array([snapshot] * len(rows), pa.int64()),
+        }
+    )
+
+
+def _load(batches: list[list[Row]], order: list[int]) -> tuple[tuple[Run, ...], Currencies]:
+    """A snapshot writes a key once: the last row of a batch stands."""
+    currencies, runs = Currencies(), ()
+    for number in order:
+        unique = list({row[:3]: row for row in batches[number]}.values())
+        runs = add_run(runs, run_from_arrow(arrow(unique, number + 1), MEASURES, currencies))
+    return runs, currencies
+
+
+def _truth(batches: list[list[Row]], snapshot: int) -> dict[str, dict[tuple[int, str], tuple[int, int]]]:
+    known: dict[str, dict[tuple[int, str], tuple[int, int]]] = defaultdict(dict)
+    for batch in batches[:snapshot]:
+        for merchant, slot, currency, amount, count in batch:
+            known[merchant][slot, currency] = (amount, count)
+    return known
+
+
+@given(BATCHES, st.data())
+@settings(max_examples=200, deadline=None)
+def test_every_snapshot_reads_as_it_was(batches: list[list[Row]], data: st.DataObject) -> None:
+    order = data.draw(st.permutations(range(len(batches))))
+    runs, currencies = _load(batches, order)
+    first = data.draw(st.integers(0, 12))
+    last = data.draw(st.integers(first, 13))
+    for snapshot in range(len(batches) + 1):
+        truth = _truth(batches, snapshot)
+        for merchant in [*MERCHANTS, "nobody", "aa"]:
+            rows = rows_at(runs, merchant.encode(), snapshot, first, last, MEASURES)
+            found = _as_dict(rows.slot, rows.currency, rows.measures, currencies)
+            inside = {key: value for key, value in truth[merchant].items() if first <= key[0] < last}
+            assert found == inside
+            numbers = currencies_at(runs, merchant.encode(), snapshot)
+            assert {currencies.codes[n] for n in numbers} == {key[1] for key in truth[merchant]}
+
+
+def _as_dict(slot: Any, currency: Any, measures: Any, currencies: Currencies) -> dict[Any, Any]:
+    keys = [(s, currencies.codes[c]) for s, c in zip(slot.tolist(), currency.tolist(), strict=True)]
+    assert len(set(keys)) == len(keys)
+    assert [key[0] for key in keys] == sorted(key[0] for key in keys)
+    return dict(zip(keys, zip(*(measures[name].tolist() for name in MEASURES), strict=True), strict=True))
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=60))
+@settings(deadline=None)
+def test_runs_stay_few(sizes: list[int]) -> None:
+    runs: tuple[Run, ...] = ()
+    currencies = Currencies()
+    for number, size in enumerate(sizes):
+        rows: list[Row] = [("m", slot, "", 1, 1) for slot in range(size)]
+        runs = add_run(runs, run_from_arrow(arrow(rows, number + 1), MEASURES, currencies))
+    assert sum(map(len, runs)) == sum(sizes)
+    assert len(runs) <= max(1, sum(sizes).bit_length())
+
+
+@given(st.lists(st.integers(-(2**63) + 1, 2**63 - 1), max_size=40))
+def test_sums_never_overflow(values: list[int]) -> None:
+    column = safe_to_sum(np.array(values, dtype=np.int64))
+    assert int(np.sum(column)) == sum(values)
+
+
+def test_a_table_without_a_currency_or_a_newer_measure() -> None:
+    table = arrow([("a", 3, "BRL", 7, 2)], 1).drop_columns(["currency", "gross_sales"])
+    runs = add_run((), run_from_arrow(table, MEASURES, Currencies()))
+    rows = rows_at(runs, b"a", 1, 0, 10, MEASURES)
+    assert rows.measures["gross_sales"].tolist() == [0]
+    assert rows.measures["orders"].tolist() == [2]
+    assert currencies_at(runs, b"a", 1) == {0}

@@ -1,0 +1,54 @@
+"""The walls of the code: who may import whom, and where a name may be spelled."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HOPS = ("ingestion", "streaming", "api")
+CLIENTS = {
+    "kafka": "lakehouse/clients/kafka",
+    "trino": "lakehouse/clients/trino",
+    "hdfs_native": "lakehouse/clients/files",
+}
+"""A client library, and how the names of the modules begin that may import it."""
+
+MODULES = sorted(
+    path.relative_to(ROOT) for hop in (*HOPS, "lakehouse", "compose") for path in (ROOT / hop).rglob("*.py")
+)
+
+
+def imported(path: Path) -> set[str]:
+    tree = ast.parse((ROOT / path).read_text())
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_a_hop_imports_no_other_hop(path: Path) -> None:
+    home = path.parts[0]
+    foreign = set(HOPS) - {home}
+    assert not [name for name in imported(path) if name.partition(".")[0] in foreign], path
+
+
+@pytest.mark.parametrize("path", [m for m in MODULES if m.parts[0] == "lakehouse" and "cli" not in m.parts], ids=str)
+def test_what_all_share_knows_no_stack(path: Path) -> None:
+    assert not [name for name in imported(path) if name.partition(".")[0] == "compose"], path
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_a_client_library_is_imported_in_one_place(path: Path) -> None:
+    for name in imported(path):
+        owner = CLIENTS.get(name.partition(".")[0])
+        assert owner is None or str(path).startswith(owner), f"{path} imports {name}; that is {owner}'s"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_no_module_is_a_drawer(path: Path) -> None:
+    assert path.stem not in {"utils", "helpers", "common", "manager", "misc"}
