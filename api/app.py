@@ -33,7 +33,7 @@ def assemble(settings: Settings, files: Files, root_url: str) -> Front:
     layout = Layout(settings.warehouse)
     visible = Visible(
         ReleaseLog(files, layout),
-        Copies(GoldFiles(files, layout, root_url)),
+        Copies(GoldFiles(files, root_url)),
         settings.insights.retention,
         settings.insights.poll_interval,
     )

@@ -1,12 +1,12 @@
 """Serving copies of gold tables, brought forward file by file.
 
-In: a gold version and the Delta versions that a release names. Out: runs in memory that answer for that release and for
+In: the folders and Delta versions that a release names. Out: runs in memory that answer for that release and for
 every older one of the same gold version. Only files that came since the last load are read; where files that had been
 loaded were rewritten, the copy is read anew beside the old one, and takes its place when it is whole.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from threading import Lock
@@ -18,6 +18,7 @@ from api.gold_rows import run_from_arrow
 from api.runs import Currencies, Run, add_run
 from lakehouse.contracts.tables import GOLD_MEASURES
 from lakehouse.errors import NotFoundError
+from lakehouse.releases.model import TableState
 
 FILES_AT_ONCE = 32
 READERS = 4
@@ -26,11 +27,11 @@ _log = logging.getLogger(__name__)
 
 
 class TableCopy:
-    """One gold table of one version. ``runs`` may be read by any thread at any time: it is replaced as a whole."""
+    """The gold table in one folder. ``runs`` may be read by any thread at any time: it is replaced as a whole."""
 
-    def __init__(self, gold: GoldFiles, version: int, table: str) -> None:
+    def __init__(self, gold: GoldFiles, folder: str, table: str) -> None:
         self._gold = gold
-        self._folder = gold.folder(version, table)
+        self._folder = folder
         self._table = table
         self._delta_version = -1
         self._loaded: set[str] = set()
@@ -38,10 +39,13 @@ class TableCopy:
         self.currencies = Currencies()
         self.runs: tuple[Run, ...] = ()
 
+    def holds(self, delta_version: int) -> bool:
+        return delta_version <= self._delta_version
+
     def advance(self, delta_version: int) -> None:
         """Loads at least what that Delta version holds. Blocks; safe to repeat after an error."""
         with self._lock:
-            if delta_version <= self._delta_version:
+            if self.holds(delta_version):
                 return
             if self._delta_version < 0 or not self._append(delta_version):
                 self._reload(delta_version)
@@ -81,28 +85,36 @@ class TableCopy:
 
 
 class Copies:
-    """Copies of the gold versions that are read. The least recently used beyond ``kept`` are forgotten."""
+    """Copies by folder. The least recently used beyond ``kept`` are forgotten (those in use live on in their views)."""
 
-    def __init__(self, gold: GoldFiles, kept: int = 3) -> None:
+    def __init__(self, gold: GoldFiles, kept: int = 4 * len(GOLD_MEASURES)) -> None:
         self._gold = gold
         self._kept = kept
         self._lock = Lock()
-        self._versions: dict[int, dict[str, TableCopy]] = {}
+        self._by_folder: dict[str, TableCopy] = {}
 
-    def of(self, version: int) -> dict[str, TableCopy]:
-        """One copy a gold table, loaded or not."""
+    def of(self, states: Mapping[str, TableState]) -> dict[str, TableCopy]:
+        """The copies of tables by name, loaded or not."""
         with self._lock:
-            tables = self._versions.pop(version, None)
-            if tables is None:
-                tables = {table: TableCopy(self._gold, version, table) for table in GOLD_MEASURES}
-            self._versions[version] = tables
-            while len(self._versions) > self._kept:
-                del self._versions[next(iter(self._versions))]
-            return tables
+            found = {table: self._touch(table, state.location) for table, state in states.items()}
+            while len(self._by_folder) > self._kept:
+                del self._by_folder[next(iter(self._by_folder))]
+            return found
 
-    def load(self, version: int, delta_versions: dict[str, int]) -> dict[str, TableCopy]:
-        """The copies of the tables named, loaded at least up to their Delta versions. Blocks."""
-        tables = self.of(version)
-        for table, delta_version in delta_versions.items():
-            tables[table].advance(delta_version)
-        return {table: tables[table] for table in delta_versions}
+    def loaded(self, states: Mapping[str, TableState]) -> dict[str, TableCopy] | None:
+        """The copies, if each holds the Delta version named."""
+        copies = self.of(states)
+        whole = all(copies[table].holds(state.delta_version) for table, state in states.items())
+        return copies if whole else None
+
+    def load(self, states: Mapping[str, TableState]) -> dict[str, TableCopy]:
+        """The copies, loaded at least up to the Delta versions named. Blocks."""
+        copies = self.of(states)
+        for table, state in states.items():
+            copies[table].advance(state.delta_version)
+        return copies
+
+    def _touch(self, table: str, folder: str) -> TableCopy:
+        copy = self._by_folder.pop(folder, None) or TableCopy(self._gold, folder, table)
+        self._by_folder[folder] = copy
+        return copy

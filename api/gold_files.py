@@ -1,7 +1,7 @@
 """Gold tables as they lie on HDFS: which files a version has, which came since another, and their rows.
 
-In: a gold version, a table's name, Delta versions. Out: paths of data files and Arrow tables. The only module here that
-reads Delta; it blocks, so it is called from a thread.
+In: a table's folder, as the release names it, and Delta versions. Out: paths of data files and Arrow tables. The only
+module here that reads Delta; it blocks, so it is called from a thread.
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,7 @@ from deltalake.exceptions import DeltaError
 
 from api.gold_rows import KEY_COLUMNS
 from lakehouse.clients.files import Files
-from lakehouse.contracts.layout import Layout
-from lakehouse.contracts.tables import GOLD_MEASURES, GOLD_SCHEMA
+from lakehouse.contracts.tables import GOLD_MEASURES
 from lakehouse.delta_log import commits
 from lakehouse.errors import NotReadyError
 
@@ -31,14 +30,9 @@ class Changes:
 class GoldFiles:
     """``root_url`` is the file system's, for example ``hdfs://127.0.0.1:18003`` or ``file:///tmp/x``."""
 
-    def __init__(self, files: Files, layout: Layout, root_url: str) -> None:
+    def __init__(self, files: Files, root_url: str) -> None:
         self._files = files
-        self._layout = layout
         self._root_url = root_url
-
-    def folder(self, version: int, table: str) -> str:
-        """A table's folder: its name, in its schema's location (Trino's ``unique-table-location`` is off)."""
-        return f"{self._layout.version_schema(version, GOLD_SCHEMA)}/{table}"
 
     def live(self, folder: str, delta_version: int) -> tuple[str, ...]:
         """All data files of a Delta version, from its log and checkpoints."""

@@ -10,9 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api import csv_form, schemas
-from api.buckets import Grain
-from api.query import MAX_RELEASES
-from lakehouse.contracts.metrics import METRICS
+from api.openapi_parameters import PARAMETERS, TEXT
 from lakehouse.problems import Kind
 
 Json = dict[str, Any]
@@ -43,11 +41,12 @@ decimals; ratios and means are computed from the sums of their bucket and rounde
 Errors are RFC 9457 problems; their types are listed at `/problems`.
 """
 
-_CSV = f"""\
-RFC 4180, UTF-8, a header line, then one line for each series and bucket. Columns: `{"`, `".join(csv_form.METRICS_COLUMNS)}`
-and, with `compare`, `{csv_form.PREVIOUS_COLUMN}`. An empty `value` is a JSON null."""
-_REVISIONS_CSV = f"""\
-RFC 4180, UTF-8, a header line, then one line for each revision. Columns: `{"`, `".join(csv_form.REVISIONS_COLUMNS)}`."""
+_CSV_RULES = "RFC 4180, UTF-8, a header line, then one line for each"
+_CSV = (
+    f"{_CSV_RULES} series and bucket. Columns: {', '.join(csv_form.METRICS_COLUMNS)} and, with `compare`, "
+    f"{csv_form.PREVIOUS_COLUMN}. An empty value is a JSON null."
+)
+_REVISIONS_CSV = f"{_CSV_RULES} revision. Columns: {', '.join(csv_form.REVISIONS_COLUMNS)}."
 
 _ANSWERS = (
     schemas.MetricsAnswer,
@@ -78,70 +77,9 @@ def _complete(document: Json) -> Json:
     own = document.setdefault("components", {})
     own.setdefault("schemas", {}).update(components)
     own["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
-    own["parameters"] = _PARAMETERS
+    own["parameters"] = PARAMETERS
     document["paths"] = _PATHS | document["paths"]
     return document
-
-
-def _parameter(name: str, description: str, schema: Json, example: Any = None, required: bool = False) -> Json:
-    found = {"name": name, "in": "query", "description": description, "schema": schema, "required": required}
-    return found if example is None else found | {"example": example}
-
-
-_TEXT: Json = {"type": "string"}
-_MOMENT = (
-    "An instant with an offset (RFC 3339), or a local date in `tz`, which stands for its first instant. "
-    "Numbers are kept by quarter of an hour: `from` is taken back to the quarter that it lies in, `to` forward to the "
-    "end of its; the answer says what it covers."
-)
-_METRIC: Json = {"type": "string", "enum": list(METRICS)}
-
-_PARAMETERS: dict[str, Json] = {
-    "merchant_id": {
-        "name": "merchant_id",
-        "in": "path",
-        "required": True,
-        "description": "The token's `sub`, or any merchant with the scope insights:read:any.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
-    },
-    "metrics": _parameter(
-        "metrics",
-        "Names of the catalogue (`/v1/metrics`), separated by commas, each once.",
-        {"type": "array", "items": _METRIC, "minItems": 1},
-        ["gross_sales", "orders"],
-        required=True,
-    )
-    | {"style": "form", "explode": False},
-    "metric": _parameter("metric", "One name of the catalogue.", _METRIC, "gross_sales", required=True),
-    "from": _parameter("from", f"Begin, included. {_MOMENT}", _TEXT, "2026-11-16", required=True),
-    "to": _parameter("to", f"End, not included, after `from`. {_MOMENT}", _TEXT, "2026-11-23", required=True),
-    "start": _parameter(
-        "start", "Where the bucket begins: one of `starts`, or a local date.", _TEXT, "2026-11-16", required=True
-    ),
-    "grain": _parameter("grain", "Length of a bucket.", {"type": "string", "enum": list(Grain), "default": Grain.HOUR}),
-    "tz": _parameter("tz", "IANA time zone of the buckets.", {"type": "string", "default": "UTC"}, "America/Sao_Paulo"),
-    "currency": _parameter("currency", "ISO 4217 code in upper case.", {"type": "string", "pattern": "^[A-Z]{3}$"}),
-    "compare": _parameter(
-        "compare",
-        "Adds `previous` to each series: the smallest number of local days before (grain month: of months) with which "
-        "the previous period ends before this one begins. Values are aligned by local time; an hour that the previous "
-        "period lacks is null, one that it has twice is summed.",
-        {"type": "string", "enum": ["previous_period"]},
-    ),
-    "as_known_at": _parameter(
-        "as_known_at",
-        "The answer as it was at this instant (RFC 3339 with an offset): that of the release with the greatest "
-        "`released_at` not after it. Not together with `release`.",
-        {"type": "string", "format": "date-time"},
-    ),
-    "release": _parameter(
-        "release", "The answer of this release. Not together with `as_known_at`.", {"type": "integer", "minimum": 1}
-    ),
-    "limit": _parameter(
-        "limit", "Entries of a page.", {"type": "integer", "minimum": 1, "maximum": MAX_RELEASES, "default": 100}
-    ),
-    "before": _parameter("before", "Only releases with a lower number.", {"type": "integer", "minimum": 0}),
-}
 
 
 def _refs(*names: str) -> list[Json]:
@@ -169,7 +107,7 @@ def _operation(summary: str, description: str, answer: type, parameters: list[Js
     return {"get": found | {"operationId": answer.__name__, "responses": {"200": ok} | responses}}
 
 
-_ETAG = {"ETag": {"schema": _TEXT, "description": "Strong, over the bytes that are sent."}}
+_ETAG = {"ETag": {"schema": TEXT, "description": "Strong, over the bytes that are sent."}}
 _UNCHANGED = {"304": {"description": "The client has this answer (`If-None-Match`)."}}
 _NUMBER_PROBLEMS = _UNCHANGED | _problems(
     Kind.UNAUTHORIZED,
@@ -187,7 +125,7 @@ def _numbers(summary: str, description: str, answer: type, csv: str, parameters:
     operation = _operation(summary, description, answer, parameters, _NUMBER_PROBLEMS, "numbers")
     ok = operation["get"]["responses"]["200"]
     ok["headers"] = _ETAG
-    ok["content"] = ok["content"] | {"text/csv": {"schema": _TEXT | {"description": csv}}}
+    ok["content"] = ok["content"] | {"text/csv": {"schema": TEXT | {"description": csv}}}
     operation["get"]["security"] = [{"token": []}]
     return operation
 
@@ -255,7 +193,7 @@ _PATHS: Json = {
             "summary": "Figures of this process for Prometheus",
             "tags": ["operations"],
             "responses": {
-                "200": {"description": "Text exposition format.", "content": {"text/plain": {"schema": _TEXT}}}
+                "200": {"description": "Text exposition format.", "content": {"text/plain": {"schema": TEXT}}}
             },
         }
     },

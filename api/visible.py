@@ -20,11 +20,16 @@ from lakehouse.contracts.tables import GOLD_MEASURES, GOLD_SCHEMA
 from lakehouse.errors import LakehouseError, NotFoundError
 from lakehouse.problems import Kind, ProblemError
 from lakehouse.releases.log import Published, ReleaseLog
+from lakehouse.releases.model import TableState
 
 PATIENCE = timedelta(seconds=10)
 """So long does a request wait for the log or for an older gold version before it is told to come again."""
 
 _log = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +78,7 @@ class Visible:
 
     async def poll(self) -> None:
         """Reads the log, loads what the newest release needs, then shows it."""
-        started = datetime.now(UTC)
+        started = utc_now()
         loop = asyncio.get_running_loop()
         releases = await loop.run_in_executor(self._threads, self._log.refresh)
         if len(releases) > self._count:
@@ -116,9 +121,8 @@ class Visible:
         if published is current.published:
             return current
         self._check_retention(published)
-        if published.release.gold_version == current.published.release.gold_version:
-            return ReleaseView(published, {name: current.tables[name] for name in _delta_versions(published)})
-        return await self._view_of_other_version(published)
+        copies = self._copies.loaded(_gold_tables(published))
+        return await self._loaded_aside(published) if copies is None else ReleaseView(published, copies)
 
     async def view_if_kept(self, published: Published) -> ReleaseView | None:
         """None where the release is beyond retention, or its gold version has been dropped."""
@@ -131,7 +135,7 @@ class Visible:
 
     async def _as_known_at(self, instant: datetime) -> Published:
         newest = self._releases[self._count - 1].released_at
-        if instant > max(datetime.now(UTC), newest):
+        if instant > max(utc_now(), newest):
             raise bad("as_known_at", "lies in the future")
         if instant > newest:
             await self._wait_until_read(instant)
@@ -162,11 +166,11 @@ class Visible:
     def _check_retention(self, published: Published) -> None:
         """A release is kept for the retention from the instant at which another took its place."""
         place = published.number - self._first + 1
-        if place < self._count and self._releases[place].released_at < datetime.now(UTC) - self._retention:
+        if place < self._count and self._releases[place].released_at < utc_now() - self._retention:
             days = self._retention.total_seconds() / 86_400
             raise ProblemError(Kind.BEYOND_RETENTION, f"releases are kept for {days:g} days")
 
-    async def _view_of_other_version(self, published: Published) -> ReleaseView:
+    async def _loaded_aside(self, published: Published) -> ReleaseView:
         number = published.number
         if number not in self._loading:
             self._loading[number] = asyncio.create_task(self._load_aside(published))
@@ -185,25 +189,23 @@ class Visible:
             loop = asyncio.get_running_loop()
             view = await loop.run_in_executor(self._threads, self._load, published)
             if self._current is not None:
-                self._copies.of(self._current.published.release.gold_version)  # the last one to be forgotten
+                self._copies.of(_gold_tables(self._current.published))  # the last to be forgotten
             return view
         finally:
             del self._loading[published.number]
 
     def _load(self, published: Published) -> ReleaseView:
-        tables = self._copies.load(published.release.gold_version, _delta_versions(published))
-        return ReleaseView(published, tables)
+        return ReleaseView(published, self._copies.load(_gold_tables(published)))
 
     @property
     def _first(self) -> int:
         return self._releases[0].number if self._releases else 1
 
 
-def _delta_versions(published: Published) -> dict[str, int]:
-    """Delta versions of the gold tables that the release names and this code knows."""
-    names = {table: f"{GOLD_SCHEMA}.{table}" for table in GOLD_MEASURES}
+def _gold_tables(published: Published) -> dict[str, TableState]:
+    """The gold tables that the release names and this code knows."""
     tables = published.release.tables
-    return {table: tables[name].delta_version for table, name in names.items() if name in tables}
+    return {table: tables[name] for table in GOLD_MEASURES if (name := f"{GOLD_SCHEMA}.{table}") in tables}
 
 
 def _nothing_yet() -> ProblemError:

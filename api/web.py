@@ -4,6 +4,7 @@ The token stays in the browser's session storage and travels in the header alone
 this service only (Content-Security-Policy).
 """
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from fastapi import FastAPI, Response
@@ -32,7 +33,7 @@ def install(app: FastAPI) -> None:
         app.add_api_route(path, _server(name, media_type), methods=["GET", "HEAD"], include_in_schema=False)
 
 
-def _server(name: str, media_type: str) -> object:
+def _server(name: str, media_type: str) -> Callable[[], Awaitable[Response]]:
     content = (_FOLDER / name).read_bytes()
 
     async def serve() -> Response:

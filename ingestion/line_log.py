@@ -144,6 +144,13 @@ class LineLog:
             os.fsync(file.fileno())
         self.sizes[number] = size
 
+    def drop_torn_tail(self) -> None:
+        """Cuts each file after its last newline."""
+        for number, size in list(self.sizes.items()):
+            whole = self.path(number).read_bytes().rfind(b"\n") + 1
+            if whole < size:
+                self.cut(number, whole)
+
     def close(self) -> None:
         self.roll()
 

@@ -145,15 +145,20 @@ class SegmentLog:
             waiting = self.lines.read(delivered, 1)
             return stamp_of(waiting[0].text) if waiting else self._clock.now()
 
-    def counts(self) -> tuple[int, dict[str, int], int]:
-        """Of what is still here: the next sequence, events by hour, and the instant before which nothing is here."""
+    def raw_mark(self, shipped: set[int]) -> int:
+        """Every event accepted before this instant is in one of the ``shipped`` segments or in a deleted one."""
+        with self._lock:
+            waiting = [segment.first_accepted_at for number, segment in self.segments.items() if number not in shipped]
+            return min(waiting, default=self._clock.now())
+
+    def counts(self) -> tuple[int, dict[str, int]]:
+        """The next sequence, and events by hour in the segments that are still here."""
         with self._lock:
             hours: dict[str, int] = {}
             for segment in self.segments.values():
                 for hour, count in segment.hours.items():
                     hours[hour] = hours.get(hour, 0) + count
-            oldest = min((segment.first_accepted_at for segment in self.segments.values()), default=self._clock.now())
-            return self.next, hours, oldest
+            return self.next, hours
 
     def _segment(self, number: int) -> Segment:
         return Segment(number, f"{self.incarnation}-{number}", self.next, self.next)
@@ -162,6 +167,9 @@ class SegmentLog:
         """Reads what an earlier run left: counts it, and cuts the torn tail of the last file."""
         numbers = sorted(self.lines.sizes)
         for number in numbers:
+            if self._is_counted(number):
+                self.lines.delete(number)
+                continue
             segment = self._segment(number)
             good = self._scan(segment)
             if good < self.lines.sizes[number]:
@@ -176,6 +184,12 @@ class SegmentLog:
                 self._clock.raise_to(segment.last_accepted_at)
             else:
                 self.lines.delete(number)
+
+    def _is_counted(self, number: int) -> bool:
+        """True for a segment whose sum was saved and that was about to be deleted when the run ended."""
+        with self.lines.path(number).open("rb") as file:
+            outline = _outline(file.readline())
+        return outline is not None and outline.first < self.next
 
     def _scan(self, segment: Segment) -> int:
         """Adds up a file; returns where its last good line ends."""

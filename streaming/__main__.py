@@ -13,12 +13,11 @@ import threading
 from datetime import timedelta
 from pathlib import Path
 
-from compose.local.program import Layout as StackLayout
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import LakehouseError, SupersededError
 from lakehouse.service import Health, fields, log_as_json, serve
-from lakehouse.settings import Settings
+from lakehouse.settings import Settings, load_settings
 from streaming.bronze_tables import BronzePaths
 from streaming.kafka_bounds import read_bounds
 from streaming.kafka_to_bronze import TOPICS, KafkaToBronze, Source, retry_until_ready
@@ -35,10 +34,11 @@ def main() -> int:
     """Runs until told to stop, or until something makes a new start the better way on."""
     generation = _arguments().generation
     log_as_json("streaming")
-    settings, stop = Settings(), threading.Event()
+    stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     health = Health(HEARTBEAT_LIMIT)
     try:
+        settings = load_settings()
         serve(health, settings.host, settings.ports.streaming)
         run(settings, generation, health, stop)
     except SupersededError as error:
@@ -58,10 +58,9 @@ def run(settings: Settings, generation: int, health: Health, stop: threading.Eve
     home = settings.home_path / "streaming"
     files = HdfsFiles(settings.hdfs_url)
     retry_until_ready(lambda: files.make_folder(settings.warehouse), health, stop)
-    stack = StackLayout(settings.home_path)
     spark = open_session(
-        _jars(stack),
-        stack.java_home,
+        _jars(settings.spark_jars),
+        settings.java_home,
         home / "scratch",
         host=settings.host,
         memory=settings.streaming.driver_memory,
@@ -73,11 +72,11 @@ def run(settings: Settings, generation: int, health: Health, stop: threading.Eve
     KafkaToBronze(spark, files, paths, source, health).run(stop, home / "checkpoints")
 
 
-def _jars(stack: StackLayout) -> list[Path]:
+def _jars(folder: Path) -> list[Path]:
     """Put there, checked, by ``lakehouse up``: nothing is fetched at run time."""
-    jars = sorted(stack.spark_jars.glob("*.jar"))
+    jars = sorted(folder.glob("*.jar"))
     if not jars:
-        raise LakehouseError(f"{stack.spark_jars} holds no jars: run `lakehouse up`, which puts them there.")
+        raise LakehouseError(f"{folder} holds no jars: run `lakehouse up`, which puts them there.")
     return jars
 
 

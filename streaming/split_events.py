@@ -62,7 +62,7 @@ def bronze_rows(parsed: DataFrame) -> DataFrame:
     """One row per event of the good batches, with exactly the columns of the bronze table."""
     good = f.when(f.col(REFUSAL).isNull() & (_field(KIND) == BATCH), _field("events"))
     events = parsed.select("*", f.posexplode(good).alias("index", "event"))
-    accepted_at = f.timestamp_micros(_field("accepted_at"))
+    accepted_at = _instant(_field("accepted_at"))
     columns = {
         "accepted_date": f.to_date(accepted_at),
         "accepted_at": accepted_at,
@@ -70,7 +70,7 @@ def bronze_rows(parsed: DataFrame) -> DataFrame:
         "segment": _field("segment"),
         "seq": _field("first") + f.col("index"),
         "merchant_id": _field("merchant_id"),
-        "time": f.timestamp_micros(f.col("event.time")),
+        "time": _instant(f.col("event.time")),
         "kafka_partition": f.col("partition"),
         "kafka_offset": f.col("offset"),
     }
@@ -86,7 +86,9 @@ def quarantine_rows(parsed: DataFrame, epoch: int, batch: int, at: datetime) -> 
     """What the edge rejected (its body), and what this station refuses (the record's bytes)."""
     refused = f.col(REFUSAL).isNotNull()
     station = f.when(refused, Station.STREAMING.value).otherwise(Station.EDGE.value)
-    instant = f.when(refused, f.lit(at)).otherwise(f.timestamp_micros(_field("rejected_at")))
+    instant = f.when(refused, f.lit(at.replace(microsecond=at.microsecond // 1000 * 1000))).otherwise(
+        _instant(_field("rejected_at"))
+    )
     columns = {
         "quarantined_date": f.to_date(instant),
         "quarantined_at": instant,
@@ -206,6 +208,15 @@ def _any(conditions: list[Column]) -> Column:
 
 def _field(name: str) -> Column:
     return f.col(f"{RECORD}.{name}")
+
+
+def _instant(micros: Column) -> Column:
+    """A timestamp cut to the millisecond.
+
+    Trino has milliseconds for Delta's timestamps and rounds what is finer: 09:59:59.9999 would be read as 10:00,
+    another hour than the one that it belongs to, and maybe another day than its partition.
+    """
+    return f.timestamp_micros(micros - micros % 1000)
 
 
 def _as_table(rows: DataFrame, types: dict[str, str], columns: dict[str, Column], otherwise: str) -> DataFrame:

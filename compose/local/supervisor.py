@@ -59,6 +59,7 @@ def render(layout: Layout, programs: Iterable[Program], listen: str, password: s
     head = f"""\
 [supervisord]
 nodaemon = true
+silent = true
 logfile = {_quoted(layout.logs / "supervisor.log")}
 logfile_maxbytes = 5MB
 logfile_backups = 2

@@ -21,6 +21,7 @@ _JVM = (
     "-XX:PerMethodRecompilationCutoff=10000",
     "-XX:PerBytecodeRecompilationCutoff=10000",
     "-Djdk.attach.allowAttachSelf=true",
+    "-Djol.skipHotspotSAAttach=true",
     "-Djdk.nio.maxCachedBufferSize=2000000",
     "-Dfile.encoding=UTF-8",
     "-Duser.timezone=UTC",

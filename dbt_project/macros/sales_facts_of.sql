@@ -8,6 +8,12 @@
     coalesce(cast({{ expression }} as decimal(38, 0)), decimal '0')
 {%- endmacro %}
 
+{# A whole number of a JSON object. Fields are taken one by one, by their exact name: a cast of the whole object to a row
+   compares names without case, and fails on an event that has an unknown field named `Order_ID`. #}
+{% macro integer_of(json, field) -%}
+    cast(json_extract_scalar({{ json }}, '$.{{ field }}') as bigint)
+{%- endmacro %}
+
 {% macro sales_facts_of(events) -%}
     select
         event_date,
@@ -15,22 +21,22 @@
         source,
         id,
         type,
-        if(type = 'refund.issued', body.refund_id, body.order_id) as business_key,
+        if(type = 'refund.issued', refund_id, order_id) as business_key,
         "time",
         {{ slot_of('"time"') }} as slot,
         accepted_at,
         edge,
         segment,
         seq,
-        coalesce(body.currency, '') as currency,
+        coalesce(currency_code, '') as currency,
         if(
             type = 'order.placed',
             reduce(
-                body.items,
+                items,
                 decimal '00000000000000000000000000000000000000',
                 (total, line) -> total + coalesce(
-                    cast(line.amount_minor as decimal(38, 0)),
-                    {{ money('line.quantity') }} * {{ money('line.unit_price_minor') }}
+                    cast({{ integer_of('line', 'amount_minor') }} as decimal(38, 0)),
+                    {{ money(integer_of('line', 'quantity')) }} * {{ money(integer_of('line', 'unit_price_minor')) }}
                 ),
                 total -> total
             ),
@@ -38,43 +44,39 @@
         ) as gross_sales,
         if(
             type = 'order.placed',
-            {{ money('body.discount_minor') }} + reduce(
-                body.items,
+            {{ money('discount_minor') }} + reduce(
+                items,
                 decimal '00000000000000000000000000000000000000',
-                (total, line) -> total + {{ money('line.discount_minor') }},
+                (total, line) -> total + {{ money(integer_of('line', 'discount_minor')) }},
                 total -> total
             ),
             decimal '0'
         ) as discounts,
         if(
-            type = 'order.placed' or body.amount_minor is null,
+            type = 'order.placed' or amount_minor is null,
             decimal '0',
-            {{ money('body.amount_minor') }} - {{ money('body.shipping_minor') }} - {{ money('body.tax_minor') }}
+            {{ money('amount_minor') }} - {{ money('shipping_minor') }} - {{ money('tax_minor') }}
         ) as returns,
-        {{ _given_or_taken_back('body.shipping_minor') }} as shipping,
-        {{ _given_or_taken_back('body.tax_minor') }} as tax,
+        {{ _given_or_taken_back('shipping_minor') }} as shipping,
+        {{ _given_or_taken_back('tax_minor') }} as tax,
         if(type = 'order.placed', 1, 0) as orders,
         if(type = 'order.cancelled', 1, 0) as orders_cancelled,
         if(
             type = 'order.placed',
-            reduce(body.items, bigint '0', (total, line) -> total + line.quantity, total -> total),
+            reduce(items, bigint '0', (total, line) -> total + {{ integer_of('line', 'quantity') }}, total -> total),
             bigint '0'
         ) as units
     from (
         select
             *,
-            cast(json_parse(data) as row(
-                order_id varchar,
-                refund_id varchar,
-                currency varchar,
-                amount_minor bigint,
-                discount_minor bigint,
-                shipping_minor bigint,
-                tax_minor bigint,
-                items array(row(
-                    quantity bigint, unit_price_minor bigint, amount_minor bigint, discount_minor bigint
-                ))
-            )) as body
+            json_extract_scalar(data, '$.order_id') as order_id,
+            json_extract_scalar(data, '$.refund_id') as refund_id,
+            json_extract_scalar(data, '$.currency') as currency_code,
+            {{ integer_of('data', 'amount_minor') }} as amount_minor,
+            {{ integer_of('data', 'discount_minor') }} as discount_minor,
+            {{ integer_of('data', 'shipping_minor') }} as shipping_minor,
+            {{ integer_of('data', 'tax_minor') }} as tax_minor,
+            if(type = 'order.placed', cast(json_extract(data, '$.items') as array(json))) as items
         from {{ events }}
         where type in ({{ sales_types() }})
     )
@@ -84,7 +86,7 @@
 {% macro _given_or_taken_back(part) -%}
     case
         when type = 'order.placed' then {{ money(part) }}
-        when body.amount_minor is null then decimal '0'
+        when amount_minor is null then decimal '0'
         else -{{ money(part) }}
     end
 {%- endmacro %}

@@ -25,7 +25,7 @@ class Record(NamedTuple):
     """``partition`` None means: by the key."""
 
     topic: str
-    key: bytes
+    key: bytes | None
     value: bytes
     partition: int | None = None
 

@@ -124,6 +124,11 @@ class Trino:
             ) from error
 
 
+def literal(text: str) -> str:
+    """A text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 class _ReadOnlyTransaction(Transaction):  # type: ignore[misc]  # the client is untyped
     """The client begins transactions, but no read-only ones: there Trino refuses writes, DDL and procedures."""
 

@@ -68,6 +68,7 @@ QUARANTINE_COLUMNS: dict[str, str] = {
 
 SILVER_EVENTS = "events"
 SILVER_DUPLICATES = "duplicates"
+SILVER_SALES_FACTS = "sales_facts"
 MERCHANT_SALES = "merchant_sales"
 MERCHANT_TRAFFIC = "merchant_traffic"
 GOLD_TABLES = (MERCHANT_SALES, MERCHANT_TRAFFIC)

@@ -63,6 +63,7 @@ class Cycle:
         self._layout = Layout(settings.warehouse)
         self._log = ReleaseLog(files, self._layout)
         self._versions = Versions(files, self._layout)
+        self._prepared: tuple[int, int] | None = None
 
     def run(self, progress: Callable[[str], None] = lambda _: None) -> Outcome:
         """One cycle. Raises :class:`LakehouseError` and leaves readers where they were."""
@@ -153,7 +154,9 @@ class Cycle:
     ) -> tuple[dict[str, TableState], list[str]]:
         number = last.number + 1 if last else 1
         progress(f"building snapshot {number} of gold version {version.version} from {found.rows} bronze rows")
-        catalog.prepare(self._trino, self._settings, self._layout, version.version, found.generation)
+        if self._prepared != (version.version, found.generation):
+            catalog.prepare(self._trino, self._settings, self._layout, version.version, found.generation)
+            self._prepared = (version.version, found.generation)
         self._replace_leftovers(version, last, number)
         before = {name: state.delta_version for name, state in self._states(version).items()}
         project = definition.thaw(self._files, self._layout, version.definition, self._definitions)

@@ -34,7 +34,8 @@ def records(spark: SparkSession, values: Sequence[bytes | None], topic: str = EV
 
 
 def instant(micros: int) -> datetime:
-    return EPOCH_START + timedelta(microseconds=micros)
+    """What bronze keeps of an instant: milliseconds, cut."""
+    return EPOCH_START + timedelta(milliseconds=micros // 1000)
 
 
 def expected_rows(batch: AcceptedBatch, offset: int) -> list[tuple[Any, ...]]:
@@ -204,6 +205,14 @@ def test_the_summary_counts_every_record_once(spark: SparkSession) -> None:
         ("edge-1", "ab12", {0: AT + 9}),
     ]
     assert {place: (r.start, r.end) for place, r in facts.read.items()} == {(EVENTS, 0): (0, 6)}
+
+
+def test_instants_are_cut_and_never_rounded_into_the_next_hour(spark: SparkSession) -> None:
+    last = 1_763_892_000_000_000 - 1  # 09:59:59.999999
+    event = msgspec.structs.replace(EVENT, time=last)
+    batch = msgspec.structs.replace(BATCH, accepted_at=last, events=[event])
+    (row,) = split.split_events(records(spark, [msgspec.json.encode(batch)])).collect()
+    assert str(row["time"]) == str(row["accepted_at"]) == "2025-11-23 09:59:59.999000"
 
 
 def test_raw_lines_need_no_partition_and_no_offset(spark: SparkSession) -> None:

@@ -41,11 +41,18 @@ public final class HdfsTransactionLogSynchronizer
     private enum Outcome { MINE, ANOTHERS, NEITHER, NOT_YET }
 
     private final TrinoFileSystemFactory fileSystemFactory;
+    private final Duration giveUpAfter;
 
     @Inject
     public HdfsTransactionLogSynchronizer(TrinoFileSystemFactory fileSystemFactory)
     {
+        this(fileSystemFactory, GIVE_UP_AFTER);
+    }
+
+    HdfsTransactionLogSynchronizer(TrinoFileSystemFactory fileSystemFactory, Duration giveUpAfter)
+    {
         this.fileSystemFactory = fileSystemFactory;
+        this.giveUpAfter = giveUpAfter;
     }
 
     @Override
@@ -82,7 +89,7 @@ public final class HdfsTransactionLogSynchronizer
         }
     }
 
-    private static void publish(TrinoFileSystem fileSystem, Location draft, Location entry, byte[] contents)
+    private void publish(TrinoFileSystem fileSystem, Location draft, Location entry, byte[] contents)
     {
         long start = System.nanoTime();
         Duration pause = FIRST_PAUSE;
@@ -107,13 +114,12 @@ public final class HdfsTransactionLogSynchronizer
                 case NEITHER -> throw new UncheckedIOException(
                         "Nothing was committed: neither " + entry + " nor its draft is there; was the table dropped?",
                         failure instanceof IOException io ? io : new IOException(failure));
-                case NOT_YET -> {}
+                case NOT_YET -> log.warn(failure, "No answer yet about the commit %s; asking again", entry);
             }
             Duration waited = Duration.ofNanos(System.nanoTime() - start);
-            if (waited.compareTo(GIVE_UP_AFTER) > 0) {
+            if (waited.compareTo(giveUpAfter) > 0) {
                 throw new CommitOutcomeUnknownError(entry, waited, failure);
             }
-            log.warn(failure, "No answer yet about the commit %s; asking again", entry);
             sleep(pause);
             pause = pause.multipliedBy(2).compareTo(LONGEST_PAUSE) > 0 ? LONGEST_PAUSE : pause.multipliedBy(2);
         }

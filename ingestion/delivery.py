@@ -1,0 +1,137 @@
+"""Logs to Kafka: one thread, one wave at a time, backlog first.
+
+In: the logs of this run and of earlier ones. Out: their lines on the topics, in order, and low marks. Promise: a line
+is sent only when all lines before it are acknowledged; a mark speaks only of what is acknowledged. Kafka's absence
+costs nothing but time: the log is the queue, and a new producer begins where the last acknowledgement was.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from ingestion.clock import Clock
+from ingestion.incarnation import Incarnation, Lane
+from ingestion.line_log import Cursor
+from lakehouse.clients.kafka import WAVE_BYTES, Record, WaveProducer
+from lakehouse.contracts import topics
+from lakehouse.contracts.records import CLOSED_MARK, LowMark
+from lakehouse.errors import NotReadyError
+from lakehouse.settings import Settings
+
+RETRY_SECONDS = 0.5
+_log = logging.getLogger(__name__)
+
+
+class Delivery:
+    """The sender thread. ``on_delivered`` is called in it after each wave, with this run's cursor."""
+
+    def __init__(self, settings: Settings, clock: Clock, on_delivered: Callable[[Cursor], None]) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._on_delivered = on_delivered
+        self._incarnations: list[Incarnation] = []
+        self._live: Incarnation | None = None
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
+        self._marks_due = time.monotonic()
+        self.failure: str | None = "not connected yet"
+        """Why Kafka does not take anything at the moment."""
+
+    def start(self, live: Incarnation, incarnations: list[Incarnation]) -> None:
+        """``incarnations`` is shared: what is finished disappears from it."""
+        self._live = live
+        self._incarnations = incarnations
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is something to send."""
+        self._wake.set()
+
+    def mark_soon(self) -> None:
+        """Low marks are sent with the next round, whenever they were sent before."""
+        self._marks_due = 0.0
+        self._wake.set()
+
+    def stop(self, timeout: float) -> None:
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._session()
+            except NotReadyError as error:
+                if self.failure is None:
+                    _log.warning("Kafka does not take events, they stay in the log: %s", error)
+                self.failure = str(error)
+                self._stopping.wait(RETRY_SECONDS)
+            except Exception:
+                _log.exception("delivery failed, and begins again from the log")
+                self.failure = "delivery failed; see the edge's log"
+                self._stopping.wait(RETRY_SECONDS)
+
+    def _session(self) -> None:
+        """One producer, until it fails or the edge stops."""
+        ack_timeout = self._settings.edge.kafka_ack_timeout.total_seconds()
+        name = f"{self._settings.edge.name}-delivery"
+        producer = WaveProducer(self._settings.kafka_bootstrap, name, max(ack_timeout, 5.0))
+        try:
+            producer.partitions(topics.EVENTS.name)
+            if self.failure is not None:
+                _log.info("connected to Kafka at %s", self._settings.kafka_bootstrap)
+            self.failure = None
+            while not self._stopping.is_set():
+                if not self._send_wave(producer):
+                    self._wake.wait(max(0.0, min(1.0, self._marks_due - time.monotonic())))
+                    self._wake.clear()
+                if time.monotonic() >= self._marks_due:
+                    self._send_marks(producer)
+        finally:
+            producer.abandon()
+
+    def _send_wave(self, producer: WaveProducer) -> bool:
+        """Sends what is waiting, up to a wave; False if nothing is."""
+        wave: list[Record] = []
+        ends: list[tuple[Lane, Cursor]] = []
+        room = WAVE_BYTES
+        for lane in [lane for incarnation in list(self._incarnations) for lane in incarnation.lanes]:
+            lines = lane.log.read(lane.delivered, room) if room > 0 else []
+            size = sum(len(line.text) for line in lines)
+            if not lines or (wave and size > room):
+                continue
+            wave.extend(Record(lane.topic, line.key, line.text) for line in lines)
+            ends.append((lane, lines[-1].end))
+            room -= size
+        if not wave:
+            return False
+        producer.send(wave)
+        for lane, end in ends:
+            lane.delivered = end
+        if self._live is not None:
+            self._on_delivered(self._live.accepted_lane.delivered)
+        return True
+
+    def _send_marks(self, producer: WaveProducer) -> None:
+        closing = [incarnation for incarnation in list(self._incarnations) if incarnation.owes_marks]
+        marks = [(incarnation.id, CLOSED_MARK) for incarnation in closing]
+        for incarnation in list(self._incarnations):
+            if not incarnation.ended:
+                mark = incarnation.log.low_mark(incarnation.accepted_lane.delivered)
+                self._clock.keep(mark)
+                marks.append((incarnation.id, mark))
+        partitions = producer.partitions(topics.EVENTS.name)
+        producer.send(
+            [self._mark(incarnation, mark, partition) for incarnation, mark in marks for partition in partitions]
+        )
+        for incarnation in closing:
+            incarnation.marks_are_closed()
+        self._marks_due = time.monotonic() + self._settings.edge.low_mark_interval.total_seconds()
+
+    def _mark(self, incarnation: str, mark: int, partition: int) -> Record:
+        value = msgspec.json.encode(LowMark(self._settings.edge.name, incarnation, partition, mark))
+        return Record(topics.EVENTS.name, None, value, partition)

@@ -1,0 +1,170 @@
+"""One run of an edge, and what is left of it on disk until everything it accepted is where it belongs.
+
+In: a folder, new or left by a run that has ended. Out: its logs, how far each has been delivered, and its ledger. The
+folder is the debt: it exists from before the first event until all is on Kafka, all is in raw files, the closing low
+marks are acknowledged and the ledger is published as closed.
+"""
+
+import secrets
+import shutil
+import threading
+from pathlib import Path
+
+import msgspec
+
+from ingestion.clock import Clock
+from ingestion.durable import read_json, sync_folder, write_json
+from ingestion.line_log import Cursor, LineLog
+from ingestion.segment_log import Segment, SegmentLog
+from lakehouse.contracts import topics
+from lakehouse.contracts.records import CLOSED_MARK, EdgeLedger
+from lakehouse.settings import EdgeSettings
+
+REJECTED_KEY = b""
+_PROGRESS = "progress.json"
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """What must survive of an incarnation besides its lines.
+
+    ``next`` and ``hours`` count what was in segments that are deleted; the cursors say what Kafka has acknowledged, and
+    may lag: what lies behind them is sent once more.
+    """
+
+    next: int = 0
+    hours: dict[str, int] = {}
+    accepted: tuple[int, int] = (0, 0)
+    rejected: tuple[int, int] = (0, 0)
+    marks_closed: bool = False
+    ledger_closed: bool = False
+
+
+class Lane:
+    """A log on its way to a topic. ``delivered`` is what all replicas have acknowledged."""
+
+    def __init__(self, log: LineLog, topic: str, delivered: Cursor) -> None:
+        self.log = log
+        self.topic = topic
+        self.delivered = max(delivered, log.first())
+
+    @property
+    def done(self) -> bool:
+        return not self.log.read(self.delivered, 1)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes."""
+        return self.log.bytes_after(self.delivered)
+
+
+class Incarnation:
+    """A run, this one or (``ended``) an earlier one."""
+
+    def __init__(self, folder: Path, clock: Clock, settings: EdgeSettings, ended: bool) -> None:
+        self.id = folder.name
+        self.folder = folder
+        self.ended = ended
+        self._edge = settings.name
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._progress = read_json(folder / _PROGRESS, Progress) or Progress()
+        self.log = SegmentLog(
+            folder / "accepted", settings.name, self.id, clock, settings.segment_max_bytes, self._progress.next
+        )
+        self.rejected = LineLog(folder / "rejected", "rejected", lambda _: REJECTED_KEY)
+        if ended:
+            self.rejected.drop_torn_tail()
+        self.accepted_lane = Lane(self.log.lines, topics.EVENTS.name, Cursor(*self._progress.accepted))
+        self.rejected_lane = Lane(self.rejected, topics.REJECTED.name, Cursor(*self._progress.rejected))
+        self.shipped: set[int] = set()
+        """Numbers of the segments that have a committed raw file."""
+
+    @property
+    def lanes(self) -> tuple[Lane, Lane]:
+        return self.accepted_lane, self.rejected_lane
+
+    @property
+    def owes_marks(self) -> bool:
+        """True if the closing low marks may be sent and have not been."""
+        return self.ended and not self._progress.marks_closed and self.accepted_lane.done
+
+    def marks_are_closed(self) -> None:
+        self._save(marks_closed=True)
+
+    def ledger_is_closed(self) -> None:
+        self._save(ledger_closed=True)
+
+    @property
+    def owes_ledger(self) -> bool:
+        return not self._progress.ledger_closed
+
+    def save(self) -> None:
+        """Notes how far Kafka has acknowledged."""
+        self._save()
+
+    def delete_delivered(self) -> None:
+        """Deletes the segments that Kafka has and that have their raw file, and rejected lines that Kafka has."""
+        for segment in self.log.sealed():
+            if segment.number in self.shipped and self._is_delivered(segment.number, self.accepted_lane):
+                self._delete(segment)
+        for number in sorted(self.rejected.sizes):
+            if number < self.rejected.end.number and self._is_delivered(number, self.rejected_lane):
+                self.rejected.delete(number)
+
+    def ledger(self, at: int) -> EdgeLedger:
+        """What this run has accepted; raw files are complete up to the oldest segment that has none."""
+        with self._lock:
+            next_sequence, hours = self.log.counts()
+            for hour, count in self._progress.hours.items():
+                hours[hour] = hours.get(hour, 0) + count
+        closed = self.ended and all(segment.number in self.shipped for segment in self.log.sealed())
+        raw_mark = CLOSED_MARK if closed else self.log.raw_mark(self.shipped)
+        return EdgeLedger(self._edge, self.id, next_sequence, dict(sorted(hours.items())), raw_mark, at, closed)
+
+    def finish(self) -> bool:
+        """Removes the folder if nothing is owed any more; True if so."""
+        progress = self._progress
+        logs_done = not self.log.segments and self.rejected_lane.done
+        if not (self.ended and progress.marks_closed and progress.ledger_closed and logs_done):
+            return False
+        shutil.rmtree(self.folder)
+        sync_folder(self.folder.parent)
+        return True
+
+    def end(self) -> None:
+        """The run is over: nothing will be appended."""
+        self.log.seal()
+        self.rejected.roll()
+        self.ended = True
+
+    def _is_delivered(self, number: int, lane: Lane) -> bool:
+        return lane.delivered >= Cursor(number, lane.log.sizes[number])
+
+    def _delete(self, segment: Segment) -> None:
+        """The sum is saved first: a crash in between leaves a segment that is below ``next``, which the next start drops."""
+        self._clock.keep(segment.last_accepted_at)
+        with self._lock:
+            hours = dict(self._progress.hours)
+            for hour, count in segment.hours.items():
+                hours[hour] = hours.get(hour, 0) + count
+            self._write(msgspec.structs.replace(self._progress, next=segment.next, hours=hours))
+            self.log.delete(segment)
+
+    def _save(self, **changes: bool) -> None:
+        with self._lock:
+            accepted, rejected = tuple(self.accepted_lane.delivered), tuple(self.rejected_lane.delivered)
+            changed = msgspec.structs.replace(self._progress, accepted=accepted, rejected=rejected, **changes)
+            if changed != self._progress:
+                self._write(changed)
+
+    def _write(self, progress: Progress) -> None:
+        write_json(self.folder / _PROGRESS, progress)
+        self._progress = progress
+
+
+def begin(folder: Path, clock: Clock, settings: EdgeSettings) -> Incarnation:
+    """A new run. Its folder is durable before its first event."""
+    path = folder / secrets.token_hex(8)
+    path.mkdir()
+    sync_folder(folder)
+    return Incarnation(path, clock, settings, ended=False)

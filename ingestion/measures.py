@@ -1,0 +1,36 @@
+"""What Prometheus sees of an edge. No label names a merchant."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from ingestion.durability import Durable
+from ingestion.reasons import Reason
+
+
+class Measures:
+    """The counters of one edge, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        add = {"registry": self.registry}
+        self._accepted = Counter("edge_events_accepted", "Events that have a position.", ["durable"], **add)
+        self._rejected = Counter("edge_events_rejected", "Events refused at the door.", ["reason"], **add)
+        self._requests = Counter("edge_requests", "Requests to /v1/events.", ["status"], **add)
+        self.received_bytes = Counter("edge_received_bytes", "Bytes of bodies, as they came.", **add)
+        self.seconds = Histogram(
+            "edge_request_seconds",
+            "From the whole body to the answer.",
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+            **add,
+        )
+        self.unsent_bytes = Gauge("edge_unsent_bytes", "Bytes in the log that Kafka has not acknowledged.", **add)
+        self.unshipped_segments = Gauge("edge_unshipped_segments", "Segments without a raw file on HDFS.", **add)
+        self.clock_skew = Gauge("edge_clock_skew_seconds", "How far this clock is ahead of the NameNode's.", **add)
+        self.accepted = {durable: self._accepted.labels(durable.value) for durable in Durable}
+        self.rejected = {reason: self._rejected.labels(reason.value) for reason in Reason}
+        self._by_status: dict[int, Counter] = {}
+
+    def request(self, status: int) -> None:
+        counter = self._by_status.get(status)
+        if counter is None:
+            counter = self._by_status[status] = self._requests.labels(str(status))
+        counter.inc()

@@ -1,0 +1,173 @@
+"""A warehouse in a local folder, written with delta-rs, and the insights API over it on a real port."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pyarrow as pa
+import pytest
+import uvicorn
+from deltalake import DeltaTable, write_deltalake
+
+from api.app import assemble
+from lakehouse.clients.files import LocalFiles
+from lakehouse.contracts.layout import Layout
+from lakehouse.contracts.tables import GOLD_KEYS, GOLD_MEASURES, MONEY_MEASURES, physical_schema
+from lakehouse.releases.log import Published, ReleaseLog
+from lakehouse.releases.model import BronzeCursor, Definition, Release, TableState, new_nonce
+from lakehouse.settings import InsightsSettings, Settings
+from lakehouse.tokens import Scope
+from lakehouse.tokens.issue import issue
+from lakehouse.tokens.keys import KeyFolder
+
+ROOT = "/lakehouse"
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def micros(moment: datetime) -> int:
+    return int(moment.timestamp() * 1_000_000)
+
+
+@dataclass
+class Warehouse:
+    """Gold tables and a release log. A row is a dict of keys and measures; measures left out are 0."""
+
+    folder: Path
+    versions: dict[tuple[int, str], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.files = LocalFiles(self.folder)
+        self.layout = Layout(ROOT)
+        self.log = ReleaseLog(self.files, self.layout)
+
+    def location(self, version: int, name: str) -> str:
+        return f"{self.layout.version_schema(version, 'gold')}/{name}-0a1b2c"
+
+    def table(self, version: int, name: str) -> str:
+        return f"{self.folder}{self.location(version, name)}"
+
+    def write(self, name: str, rows: list[dict[str, Any]], snapshot: int, version: int = 1) -> None:
+        write_deltalake(self.table(version, name), _arrow(name, rows, snapshot), mode="append")
+        self.touch(name, version)
+
+    def touch(self, name: str, version: int = 1) -> None:
+        self.versions[version, name] = DeltaTable(self.table(version, name)).version()
+
+    def publish(
+        self, snapshot: int, complete_through: str | None, version: int = 1, reason: str = "cycle"
+    ) -> Published:
+        parent = self.log.current()
+        tables = {
+            f"gold.{name}": TableState(physical_schema("gold", number), self.location(number, name), delta)
+            for (number, name), delta in self.versions.items()
+            if number == version
+        }
+        release = Release(
+            release=parent.number + 1 if parent else 1,
+            parent=parent.number if parent else None,
+            reason=reason,
+            actor="test",
+            snapshot=snapshot,
+            gold_version=version,
+            definition=Definition("f" * 12, None),
+            bronze=BronzeCursor(1, snapshot),
+            tables=tables,
+            complete_through=micros(at(complete_through)) if complete_through else None,
+            catalogue=1,
+            tzdata="2026f",
+            nonce=new_nonce(),
+        )
+        return self.log.append(release)
+
+
+def _arrow(name: str, rows: list[dict[str, Any]], snapshot: int) -> pa.Table:
+    columns: dict[str, Any] = {
+        "merchant_id": pa.array([row["merchant_id"] for row in rows], pa.string()),
+        "slot": pa.array([at(row["slot"]) for row in rows], pa.timestamp("us", "UTC")),
+    }
+    if "currency" in GOLD_KEYS[name]:
+        columns["currency"] = pa.array([row.get("currency", "") for row in rows], pa.string())
+    for measure in GOLD_MEASURES[name]:
+        money = measure in MONEY_MEASURES
+        kind = pa.decimal128(38, 0) if money else pa.int64()
+        columns[measure] = pa.array([(Decimal if money else int)(row.get(measure, 0)) for row in rows], kind)
+    columns["snapshot"] = pa.array([snapshot] * len(rows), pa.int64())
+    return pa.table(columns)
+
+
+@dataclass
+class Service:
+    """The API, and a client that may read the merchant ``m``."""
+
+    client: httpx.Client
+    settings: Settings
+
+    def token(self, merchant: str, *scopes: Scope) -> dict[str, str]:
+        token = issue(self.settings, merchant, list(scopes), timedelta(hours=1))
+        return {"Authorization": f"Bearer {token}"}
+
+    def get(self, path: str, headers: dict[str, str] | None = None, **params: Any) -> httpx.Response:
+        mine = self.token("m", Scope.INSIGHTS_READ)
+        return self.client.get(path, params=params, headers=mine | (headers or {}))
+
+    def metrics(self, metrics: str, **params: Any) -> Any:
+        answer = self.get("/v1/merchants/m/metrics", metrics=metrics, **params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def wait_for(self, release: int) -> None:
+        deadline = time.monotonic() + 20
+        while self.client.get("/v1/status").json()["current_release"] != release:
+            assert time.monotonic() < deadline, f"release {release} did not become visible"
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    return Warehouse(tmp_path / "hdfs")
+
+
+@pytest.fixture
+def service(warehouse: Warehouse, tmp_path: Path) -> Iterator[Service]:
+    """Started before any release; retention is a day, an answer holds at most 1,000 values."""
+    settings = Settings(
+        home=tmp_path / "home",
+        warehouse=ROOT,
+        insights=InsightsSettings(
+            retention=timedelta(days=1), max_values=1000, poll_interval=timedelta(milliseconds=50)
+        ),
+    )
+    KeyFolder(settings.keys_path).ensure()
+    app = assemble(settings, warehouse.files, f"file://{warehouse.folder}")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))  # type: ignore[arg-type]
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=30) as client:
+            _wait_until_ready(client)
+            yield Service(client, settings)
+        server.should_exit = True
+        thread.join()
+
+
+def _wait_until_ready(client: httpx.Client) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            if client.get("/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        assert time.monotonic() < deadline, "the service did not become ready"
+        time.sleep(0.02)
