@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BOOTSTRAP := compose/local/bootstrap.lock
 
-.PHONY: help install lock format check unit test demo down
+.PHONY: help install reinstall lock format check unit test demo down
 
 help:  ## show the targets
 	@sed -n 's/^\([a-z]*\):.*##/\1:/p' $(MAKEFILE_LIST)
@@ -14,7 +14,11 @@ install: $(STAMP)  ## create .venv with everything that the locks name
 
 # uv, and what builds source packages, are brought by pip, pinned and checked like the rest: uv takes a tenth of
 # pip's time for the others.
+# The stamp holds what was installed, so that a fresh date on an old file costs nothing.
 $(STAMP): requirements.lock $(BOOTSTRAP) pyproject.toml
+	@if [ "$$(cat $^ | cksum)" = "$$(cat $(STAMP) 2>/dev/null)" ]; then touch $(STAMP); else $(MAKE) --no-print-directory reinstall; fi
+
+reinstall:
 	@rm -f $(STAMP)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' \
@@ -23,7 +27,7 @@ $(STAMP): requirements.lock $(BOOTSTRAP) pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(BOOTSTRAP)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-build-isolation -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
-	@touch $(STAMP)
+	@cat requirements.lock $(BOOTSTRAP) pyproject.toml | cksum > $(STAMP)
 
 lock: install  ## choose new versions: requirements.lock and artifacts.lock
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-strip-extras --no-emit-index-url \

@@ -55,11 +55,11 @@ class Buckets:
         """Local ISO 8601 timestamps with offset."""
         return local_stamps(self.zone, self.edges[:-1] * SLOT)
 
-    @property
+    @cached_property
     def begin(self) -> str:
         return local_stamps(self.zone, self.edges[:1] * SLOT)[0]
 
-    @property
+    @cached_property
     def end(self) -> str:
         return local_stamps(self.zone, self.edges[-1:] * SLOT)[0]
 
@@ -68,10 +68,6 @@ class Buckets:
         if instant is None:
             return 0
         return int(np.searchsorted(self.edges[1:] * SLOT, instant, side="right"))
-
-    def begun_by(self, instant: float) -> int:
-        """How many leading buckets begin before an instant (seconds)."""
-        return int(np.searchsorted(self.edges[:-1] * SLOT, instant, side="left"))
 
 
 def divide(zone: Zone, grain: Grain, first: int, last: int) -> Buckets:

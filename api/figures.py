@@ -52,13 +52,14 @@ _ZERO: Ints = np.zeros(1, dtype=np.int64)
 def values(metric: Metric, sums: BucketSums, begun: int) -> list[Value]:
     """One value a bucket. The first ``begun`` buckets had begun when the release was published; a later one that holds
     nothing yet is not known."""
-    top = sums.total(metric.numerator).tolist()
+    top = sums.total(metric.numerator)
+    found: list[Value]
     if metric.denominator is None:
-        found = [_plain(value) for value in top]
+        found = top.tolist() if top.dtype != object else [_plain(value) for value in top]
     else:
         digits = RATIO_DIGITS if metric.unit is Unit.RATIO else 0
         bottom = sums.total(metric.denominator).tolist()
-        found = [quotient(a, b, digits) for a, b in zip(top, bottom, strict=True)]
+        found = [quotient(a, b, digits) for a, b in zip(top.tolist(), bottom, strict=True)]
     for bucket in range(begun, len(found)):
         if not sums.has_rows(bucket):
             found[bucket] = None

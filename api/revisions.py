@@ -12,7 +12,7 @@ from api.buckets import SLOT, local_stamps
 from api.figures import Value
 from api.lines import Figures, Line, lines_of
 from api.query import RevisionsQuery, bad
-from api.receipts import receipt, stamp
+from api.receipts import stamp
 from api.schemas import Revision, RevisionsAnswer
 from api.visible import ReleaseView, Visible
 from lakehouse.releases.log import Published
@@ -46,7 +46,7 @@ async def revisions_answer(
         begin=begin,
         end=end,
         revisions=revisions,
-        receipt=receipt(view.published),
+        receipt=view.receipt,
     )
 
 

@@ -13,9 +13,12 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 from api.copies import Copies, TableCopy
 from api.query import Pointer, bad
+from api.receipts import receipt
+from api.schemas import Receipt
 from lakehouse.contracts.tables import GOLD_MEASURES, GOLD_SCHEMA
 from lakehouse.errors import LakehouseError, NotFoundError
 from lakehouse.problems import Kind, ProblemError
@@ -42,6 +45,10 @@ class ReleaseView:
     @property
     def snapshot(self) -> int:
         return self.published.release.snapshot
+
+    @cached_property
+    def receipt(self) -> Receipt:
+        return receipt(self.published)
 
 
 class Visible:

@@ -141,7 +141,7 @@ class Incarnation:
         return lane.delivered >= Cursor(number, lane.log.sizes[number])
 
     def _delete(self, segment: Segment) -> None:
-        """The sum is saved first: a crash in between leaves a segment that is below ``next``, which the next start drops."""
+        """The sum is saved first; the next start drops a segment that is below ``next``."""
         self._clock.keep(segment.last_accepted_at)
         with self._lock:
             hours = dict(self._progress.hours)

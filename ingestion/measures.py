@@ -10,21 +10,26 @@ class Measures:
     """The counters of one edge, in a registry of its own."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        add = {"registry": self.registry}
-        self._accepted = Counter("edge_events_accepted", "Events that have a position.", ["durable"], **add)
-        self._rejected = Counter("edge_events_rejected", "Events refused at the door.", ["reason"], **add)
-        self._requests = Counter("edge_requests", "Requests to /v1/events.", ["status"], **add)
-        self.received_bytes = Counter("edge_received_bytes", "Bytes of bodies, as they came.", **add)
+        self.registry = registry = CollectorRegistry()
+        self._accepted = Counter("edge_events_accepted", "Events that have a position.", ["durable"], registry=registry)
+        self._rejected = Counter("edge_events_rejected", "Events refused at the door.", ["reason"], registry=registry)
+        self._requests = Counter("edge_requests", "Requests to /v1/events.", ["status"], registry=registry)
+        self.received_bytes = Counter("edge_received_bytes", "Bytes of bodies, as they came.", registry=registry)
         self.seconds = Histogram(
             "edge_request_seconds",
             "From the whole body to the answer.",
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
-            **add,
+            registry=registry,
         )
-        self.unsent_bytes = Gauge("edge_unsent_bytes", "Bytes in the log that Kafka has not acknowledged.", **add)
-        self.unshipped_segments = Gauge("edge_unshipped_segments", "Segments without a raw file on HDFS.", **add)
-        self.clock_skew = Gauge("edge_clock_skew_seconds", "How far this clock is ahead of the NameNode's.", **add)
+        self.unsent_bytes = Gauge(
+            "edge_unsent_bytes", "Bytes in the log that Kafka has not acknowledged.", registry=registry
+        )
+        self.unshipped_segments = Gauge(
+            "edge_unshipped_segments", "Segments without a raw file on HDFS.", registry=registry
+        )
+        self.clock_skew = Gauge(
+            "edge_clock_skew_seconds", "How far this clock is ahead of the NameNode's.", registry=registry
+        )
         self.accepted = {durable: self._accepted.labels(durable.value) for durable in Durable}
         self.rejected = {reason: self._rejected.labels(reason.value) for reason in Reason}
         self._by_status: dict[int, Counter] = {}

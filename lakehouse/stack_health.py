@@ -17,8 +17,8 @@ from lakehouse.clients.kafka_admin import broker_count
 from lakehouse.errors import LakehouseError
 from lakehouse.settings import Settings
 
-DEADLINE_SECONDS = 3.5
-_CALL_SECONDS = 2.5
+DEADLINE_SECONDS = 3.0
+_CALL_SECONDS = 2.0
 # No proxy that the environment names stands between the parts of one machine.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

@@ -20,6 +20,7 @@ _FIXED = {
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.sql.session.timeZone": "UTC",
     "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
     # two cores: the defaults (200 and 50) cost seconds on every micro-batch
     "spark.sql.shuffle.partitions": str(CORES),
     "spark.databricks.delta.snapshotPartitions": str(CORES),

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from compose.local import hdfs, java
 from compose.local.program import Layout, Program, properties
+from lakehouse.contracts.tables import CATALOG
 from lakehouse.settings import Settings
 
-CATALOG = "lake"
 # What the server's own launcher passes, less its native agent.
 _JVM = (
     "-XX:+UseG1GC",

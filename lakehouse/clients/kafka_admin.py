@@ -4,6 +4,7 @@ In: a bootstrap address. Out: topics that exist as ``contracts.topics`` says. Pr
 smaller or emptied.
 """
 
+import socket
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,7 +17,9 @@ from lakehouse.errors import NotReadyError
 
 def broker_count(bootstrap: str, seconds: float) -> int:
     """How many brokers the cluster says it has; raises :class:`NotReadyError` if it does not answer."""
+    host, _, port = bootstrap.rpartition(":")
     try:
+        socket.create_connection((host, int(port)), seconds).close()  # the client would go on trying a closed port
         client = _connect(bootstrap, seconds)
         try:
             return len(client.describe_cluster()["brokers"])

@@ -15,7 +15,7 @@ import msgspec
 
 from lakehouse import delta_log
 from lakehouse.clients.files import Files
-from lakehouse.clients.trino import Row, Trino, literal
+from lakehouse.clients.trino import Row, SqlError, Trino, literal
 from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import RawManifest
@@ -41,8 +41,9 @@ class Wanted:
 def bronze_rows(trino: Trino, generation: int, wanted: Wanted) -> list[Row]:
     """Every delivery of every copy, in the order of acceptance. ``file`` is the data file that holds the row."""
     table = f"{tables.CATALOG}.{tables.BRONZE_SCHEMA}.{tables.bronze_table(generation)}"
-    return trino.query(
-        f'SELECT *, "$path" AS file FROM {table} WHERE {wanted.condition} ORDER BY accepted_at, edge, segment, seq'
+    return _if_there(
+        trino,
+        f'SELECT *, "$path" AS file FROM {table} WHERE {wanted.condition} ORDER BY accepted_at, edge, segment, seq',
     )
 
 
@@ -50,9 +51,10 @@ def rejected_rows(trino: Trino, generation: int, wanted: Wanted) -> list[Row]:
     """What was refused under this id, at the door or by streaming."""
     table = f"{tables.CATALOG}.{tables.BRONZE_SCHEMA}.{tables.quarantine_table(generation)}"
     merchant = f" AND merchant_id = {literal(wanted.merchant_id)}" if wanted.merchant_id else ""
-    return trino.query(
+    return _if_there(
+        trino,
         "SELECT DISTINCT quarantined_at, station, merchant_id, reason, detail, edge, kafka_partition, kafka_offset "
-        f"FROM {table} WHERE id = {literal(wanted.id)}{merchant} ORDER BY quarantined_at"
+        f"FROM {table} WHERE id = {literal(wanted.id)}{merchant} ORDER BY quarantined_at",
     )
 
 
@@ -131,6 +133,16 @@ def first_release(releases: Sequence[Published], version: int, snapshot: int) ->
 def slot_of(at: datetime) -> datetime:
     """The start of the quarter of an hour of an aware UTC instant."""
     return at.replace(minute=at.minute - at.minute % 15, second=0, microsecond=0)
+
+
+def _if_there(trino: Trino, sql: str) -> list[Row]:
+    """Nothing where the first cycle has not registered the table yet."""
+    try:
+        return trino.query(sql)
+    except SqlError as error:
+        if error.name in ("TABLE_NOT_FOUND", "SCHEMA_NOT_FOUND"):
+            return []
+        raise
 
 
 def _pinned(release: Release, name: str) -> str:

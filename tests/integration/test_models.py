@@ -1,6 +1,7 @@
 """The models on the real Trino: built in steps they equal a full rebuild, and both equal the naive computation."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.service import USER
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
+from tests import embedded_stack
 from tests.integration import naive_models
 from tests.integration.bronze_rows import START, Row, chunks, random_rows, write
 
@@ -28,17 +30,19 @@ STEPS = 4
 
 
 @pytest.fixture(scope="module")
-def warehouse(stack: Any) -> Settings:
-    """A warehouse of its own on the stack's HDFS and Trino, with bronze in ``STEPS`` commits."""
-    settings = stack.settings.model_copy(update={"warehouse": "/models-test", "home": stack.settings.home / "models"})
-    settings = settings.model_copy(
-        update={"transform": settings.transform.model_copy(update={"max_rows_per_cycle": 1})}
-    )
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """HDFS and Trino without the services, so that nobody else builds; bronze in ``STEPS`` commits, one for a cycle."""
+    own = embedded_stack.create(tmp_path_factory.mktemp("models"))
+    transform = own.settings.transform.model_copy(update={"max_rows_per_cycle": 1})
+    settings = own.settings.model_copy(update={"transform": transform})
     layout = Layout(settings.warehouse)
-    commits = list(chunks(ROWS, STEPS))
-    write(f"{settings.hdfs_url}{layout.bronze(1)}", commits, START + timedelta(days=81))
-    write(f"{settings.hdfs_url}{layout.quarantine(1)}", [[]], START)
-    return settings
+    try:
+        embedded_stack.start(own, ["hdfs", "trino"])
+        write(f"{settings.hdfs_url}{layout.bronze(1)}", list(chunks(ROWS, STEPS)), START + timedelta(days=81))
+        write(f"{settings.hdfs_url}{layout.quarantine(1)}", [[]], START)
+        yield settings
+    finally:
+        embedded_stack.stop(own)
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,9 @@ def test_a_whole_world_is_balanced_and_its_columns_are_counts(world: list[Positi
 
 
 @given(worlds(), st.sampled_from(COPIES), st.data())
-def test_a_dropped_position_is_named_at_its_station(world: list[Position], station: Station, data: st.DataObject) -> None:
+def test_a_dropped_position_is_named_at_its_station(
+    world: list[Position], station: Station, data: st.DataObject
+) -> None:
     gone = data.draw(st.sampled_from(world))
     verdict = judge(without(evidence_of(world), station, gone.run))
     assert not verdict.balanced

@@ -1,0 +1,45 @@
+"""``python -m ingestion``: serves the edge until it is told to stop."""
+
+import logging
+import sys
+
+import uvicorn
+
+from ingestion.app import App
+from lakehouse.clients.files import HdfsFiles
+from lakehouse.errors import LakehouseError
+from lakehouse.service import log_as_json
+from lakehouse.settings import load_settings
+
+GRACE_SECONDS = 10
+
+
+def main() -> int:
+    try:
+        settings = load_settings()
+        log_as_json("edge")
+        # It reports every connection; what an operator needs of it, `delivery` says.
+        logging.getLogger("kafka").setLevel(logging.ERROR)
+        app = App(settings, HdfsFiles(settings.hdfs_url))
+    except LakehouseError as error:
+        print(f"edge: {error}", file=sys.stderr)
+        return error.exit_code
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.ports.edge,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = uvicorn.Server(config)
+    server.run()
+    return 0 if server.started else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""The edge's HTTP face: the hot route, and around it a FastAPI application for everything else.
+
+In: settings and a file system. Out: one ASGI application with ``/v1/events``, ``/healthz``, ``/readyz``, ``/metrics``,
+``/problems`` and ``/docs`` (which loads nothing from a foreign host).
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Response
+from fastapi_offline import FastAPIOffline
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from ingestion.edge import Edge
+from ingestion.events_route import EventsRoute, Receive, Scope_, Send
+from ingestion.measures import Measures
+from ingestion.openapi import EVENTS_PATH, describe
+from ingestion.pseudonyms import Pseudonyms
+from lakehouse import problem_pages
+from lakehouse.clients.files import Files
+from lakehouse.problems import Kind, ProblemError
+from lakehouse.settings import Settings
+from lakehouse.tokens import Verifier
+from lakehouse.tokens.keys import KeyFolder
+
+
+class App:
+    """Sends the hot path to its route, and every other to FastAPI."""
+
+    def __init__(self, settings: Settings, files: Files) -> None:
+        self._settings = settings
+        self._files = files
+        self._events: EventsRoute | None = None
+        self._edge: Edge | None = None
+        self._rest = self._application()
+
+    async def __call__(self, scope: Scope_, receive: Receive, send: Send) -> None:
+        if self._events is not None and scope["type"] == "http" and scope["path"] == EVENTS_PATH:
+            await self._events(scope, receive, send)
+        else:
+            await self._rest(scope, receive, send)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        edge = Edge(self._settings, self._files, Measures())
+        pseudonyms = Pseudonyms(KeyFolder(self._settings.keys_path).personal_key())
+        self._events = EventsRoute(edge, Verifier(self._settings), pseudonyms)
+        self._edge = edge
+        edge.start()
+        try:
+            yield
+        finally:
+            self._events = None
+            await edge.stop()
+
+    def _application(self) -> FastAPI:
+        app: FastAPI = FastAPIOffline(
+            title="Merchant metrics: the edge",
+            version="1",
+            description="Where events come in. Errors are problems (RFC 9457); see /problems for their types.",
+            redoc_url=None,
+            lifespan=self._lifespan,
+        )
+        problem_pages.install(app)
+        routes: list[tuple[str, Callable[..., Any], str]] = [
+            ("/healthz", self._healthz, "Whether the process lives"),
+            ("/readyz", self._readyz, "Whether events can be taken"),
+            ("/metrics", self._metrics, "Prometheus"),
+        ]
+        for path, handler, summary in routes:
+            app.add_api_route(path, handler, methods=["GET"], summary=summary, tags=["operation"])
+        describe(app)
+        return app
+
+    async def _healthz(self) -> dict[str, str]:
+        return {"status": "ok"}
+
+    async def _readyz(self) -> dict[str, Any]:
+        edge = self._edge
+        trouble = "starting" if edge is None else edge.trouble()
+        if edge is None or trouble is not None:
+            raise ProblemError(Kind.UNAVAILABLE, str(trouble), headers={"Retry-After": "2"})
+        return {
+            "status": "ready",
+            "edge": self._settings.edge.name,
+            "incarnation": edge.live.id,
+            "durable": edge.durability.usual.value,
+            "kafka": edge.delivery.failure or "ok",
+            "hdfs": edge.shipper.failure or "ok",
+        }
+
+    async def _metrics(self) -> Response:
+        assert self._edge is not None
+        self._edge.observe()
+        return Response(generate_latest(self._edge.measures.registry), media_type=CONTENT_TYPE_LATEST)

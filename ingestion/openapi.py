@@ -1,0 +1,132 @@
+"""``/v1/events`` in the OpenAPI document: the hot route is no FastAPI route, so it is described here."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from ingestion.content import BATCH_TYPE, EVENT_TYPE
+from ingestion.reasons import Reason
+from lakehouse.contracts.events import SHAPES
+from lakehouse.problems import CONTENT_TYPE, Kind
+
+EVENTS_PATH = "/v1/events"
+_PROBLEMS = (
+    Kind.UNAUTHORIZED,
+    Kind.FORBIDDEN,
+    Kind.TIMEOUT,
+    Kind.TOO_LARGE,
+    Kind.UNSUPPORTED_MEDIA_TYPE,
+    Kind.QUOTA_EXCEEDED,
+    Kind.UNAVAILABLE,
+)
+_PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "description": "See /problems."},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "rejected": {"type": "array", "items": {"$ref": "#/components/schemas/Rejected"}},
+    },
+}
+_REJECTED: dict[str, Any] = {
+    "type": "object",
+    "required": ["index", "id", "reason", "detail"],
+    "properties": {
+        "index": {"type": "integer"},
+        "id": {"type": ["string", "null"]},
+        "reason": {"type": "string", "enum": [reason.value for reason in Reason]},
+        "detail": {"type": "string", "description": "The field, as `data.currency`."},
+    },
+}
+_RECEIPT: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "edge": {"type": "string"},
+        "segment": {"type": ["string", "null"]},
+        "first": {"type": ["integer", "null"]},
+        "last": {"type": ["integer", "null"]},
+        "durable": {"type": "string", "enum": ["kafka", "disk"]},
+    },
+}
+_TAKEN: dict[str, Any] = {
+    "type": "object",
+    "required": ["accepted", "rejected", "receipt"],
+    "properties": {
+        "accepted": {"type": "integer"},
+        "rejected": {"type": "array", "items": {"$ref": "#/components/schemas/Rejected"}},
+        "receipt": {"$ref": "#/components/schemas/EventsReceipt"},
+    },
+}
+_EVENT: dict[str, Any] = {
+    "type": "object",
+    "description": "A CloudEvent 1.0 (JSON format). Fields of `data` by type: "
+    + "; ".join(f"{name}: {', '.join(shape.required)}" for name, shape in SHAPES.items()),
+    "required": ["specversion", "id", "source", "type", "time", "data"],
+    "properties": {
+        "specversion": {"const": "1.0"},
+        "id": {"type": "string", "minLength": 1, "maxLength": 256},
+        "source": {"type": "string", "minLength": 1, "maxLength": 1024},
+        "type": {"type": "string", "enum": [name.value for name in SHAPES]},
+        "time": {"type": "string", "format": "date-time"},
+        "data": {"type": "object"},
+    },
+}
+_SCHEMAS = {
+    "CloudEvent": _EVENT,
+    "EventsTaken": _TAKEN,
+    "EventsReceipt": _RECEIPT,
+    "Rejected": _REJECTED,
+    "Problem": _PROBLEM,
+}
+
+
+def describe(app: FastAPI) -> None:
+    """Adds the path to the document that the application generates."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        document["paths"].setdefault(EVENTS_PATH, {"post": _operation()})
+        components = document.setdefault("components", {})
+        components.setdefault("schemas", {}).update(_SCHEMAS)
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _operation() -> dict[str, Any]:
+    event = {"$ref": "#/components/schemas/CloudEvent"}
+    batch = {"type": "array", "maxItems": 1000, "items": event}
+    return {
+        "tags": ["events"],
+        "summary": "Send events",
+        "description": "One CloudEvent, a batch, or CloudEvents' binary mode (`ce-` headers, JSON body). "
+        "gzip or zstd as Content-Encoding. Repeating a request with the same ids is harmless.",
+        "operationId": "send_events",
+        "security": [{"token": []}],
+        "parameters": [
+            {"name": "token", "in": "query", "schema": {"type": "string"}, "description": "text/plain only"}
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                BATCH_TYPE: {"schema": batch},
+                EVENT_TYPE: {"schema": event},
+                "application/json": {"schema": {"type": "object"}},
+                "text/plain": {"schema": {"type": "string"}},
+            },
+        },
+        "responses": {
+            "202": _response("Every accepted event is durable.", "application/json", "EventsTaken"),
+            "400": _response("The body cannot be read, or every event was rejected.", CONTENT_TYPE, "Problem"),
+        }
+        | {str(kind.status): _response(kind.title, CONTENT_TYPE, "Problem") for kind in _PROBLEMS},
+    }
+
+
+def _response(description: str, media_type: str, schema: str) -> dict[str, Any]:
+    content = {media_type: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {"description": description, "content": content}

@@ -1,0 +1,1 @@
+"""Real data as CloudEvents with the numbers that must come out; generated data where the files are absent."""
