@@ -1,4 +1,4 @@
-"""The merchant's web page: ``/`` and its two files, with nothing from another host and no build step.
+"""The merchant's web page: ``/`` and its files, with nothing from another host and no build step.
 
 The token stays in the browser's session storage and travels in the header alone; the page may load, and talk to,
 this service only (Content-Security-Policy).
@@ -14,6 +14,7 @@ _FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/page/page.js": ("page.js", "text/javascript; charset=utf-8"),
     "/page/chart.js": ("chart.js", "text/javascript; charset=utf-8"),
+    "/page/format.js": ("format.js", "text/javascript; charset=utf-8"),
     "/page/page.css": ("page.css", "text/css; charset=utf-8"),
     "/favicon.ico": ("icon.svg", "image/svg+xml"),
 }

@@ -19,7 +19,7 @@ def main() -> int:
         settings = load_settings()
         log_as_json("edge")
         # It reports every connection; what an operator needs of it, `delivery` says.
-        logging.getLogger("kafka").setLevel(logging.ERROR)
+        logging.getLogger("kafka").setLevel(logging.CRITICAL)
         app = App(settings, HdfsFiles(settings.hdfs_url))
     except LakehouseError as error:
         print(f"edge: {error}", file=sys.stderr)

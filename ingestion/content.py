@@ -92,16 +92,17 @@ def _unzstd(body: bytes, limit: int) -> bytes:
         return body
     decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)
     try:
-        size = zstandard.frame_content_size(body)
-        if size > limit:
-            return bytes(limit + 1)
-        if size < 0:
-            with decompressor.stream_reader(body) as reader:
-                if len(reader.read(limit + 1)) > limit:
-                    return bytes(limit + 1)
-        return decompressor.decompress(body, max_output_size=limit, allow_extra_data=False)
+        # What the header says of the size is a claim; the reader stops whatever it says, the frame tells a torn end.
+        with decompressor.stream_reader(body) as reader:
+            if len(reader.read(limit + 1)) > limit:
+                return bytes(limit + 1)
+        frame = decompressor.decompressobj()
+        plain = frame.decompress(body)
     except zstandard.ZstdError as error:
         raise _undecodable("zstd") from error
+    if not frame.eof or frame.unused_data:
+        raise _undecodable("zstd")
+    return plain
 
 
 def _undecodable(coding: str) -> ProblemError:

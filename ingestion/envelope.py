@@ -135,6 +135,7 @@ class Envelope:
 
     def _careful(self, value: Any, sender: Sender, now: int) -> AcceptedEvent:
         checked = check(value)
+        replay_of = _replay_of(checked) if sender.may_replay else None
         if self._pseudonyms is not None:
             self._pseudonyms.replace(sender.merchant_id, checked.data)
         return AcceptedEvent(
@@ -146,7 +147,7 @@ class Envelope:
             checked.subject,
             checked.dataschema,
             checked.extensions,
-            _replay_of(checked) if sender.may_replay else None,
+            replay_of,
         )
 
     def _allowed(self, event_type: str, sender: Sender) -> str:

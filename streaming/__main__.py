@@ -13,7 +13,9 @@ import threading
 from datetime import timedelta
 from pathlib import Path
 
-from lakehouse.clients.files import HdfsFiles
+from pyspark.sql import SparkSession
+
+from lakehouse.clients.files import Files, HdfsFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import LakehouseError, SupersededError
 from lakehouse.service import Health, fields, log_as_json, serve
@@ -21,7 +23,7 @@ from lakehouse.settings import Settings, load_settings
 from streaming.bronze_tables import BronzePaths
 from streaming.kafka_bounds import read_bounds
 from streaming.kafka_to_bronze import TOPICS, KafkaToBronze, Source, retry_until_ready
-from streaming.spark import open_session
+from streaming.spark import end_jvm, open_session
 
 log = logging.getLogger("streaming")
 
@@ -65,11 +67,20 @@ def run(settings: Settings, generation: int, health: Health, stop: threading.Eve
         host=settings.host,
         memory=settings.streaming.driver_memory,
     )
+    try:
+        _carry(spark, files, settings, generation, health, stop)
+    finally:
+        end_jvm(spark)
+
+
+def _carry(
+    spark: SparkSession, files: Files, settings: Settings, generation: int, health: Health, stop: threading.Event
+) -> None:
     retry_until_ready(lambda: read_bounds(spark, settings.kafka_bootstrap, TOPICS), health, stop)
     paths = BronzePaths(settings.hdfs_url, Layout(settings.warehouse), generation)
     tuning = settings.streaming
     source = Source(settings.kafka_bootstrap, tuning.trigger_interval, tuning.max_records_per_batch)
-    KafkaToBronze(spark, files, paths, source, health).run(stop, home / "checkpoints")
+    KafkaToBronze(spark, files, paths, source, health).run(stop, settings.home_path / "streaming" / "checkpoints")
 
 
 def _jars(folder: Path) -> list[Path]:
@@ -90,5 +101,5 @@ if __name__ == "__main__":
     code = main()
     logging.shutdown()
     sys.stdout.flush()
-    # no exit handlers: the JVM ends when its standard input closes, and must not be waited for
+    # no exit handlers: those of the native clients wait for threads that nobody needs any more
     os._exit(code)

@@ -5,6 +5,7 @@ Out: a session on two local cores, with Delta, Kafka and HDFS, in UTC.
 """
 
 import os
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,3 +58,16 @@ def open_session(
     for name, value in options.items():
         builder = builder.config(name, value)
     return builder.getOrCreate()
+
+
+def end_jvm(spark: SparkSession, patience: float = 5.0) -> None:
+    """Ends the JVM and waits for it, so that nothing of this driver writes on after its process is gone."""
+    process = getattr(spark.sparkContext._gateway, "proc", None)
+    if process is None:
+        return
+    process.stdin.close()  # its sign to leave
+    try:
+        process.wait(patience)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -61,8 +61,9 @@ def parse_lock(text: str) -> dict[str, tuple[Artifact, ...]]:
             raise ArtifactError(
                 f"artifacts.lock, line {number} is not configuration, sha256, coordinate. Run: make lock"
             )
-        configuration, sha256, *rest = match.groups()
-        found[configuration].append(Artifact(configuration, *rest, sha256))
+        configuration, sha256, organisation, module, revision, classifier, extension = match.groups()
+        artifact = Artifact(configuration, organisation, module, revision, classifier, extension, sha256)
+        found[configuration].append(artifact)
     return {configuration: tuple(sorted(files)) for configuration, files in found.items()}
 
 

@@ -217,14 +217,18 @@ class Supervisor:
             if "ALREADY_STARTED" not in fault.faultString:
                 raise LakehouseError(f"{name} cannot be started: {fault.faultString}") from fault
 
-    def stop(self, name: str) -> None:
-        """Stop a program and wait until it has ended; it may be stopped already."""
+    def stop(self, name: str, wait: bool = True) -> None:
+        """Stop a program; it may be stopped already."""
         try:
-            self._call("stopProcess", name, True)
+            self._call("stopProcess", name, wait)
         except xmlrpc.client.Fault as fault:
             if "NOT_RUNNING" not in fault.faultString:
                 raise LakehouseError(f"{name} cannot be stopped: {fault.faultString}") from fault
 
     def shutdown(self) -> None:
-        """Stop all programs, later stages first, and end."""
+        """Stop all programs, later stages first, those of the last stage at once, and end."""
+        stages = {row["name"]: row["process_prio"] for row in self._call("getAllConfigInfo")}
+        for name, state in self.processes().items():
+            if state.running and stages[name] == max(stages.values()):
+                self.stop(name, wait=False)
         self._call("shutdown")

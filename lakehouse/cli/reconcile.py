@@ -5,11 +5,14 @@ quarantined (+ lost), and by name what is missing. Exit 0 balanced, 1 not balanc
 """
 
 import time
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
 from lakehouse.cli.output import Format, print_json, progress
+from lakehouse.contracts.records import EdgeLedger
 from lakehouse.ledger.gather import Gathered, Gatherer
 from lakehouse.ledger.judge import Verdict, judge
 from lakehouse.ledger.report import as_document, as_text
@@ -35,8 +38,10 @@ def reconcile(
 
     Examples: lakehouse reconcile; lakehouse reconcile --wait --format json
     """
-    gatherer = Gatherer(load_settings())
-    gathered, verdict = _settle(gatherer, timeout) if wait else _once(gatherer)
+    settings = load_settings()
+    gatherer = Gatherer(settings)
+    silent_after = settings.transform.edge_silent_after
+    gathered, verdict = _settle(gatherer, timeout, silent_after) if wait else _once(gatherer)
     if output is Format.JSON:
         print_json(as_document(verdict) | {"release": gathered.release, "kafka_from_bronze": _aged(gathered)})
     else:
@@ -49,16 +54,24 @@ def _once(gatherer: Gatherer) -> tuple[Gathered, Verdict]:
     return gathered, judge(gathered.evidence)
 
 
-def _settle(gatherer: Gatherer, timeout: float) -> tuple[Gathered, Verdict]:
-    """Reads until nothing is in flight; then, or when time is up, judges everything."""
-    deadline = time.monotonic() + timeout
+def _settle(gatherer: Gatherer, timeout: float, silent_after: timedelta) -> tuple[Gathered, Verdict]:
+    """Reads until nothing that was accepted before now is in flight; then, or when time is up, judges everything."""
+    began, deadline = datetime.now(UTC), time.monotonic() + timeout
     while True:
         gathered, verdict = _once(gatherer)
         flying = verdict.totals["in_flight"]
-        if not flying or time.monotonic() > deadline:
+        silent = unheard(gathered.evidence.ledgers, began, silent_after)
+        if not (flying or silent) or time.monotonic() > deadline:
             return gathered, judge(gathered.evidence, everything=True)
-        progress(f"{flying:,} events are in flight")
+        progress(f"{flying:,} events are in flight" if flying else f"Waiting for the ledger of {', '.join(silent)}")
         time.sleep(_PAUSE)
+
+
+def unheard(ledgers: Iterable[EdgeLedger], since: datetime, silent_after: timedelta) -> list[str]:
+    """Edges that have not yet said what they had accepted by then, but for those that are silent for long."""
+    newest, oldest = (int(at.timestamp() * 1_000_000) for at in (since, since - silent_after))
+    open_ledgers = (ledger for ledger in ledgers if not ledger.closed)
+    return [f"{ledger.edge}/{ledger.incarnation}" for ledger in open_ledgers if oldest <= ledger.at < newest]
 
 
 def _aged(gathered: Gathered) -> int:

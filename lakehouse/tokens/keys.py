@@ -39,9 +39,7 @@ class Jwk(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def private_key(self) -> Ed25519PrivateKey:
         if self.d is None:
-            raise LakehouseError(
-                "the signing key has no private part; restore keys/signing.json from a backup"
-            )
+            raise LakehouseError("the signing key has no private part; restore keys/signing.json from a backup")
         return Ed25519PrivateKey.from_private_bytes(_unbase64(self.d))
 
 

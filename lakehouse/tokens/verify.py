@@ -26,8 +26,6 @@ REQUIRED_CLAIMS = ["iss", "aud", "sub", "scope", "iat", "exp", "jti"]
 MAX_TOKEN_LENGTH = 8192
 MAX_REMEMBERED = 50_000
 CLOCK_LEEWAY = 5
-_UNKNOWN_KEY_INTERVAL = 0.25
-"""Seconds between two looks at the key files that an unknown ``kid`` may cause."""
 
 _log = logging.getLogger(__name__)
 
@@ -98,7 +96,7 @@ class Verifier:
         if not isinstance(kid, str) or header.get("alg") != ALGORITHM:
             raise UnauthorizedError(f"the token must be signed with {ALGORITHM} and name its key by `kid`")
         if kid not in self._known.keys:
-            self._refresh(_UNKNOWN_KEY_INTERVAL)
+            self._refresh(0.0)  # a look at two files; whoever has just issued a first token does not wait
         key = self._known.keys.get(kid)
         if key is None:
             raise UnauthorizedError("the token is signed by a key that is not known here")

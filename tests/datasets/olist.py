@@ -1,7 +1,7 @@
 """Olist (a Brazilian marketplace, the part before 2018): each seller is a merchant.
 
-In: the Parquet file of order lines. Out: one ``order.placed`` for each pair of order and seller, in BRL, and the truth by
-seller and month, counted by DuckDB from the same file.
+In: the Parquet file of order lines. Out: one ``order.placed`` for each pair of order and seller, in BRL, and the
+truth by seller and month, counted by DuckDB from the same file.
 
 Rules, the same for the events and for the truth:
 - An order's time at a seller is the least ``shipping_limit_date`` of its lines there (the only time that every line

@@ -8,14 +8,14 @@ Rules, the same for the events and for the truth:
 - A line's total is quantity times unit price (which has up to three decimals), rounded to whole pence half away from
   zero, line by line; the event carries it as ``amount_minor``.
 - Exact duplicate lines stay: the file does not say that they are mistakes.
-- Left out, and counted in ``excluded``: lines with a quantity below 1 on invoices without a C (written-off stock, priced
-  0), and lines with a negative price (bad debt); the API's money is never negative.
+- Left out, and counted in ``excluded``: lines with a quantity below 1 on invoices without a C (written-off stock,
+  priced 0), and lines with a negative price (bad debt); money in events is never negative.
 - A refund does not say which order it belongs to: its ``order_id`` is ``unknown``.
 """
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import groupby
 from pathlib import Path

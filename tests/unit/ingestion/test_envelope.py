@@ -1,8 +1,10 @@
 """The envelope: every valid event comes through unchanged, every invalid one gets a reason, nothing else happens."""
 
+import contextlib
 import json
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -74,8 +76,6 @@ def test_equal_content_has_equal_bytes_whatever_way_it_takes(event: dict[str, An
 
 @given(events())
 def test_the_three_modes_agree(event: dict[str, Any]) -> None:
-    from urllib.parse import quote
-
     headers = [
         (b"ce-" + name.encode(), quote(value, safe="").encode()) for name, value in event.items() if name != "data"
     ]
@@ -114,10 +114,8 @@ def test_any_mutation_is_accepted_or_gets_a_reason(event: dict[str, Any], data: 
 @given(st.binary(max_size=200) | st.text(alphabet='[]{}",:\\u0dD1e.- tfn', max_size=60).map(str.encode))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     for mode in Mode:
-        try:
+        with contextlib.suppress(UnreadableError):
             read(body, mode, [(b"ce-specversion", b"1.0"), (b"ce-id", body[:20])])
-        except UnreadableError:
-            pass
 
 
 @settings(max_examples=30)

@@ -1,11 +1,12 @@
 """The truth of a data set is that of its events: counted twice, along two ways."""
 
 from collections import Counter, defaultdict
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
-from lakehouse.simulate.dataset import Dataset
+from lakehouse.simulate.dataset import Dataset, simulated
 from lakehouse.simulate.truth import Cell, Truth
 from tests.datasets.available import DATA, datasets
 
@@ -58,10 +59,6 @@ def test_events_have_one_identity_each_and_fit_the_edge(dataset: Dataset) -> Non
 
 
 def test_the_generator_is_a_function_of_its_seed() -> None:
-    from datetime import UTC, datetime
-
-    from lakehouse.simulate.dataset import simulated
-
     span = {"start": datetime(2026, 3, 1, tzinfo=UTC), "end": datetime(2026, 3, 4, tzinfo=UTC)}
     one, same, other = (simulated(seed=seed, merchants=12, **span) for seed in (5, 5, 6))
     assert list(one.events()) == list(same.events()) != list(other.events())

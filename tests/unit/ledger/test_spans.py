@@ -1,5 +1,7 @@
 """Spans against plain sets of integers."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +20,7 @@ def members(found: Spans) -> list[int]:
 def test_merge_holds_each_number_once_and_leaves_no_touching_spans(found: Spans) -> None:
     merged = spans.merge(found)
     assert members(merged) == sorted(set(members(found)))
-    assert all(left[1] < right[0] for left, right in zip(merged, merged[1:], strict=False))
+    assert all(left[1] < right[0] for left, right in itertools.pairwise(merged))
     assert spans.size(merged) == len(set(members(found)))
 
 

@@ -45,7 +45,7 @@ def worlds(draw: st.DrawFn) -> list[Position]:
 def evidence_of(world: list[Position], complete_hours: int = 4) -> Evidence:
     """Everything at its place; the first ``complete_hours`` hours are complete."""
     runs = tuple(position.run for position in world)
-    stations = {station: runs for station in COPIES}
+    stations = dict.fromkeys(COPIES, runs)
     for became in (Station.SILVER, Station.DUPLICATES, Station.QUARANTINED):
         stations[became] = tuple(position.run for position in world if position.became is became)
     through = (FIRST_HOUR + complete_hours) * MICROSECONDS_PER_HOUR

@@ -1,0 +1,69 @@
+"""``release list`` shows the log newest first, with the fields of the contract."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from lakehouse.cli import release
+from lakehouse.clients.files import LocalFiles
+from lakehouse.contracts.layout import Layout
+from lakehouse.releases.log import ReleaseLog
+from lakehouse.releases.model import BronzeCursor, Definition, Release, new_nonce
+
+LAYOUT = Layout("/w")
+
+
+def made(number: int) -> Release:
+    return Release(
+        release=number,
+        parent=number - 1 or None,
+        reason="first" if number == 1 else "cycle",
+        actor="transform",
+        snapshot=number,
+        gold_version=1,
+        definition=Definition("f" * 64),
+        bronze=BronzeCursor(1, number),
+        tables={},
+        complete_through=1_795_471_200_000_000,
+        catalogue=1,
+        tzdata="2026b",
+        nonce=new_nonce(),
+    )
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    log = ReleaseLog(LocalFiles(tmp_path), LAYOUT)
+    for number in (1, 2, 3):
+        log.append(made(number))
+    monkeypatch.setattr(release, "_log", lambda: ReleaseLog(LocalFiles(tmp_path), LAYOUT))
+
+    def invoke(*arguments: str) -> str:
+        done = CliRunner().invoke(release.app, list(arguments), catch_exceptions=False)
+        assert done.exit_code == 0
+        return done.stdout
+
+    return invoke
+
+
+def test_the_list_is_newest_first(run: Callable[..., str]) -> None:
+    rows = json.loads(run("list", "--format", "json"))
+    assert [row["release"] for row in rows] == [3, 2, 1]
+    assert all(set(row) == {"release", "released_at", "gold_version", "reason", "actor"} for row in rows)
+    stamps = [datetime.fromisoformat(row["released_at"]) for row in rows]
+    assert stamps == sorted(stamps, reverse=True)
+    assert all(stamp.tzinfo == UTC for stamp in stamps)
+    assert [row["release"] for row in json.loads(run("list", "--limit", "1", "--format", "json"))] == [3]
+
+
+def test_a_release_shows_all_that_it_names(run: Callable[..., str]) -> None:
+    shown = json.loads(run("show", "2", "--format", "json"))
+    assert shown["release"] == 2
+    assert shown["parent"] == 1
+    assert shown["bronze"] == {"generation": 1, "delta_version": 2}
+    assert shown["complete_through"] == "2026-11-23T22:00:00Z"
+    assert json.loads(run("show", "--format", "json"))["release"] == 3

@@ -1,0 +1,66 @@
+"""The supervisor's configuration says what the programs say; what belongs to a stack is found and ended."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from supervisor.options import ServerOptions
+
+from compose.local import processes, supervisor
+from compose.local.program import Layout, Program
+
+PROGRAM = Program(
+    name="thing",
+    service="thing",
+    command=(sys.executable, "-c", "print('100% of it', \"quoted\")", "two words"),
+    stage=7,
+    environment={"SHARE": "100%", "PATHS": "/a:/b"},
+)
+
+
+def test_commands_and_environment_survive_the_configuration_file(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    for folder in (layout.run, layout.logs):
+        folder.mkdir()
+    file = layout.run / "supervisor.conf"
+    file.write_text(supervisor.render(layout, [PROGRAM], "127.0.0.1:1", "secret"))
+    options = ServerOptions()
+    options.realize(["-c", str(file)])
+    (group,) = options.process_group_configs
+    (found,) = group.process_configs
+    probe = subprocess.run(["sh", "-c", f"for a in {found.command}; do echo $a; done"], capture_output=True, text=True)
+    assert probe.stdout.splitlines() == list(PROGRAM.command)
+    assert found.environment == PROGRAM.environment
+    assert (found.name, found.priority, found.autorestart.__name__) == ("thing", 7, "RestartUnconditionally")
+    assert found.stopasgroup
+    assert found.killasgroup
+
+
+def sleeper(home: Path) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, processes.MARK: str(home)}
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], env=environment)
+
+
+def test_only_the_stack_s_own_processes_are_ended(tmp_path: Path) -> None:
+    first, second = sleeper(tmp_path / "first"), sleeper(tmp_path / "second")
+    try:
+        # until the child has replaced the image of this process, it carries this one's environment
+        while not (processes.of_stack(tmp_path / "first") and processes.of_stack(tmp_path / "second")):
+            assert first.poll() is None
+        assert processes.end(tmp_path / "first") == [first.pid]
+        assert first.wait(10) != 0
+        assert processes.of_stack(tmp_path / "second") == [second.pid]
+    finally:
+        for child in (first, second):
+            child.kill()
+            child.wait()
+
+
+def test_no_supervisor_is_found_where_its_file_is_stale(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    assert supervisor.access(layout) is None
+    layout.run.mkdir()
+    mine = f'{{"pid": {os.getpid()}, "host": "127.0.0.1", "port": 1, "password": "x", "fingerprint": "y"}}'
+    (layout.run / "supervisor.json").write_text(mine)
+    assert supervisor.access(layout) is None  # the number has been given to another process since

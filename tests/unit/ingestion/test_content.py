@@ -1,0 +1,109 @@
+"""Media types, charsets and codings; decompression that stops in time."""
+
+import gzip
+import os
+import tracemalloc
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestion.content import Mode, decompress, mode
+from lakehouse.problems import Kind, ProblemError
+
+LIMIT = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("content_type", "ce", "expected"),
+    [
+        ("application/cloudevents-batch+json", False, Mode.BATCH),
+        ("Application/CloudEvents-Batch+JSON; charset=UTF-8; x=y", False, Mode.BATCH),
+        ("application/cloudevents+json", False, Mode.SINGLE),
+        ('application/cloudevents+json;charset="utf-8"', True, Mode.SINGLE),
+        (None, True, Mode.BINARY),
+        ("application/json", True, Mode.BINARY),
+        ("application/vnd.shop+json", True, Mode.BINARY),
+        ("text/plain;charset=UTF-8", False, Mode.BEACON),
+    ],
+)
+def test_the_mode_of_a_request(content_type: str | None, ce: bool, expected: Mode) -> None:
+    assert mode(content_type, ce) is expected
+
+
+@pytest.mark.parametrize(
+    ("content_type", "ce"),
+    [
+        (None, False),
+        ("application/json", False),
+        ("application/xml", True),
+        ("text/plain", True),
+        ("application/cloudevents+json; charset=latin-1", False),
+        ("application/json; charset=utf-16", True),
+        ("application/cloudevents+avro", False),
+        ("", False),
+    ],
+)
+def test_what_is_not_supported(content_type: str | None, ce: bool) -> None:
+    with pytest.raises(ProblemError) as problem:
+        mode(content_type, ce)
+    assert problem.value.kind is Kind.UNSUPPORTED_MEDIA_TYPE
+
+
+@given(st.binary(max_size=5000), st.integers(0, 3))
+def test_codings_give_the_same_bytes(data: bytes, cut: int) -> None:
+    streaming = zstandard.ZstdCompressor(write_content_size=False)
+    for coding, packed in (
+        (None, data),
+        ("identity", data),
+        ("GZIP", gzip.compress(data)),
+        ("gzip", gzip.compress(data[:cut]) + gzip.compress(data[cut:])),
+        ("zstd", zstandard.compress(data)),
+        ("zstd", streaming.compress(data)),
+    ):
+        assert decompress(packed, coding, LIMIT) == data
+
+
+def packings(data: bytes) -> list[tuple[str, bytes]]:
+    return [
+        ("gzip", gzip.compress(data)),
+        ("zstd", zstandard.compress(data)),
+        ("zstd", zstandard.ZstdCompressor(write_content_size=False).compress(data)),
+    ]
+
+
+def test_the_limit_holds_after_decompression() -> None:
+    for coding, packed in packings(os.urandom(LIMIT)):
+        assert len(decompress(packed, coding, LIMIT)) == LIMIT
+    for coding, packed in packings(bytes(LIMIT + 1)):
+        with pytest.raises(ProblemError) as problem:
+            decompress(packed, coding, LIMIT)
+        assert problem.value.kind is Kind.TOO_LARGE
+
+
+def test_a_bomb_costs_no_more_than_the_limit() -> None:
+    bombs = packings(bytes(200 << 20))
+    tracemalloc.start()
+    for coding, packed in bombs:
+        with pytest.raises(ProblemError) as problem:
+            decompress(packed, coding, LIMIT)
+        assert problem.value.kind is Kind.TOO_LARGE
+    assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_a_torn_or_foreign_coding_is_unreadable(index: int) -> None:
+    coding, packed = packings(os.urandom(1000))[index]
+    for broken in (packed[:-5], packed + b"junk", b"junk" + packed, b"{}"):
+        with pytest.raises(ProblemError) as problem:
+            decompress(broken, coding, LIMIT)
+        assert problem.value.kind is Kind.UNREADABLE_BODY
+
+
+@pytest.mark.parametrize("coding", ["br", "gzip, gzip", "deflate", "gzip, identity"])
+def test_other_codings_are_not_supported(coding: str) -> None:
+    with pytest.raises(ProblemError) as problem:
+        decompress(b"", coding, LIMIT)
+    assert problem.value.kind is Kind.UNSUPPORTED_MEDIA_TYPE

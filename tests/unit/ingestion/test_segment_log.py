@@ -1,0 +1,240 @@
+"""Positions and the log under them: no gap, no loss of what was acknowledged, whatever is torn off."""
+
+import itertools
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingestion.clock import Clock
+from ingestion.incarnation import Incarnation, begin
+from ingestion.line_log import Cursor, LineLog
+from ingestion.segment_log import SegmentLog
+from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent
+from lakehouse.errors import LakehouseError, NotReadyError
+from lakehouse.settings import EdgeSettings
+
+ID = "ab" * 8
+EDGE = EdgeSettings()
+
+
+def batch(count: int, note: str = "x") -> list[AcceptedEvent]:
+    return [AcceptedEvent(f"e{n}", "s", "page.viewed", 1, f'{{"note":"{note}"}}') for n in range(count)]
+
+
+def open_log(folder: Path, max_bytes: int = 1 << 20, first: int = 0) -> SegmentLog:
+    return SegmentLog(folder, "edge-1", ID, Clock(folder.parent / "clock.json"), max_bytes, first)
+
+
+def written(log: LineLog) -> Iterator[AcceptedBatch]:
+    """Everything in a log, read from disk."""
+    for number in sorted(log.sizes):
+        for line in log.path(number).read_bytes().splitlines():
+            yield msgspec.json.decode(line, type=AcceptedBatch)
+
+
+def drain(log: LineLog, cursor: Cursor, limit: int = 1) -> list[bytes]:
+    lines: list[bytes] = []
+    while found := log.read(cursor, limit):
+        lines += [line.text for line in found]
+        cursor = found[-1].end
+    return lines
+
+
+def test_positions_have_no_gap_when_many_append_at_once(tmp_path: Path) -> None:
+    log = open_log(tmp_path / "log")
+    positions: list[tuple[int, int]] = []
+
+    def work(number: int) -> None:
+        for size in range(1, 40):
+            position = log.append(f"m{number}", batch(size % 5 + 1))
+            positions.append((position.first, position.last))
+            if size % 10 == 0:
+                log.seal()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    positions.sort()
+    assert positions[0][0] == 0
+    assert all(last + 1 == first for (_, last), (first, _) in itertools.pairwise(positions))
+    batches = list(written(log.lines))
+    assert [one.first for one in batches] == [first for first, _ in positions]
+    assert [one.accepted_at for one in batches] == sorted(one.accepted_at for one in batches)
+    assert all(one.segment.startswith(ID) for one in batches)
+    segments = [log.segments[number] for number in sorted(log.segments)]
+    assert [one.next for one in segments[:-1]] == [one.first for one in segments[1:]]
+    assert sum(sum(one.hours.values()) for one in segments) == log.next
+
+
+def test_recovery_at_every_byte_of_the_tail(tmp_path: Path) -> None:
+    """Cut anywhere in the last segment: every whole line is there, the torn one is not, and nothing else happens."""
+    log = open_log(tmp_path / "log")
+    ends = [0]
+    log.append("m", batch(2))
+    log.seal()
+    for size in (1, 3, 2):
+        ends.append(log.append("m", batch(size, "é\\n")).end.offset)
+    log.lines.close()
+    data = log.lines.path(1).read_bytes()
+    assert len(data) == ends[-1]
+    for size in range(len(data) + 1):
+        copy = tmp_path / f"cut{size}" / "log"
+        shutil.copytree(tmp_path / "log", copy)
+        (copy / log.lines.path(1).name).write_bytes(data[:size])
+        recovered = open_log(copy)
+        whole = sum(end <= size for end in ends[1:])
+        assert recovered.next == 2 + [0, 1, 4, 6][whole]
+        assert len(drain(recovered.lines, recovered.lines.first())) == 1 + whole
+        shutil.rmtree(copy.parent)
+
+
+@settings(max_examples=50, deadline=None)
+@given(tail=st.binary(min_size=1, max_size=80))
+def test_recovery_survives_any_garbage_at_the_end(tmp_path_factory: pytest.TempPathFactory, tail: bytes) -> None:
+    folder = tmp_path_factory.mktemp("log") / "log"
+    log = open_log(folder)
+    log.append("m", batch(3))
+    log.lines.close()
+    with log.lines.path(0).open("ab") as file:
+        file.write(tail)
+    recovered = open_log(folder)
+    assert recovered.next == 3
+    assert len(drain(recovered.lines, recovered.lines.first())) == 1
+
+
+def test_a_damaged_segment_in_the_middle_is_not_passed_over(tmp_path: Path) -> None:
+    log = open_log(tmp_path / "log")
+    for _ in range(3):
+        log.append("m", batch(2))
+        log.seal()
+    log.lines.path(1).write_bytes(b"\0" * 50)
+    with pytest.raises(LakehouseError, match="damaged"):
+        open_log(tmp_path / "log")
+
+
+def test_a_full_disk_takes_no_position(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = open_log(tmp_path / "log")
+    log.append("m", batch(2))
+    real = os.pwrite
+
+    def half_then_full(handle: int, data: bytes, offset: int) -> int:
+        if offset > start:
+            raise OSError(28, "No space left on device")
+        return real(handle, data[: len(data) // 2], offset)
+
+    start = log.lines.end.offset
+    monkeypatch.setattr("os.pwrite", half_then_full)
+    with pytest.raises(NotReadyError, match="Free space"):
+        log.append("m", batch(5))
+    monkeypatch.undo()
+    assert log.append("m", batch(1)).first == 2
+    assert [one.first for one in written(log.lines)] == [0, 2]
+
+
+def test_stamps_never_go_back(tmp_path: Path) -> None:
+    wall = [1000]
+    clock = Clock(tmp_path / "clock.json", lambda: wall[0])
+    assert clock.now() == 1000
+    wall[0] = 10
+    assert clock.now() == 1000
+    clock.keep(5000)
+    assert Clock(tmp_path / "clock.json", lambda: wall[0]).now() == 5000
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    steps=st.lists(st.sampled_from(["append", "append", "seal", "read", "forget"]), max_size=30),
+    limit=st.integers(1, 2000),
+)
+def test_the_reader_sees_every_line_once_in_order(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[str], limit: int
+) -> None:
+    """From memory or from disk, over the ends of files, at any speed."""
+    log = open_log(tmp_path_factory.mktemp("log") / "log")
+    sent: list[int] = []
+    seen: list[int] = []
+    cursor = log.lines.first()
+    for step in [*steps, *["read"] * (len(steps) + 1)]:
+        if step == "append":
+            sent.append(log.append("m", batch(1)).first)
+        elif step == "seal":
+            log.seal()
+        elif step == "forget":
+            log.lines._cache.clear()
+        else:
+            for line in log.lines.read(cursor, limit):
+                assert line.key == b"m"
+                seen.append(msgspec.json.decode(line.text, type=AcceptedBatch).first)
+                cursor = line.end
+    assert seen == sent
+
+
+def test_a_low_mark_speaks_of_what_is_delivered_only(tmp_path: Path) -> None:
+    log = open_log(tmp_path / "log")
+    first = log.append("m", batch(1))
+    second = log.append("m", batch(1))
+    stamps = [one.accepted_at for one in written(log.lines)]
+    assert log.low_mark(Cursor(0, 0)) == stamps[0]
+    assert log.low_mark(first.end) == stamps[1]
+    mark = log.low_mark(second.end)
+    assert mark >= stamps[1]
+    log.append("m", batch(1))
+    assert next(reversed(list(written(log.lines)))).accepted_at >= mark
+
+
+def test_an_ended_run_is_counted_whole_after_a_crash_between_sum_and_deletion(tmp_path: Path) -> None:
+    clock = Clock(tmp_path / "clock.json")
+    run = begin(tmp_path, clock, EDGE)
+    for size in (2, 3):
+        run.log.append("m", batch(size))
+        run.log.seal()
+    run.log.append("m", batch(4))
+    run.shipped = {0}
+    run.accepted_lane.delivered = run.log.lines.end
+    kept = run.log.lines.path(0).read_bytes()
+    run.delete_delivered()
+    assert not run.log.lines.path(0).exists()
+    run.log.lines.path(0).write_bytes(kept)
+    again = Incarnation(run.folder, clock, EDGE, ended=True)
+    ledger = again.ledger(1)
+    assert ledger.next == 9
+    assert sum(ledger.hours.values()) == 9
+    assert sorted(again.log.segments) == [1, 2]
+    assert not ledger.closed
+
+
+def test_a_folder_goes_only_when_nothing_is_owed(tmp_path: Path) -> None:
+    clock = Clock(tmp_path / "clock.json")
+    run = begin(tmp_path, clock, EDGE)
+    run.log.append("m", batch(2))
+    run.rejected.append(b"", b"{}")
+    run.end()
+
+    def owes() -> bool:
+        run.delete_delivered()
+        return not run.finish()
+
+    assert owes()
+    run.shipped = {0}
+    assert owes()
+    assert not run.owes_marks
+    run.accepted_lane.delivered = Cursor(0, run.log.lines.sizes[0])
+    assert run.owes_marks
+    assert owes()
+    run.marks_are_closed()
+    assert owes()
+    assert run.ledger(1).closed
+    run.ledger_is_closed()
+    assert owes()
+    run.rejected_lane.delivered = run.rejected.end
+    assert not owes()
+    assert not run.folder.exists()

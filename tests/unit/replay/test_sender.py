@@ -1,0 +1,108 @@
+"""Until each event has an answer: put off, dropped, halved or refused, over real HTTP."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lakehouse.errors import NotReadyError
+from lakehouse.replay.lines import Line, Refusal
+from lakehouse.replay.sender import RefusedByEdgeError, Sender, Summary
+from tests.unit.replay.door import Answer, Door, accept, open_door
+
+
+def lines(count: int, merchant: str = "m") -> list[Line]:
+    return [Line(number, merchant, b'{"id": "%d"}' % number) for number in range(count)]
+
+
+def send(door: Door, batches: list[list[Line]], **more: Any) -> tuple[Summary, list[Refusal]]:
+    refusals: list[Refusal] = []
+    sender = Sender(door.url, lambda merchant: f"token-of-{merchant}", refusals.append, lambda _: None, **more)
+    return sender.run(batches), refusals
+
+
+def in_turn(*answers: Callable[[str, list[dict[str, Any]]], Answer]) -> Callable[[str, list[dict[str, Any]]], Answer]:
+    """Each request gets the next answer; after the last all are accepted."""
+    left = list(answers)
+    return lambda token, events: (left.pop(0) if left else accept)(token, events)
+
+
+def test_each_merchant_is_sent_with_its_own_token() -> None:
+    with open_door(accept) as door:
+        summary, _ = send(door, [lines(3, "a"), lines(2, "b")])
+    assert summary == Summary(sent=5, accepted=5)
+    assert set(door.taken) == {("token-of-a", str(n)) for n in range(3)} | {("token-of-b", str(n)) for n in range(2)}
+
+
+def test_what_is_put_off_or_dropped_goes_again() -> None:
+    put_off = in_turn(
+        lambda *_: (429, {"Retry-After": "0"}, {}),
+        lambda *_: None,
+        lambda *_: (503, {"Retry-After": "0"}, {"title": "starting"}),
+    )
+    with open_door(put_off) as door:
+        summary, _ = send(door, [lines(4)])
+    assert summary == Summary(sent=4, accepted=4, retried=12)
+    assert door.requests == [4, 4, 4, 4]
+
+
+def test_rejected_events_are_handed_back_with_their_reason() -> None:
+    def one_bad(_: str, events: list[dict[str, Any]]) -> Answer:
+        bad = [
+            {"index": i, "reason": "missing_field", "detail": "time"} for i, e in enumerate(events) if e["id"] == "2"
+        ]
+        return 202, {}, {"accepted": len(events) - len(bad), "rejected": bad}
+
+    with open_door(one_bad) as door:
+        summary, refusals = send(door, [lines(4)])
+    assert summary == Summary(sent=4, accepted=3, rejected=1)
+    assert refusals == [Refusal(2, "m", "missing_field", "time", b'{"id": "2"}')]
+
+
+def test_a_batch_of_nothing_but_rejected_events_is_an_answer() -> None:
+    everything = {"rejected": [{"index": 0, "reason": "bad_time", "detail": ""}]}
+    with open_door(lambda *_: (400, {}, everything)) as door:
+        summary, _ = send(door, [lines(1)])
+    assert summary == Summary(sent=1, rejected=1)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.sets(st.integers(0, 19), max_size=4), st.sampled_from([400, 413]))
+def test_a_body_that_cannot_be_read_is_halved_until_the_culprits_are_alone(bad: set[int], status: int) -> None:
+    def unreadable(token: str, events: list[dict[str, Any]]) -> Answer:
+        if any(int(event["id"]) in bad for event in events):
+            return status, {}, {"title": "cannot be read"}
+        return accept(token, events)
+
+    with open_door(unreadable) as door:
+        summary, refusals = send(door, [lines(20)])
+    assert summary == Summary(sent=20, accepted=20 - len(bad), rejected=len(bad))
+    assert {refusal.number for refusal in refusals} == bad
+    assert set(door.taken.values()) <= {1}
+
+
+def test_a_refused_sender_stops_at_once() -> None:
+    with (
+        open_door(lambda *_: (401, {}, {"title": "Unauthorized", "detail": "expired"})) as door,
+        pytest.raises(RefusedByEdgeError, match="expired"),
+    ):
+        send(door, [lines(1) for _ in range(50)], connections=1)
+    assert len(door.requests) < 50
+
+
+def test_patience_ends() -> None:
+    with (
+        open_door(lambda *_: (503, {"Retry-After": "1"}, {"title": "away"})) as door,
+        pytest.raises(NotReadyError, match="away"),
+    ):
+        send(door, [lines(1)], patience=0.5)
+
+
+def test_a_rate_is_kept() -> None:
+    with open_door(accept) as door:
+        began = time.monotonic()
+        send(door, [lines(10) for _ in range(6)], rate=100.0)
+    assert 0.45 <= time.monotonic() - began < 5

@@ -1,0 +1,93 @@
+"""The lease and the epochs, on real files and real processes."""
+
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from lakehouse.clients.files import LocalFiles
+from lakehouse.contracts.layout import Layout
+from lakehouse.errors import SupersededError
+from streaming import lease as lease_module
+from streaming.lease import Holder, Lease, this_process
+from streaming.takeover import epoch_of, next_epoch, transaction_version
+
+LAYOUT = Layout("/lakehouse")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> LocalFiles:
+    return LocalFiles(tmp_path)
+
+
+def put(files: LocalFiles, holder: Holder) -> None:
+    files.write(LAYOUT.bronze_lease(1), msgspec.json.encode(holder))
+
+
+def waits(files: LocalFiles, patience: float) -> int:
+    """How often a driver that starts now has to wait."""
+    looks: list[Holder] = []
+
+    def wait(holder: Holder) -> None:
+        looks.append(holder)
+        threading.Event().wait(0.01)
+
+    Lease(files, LAYOUT, 1).stand_by(wait, patience)
+    return len(looks)
+
+
+def test_nobody_there(files: LocalFiles) -> None:
+    assert waits(files, 60) == 0
+
+
+def test_an_unreadable_lease_is_none(files: LocalFiles) -> None:
+    files.write(LAYOUT.bronze_lease(1), b"{")
+    assert waits(files, 60) == 0
+
+
+def test_a_dead_process_of_this_machine_is_not_waited_for(files: LocalFiles) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        started = lease_module._started(process.pid)
+        assert started is not None
+        put(files, msgspec.structs.replace(this_process(), pid=process.pid, started=started))
+        assert waits(files, 0.05) > 0
+        process.kill()
+        process.wait()
+        assert waits(files, 60) == 0
+
+
+def test_a_holder_elsewhere_is_given_its_patience_and_no_more(files: LocalFiles) -> None:
+    put(files, Holder("another-host", 1, "boot/1", epoch=4))
+    assert waits(files, 0.1) > 0
+
+
+def test_a_released_lease_is_free(files: LocalFiles) -> None:
+    other = Holder("another-host", 1, "boot/1", epoch=4, released=True)
+    put(files, other)
+    assert waits(files, 60) == 0
+
+
+def test_renewing_under_a_newer_epoch_stops_the_driver(files: LocalFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease_module, "RENEW_EVERY", 0.0)
+    mine = Lease(files, LAYOUT, 1)
+    mine.take(4)
+    mine.renew()
+    put(files, Holder("another-host", 1, "boot/1", epoch=5))
+    with pytest.raises(SupersededError, match="epoch 5"):
+        mine.renew()
+
+
+def test_two_drivers_at_once_never_share_an_epoch(files: LocalFiles) -> None:
+    hosts = [Holder(f"host-{i}", 1, "boot/1") for i in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        epochs = list(pool.map(lambda holder: next_epoch(files, LAYOUT, 1, holder), hosts))
+    assert sorted(epochs) == list(range(1, 9))
+
+
+def test_a_later_epoch_is_above_every_batch_of_an_earlier_one() -> None:
+    assert transaction_version(2, 0) > transaction_version(1, 2**32 - 1)
+    assert epoch_of(transaction_version(7, 2**31)) == 7
