@@ -6,7 +6,8 @@ is asked for again (promise 4): no clock is looked at here.
 
 from api.buckets import SLOT, Buckets, local_stamps, shifted_back
 from api.lines import Figures, Line, lines_of
-from api.query import MetricsQuery, bad
+from api.parameters import bad
+from api.query import MetricsQuery
 from api.runs import Ints
 from api.schemas import MetricsAnswer, Previous, Series
 from api.visible import ReleaseView

@@ -50,7 +50,7 @@ class Facts:
     async def releases(self, call: Call) -> Reply:
         """Newest first, a page at a time."""
         page = read_page(call.query)
-        found = self._visible.newest_first(page.limit + 1, page.before)
+        found = self._visible.timeline.newest_first(page.limit + 1, page.before)
         shown = found[: page.limit]
         following = shown[-1].number if len(found) > page.limit else None
         return representation(call, encode(ReleasesAnswer([_entry(one) for one in shown], following)))

@@ -11,7 +11,8 @@ from concurrent.futures import Executor
 from api.buckets import SLOT, local_stamps
 from api.figures import Value
 from api.lines import Figures, Line, lines_of
-from api.query import RevisionsQuery, bad
+from api.parameters import bad
+from api.query import RevisionsQuery
 from api.receipts import stamp
 from api.schemas import Revision, RevisionsAnswer
 from api.visible import ReleaseView, Visible
@@ -29,7 +30,7 @@ async def revisions_answer(
 ) -> RevisionsAnswer:
     line = _line(view, merchant, query)
     end_micros = int(query.edges[-1]) * SLOT * 1_000_000
-    releases = _from_final_on(visible.through(view), end_micros)
+    releases = _from_final_on(visible.timeline.through(view.published), end_micros)
     views = [found for release in releases if (found := await visible.view_if_kept(release)) is not None]
     revisions = await asyncio.get_running_loop().run_in_executor(
         threads, lambda: list(_changes(views, merchant, line, query))

@@ -8,17 +8,17 @@ then a release could still be found that came before it.
 
 import asyncio
 import logging
-from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from api.copies import Copies, TableCopy
-from api.query import Pointer, bad
+from api.query import Pointer
 from api.receipts import receipt
 from api.schemas import Receipt
+from api.timeline import Timeline, nothing_yet
 from lakehouse.contracts.tables import GOLD_MEASURES, GOLD_SCHEMA
 from lakehouse.errors import LakehouseError, NotFoundError
 from lakehouse.problems import Kind, ProblemError
@@ -60,8 +60,7 @@ class Visible:
         self._retention = retention
         self._interval = interval
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="loader")
-        self._releases: Sequence[Published] = ()
-        self._count = 0
+        self.timeline = Timeline()
         self._current: ReleaseView | None = None
         self._loading: dict[int, asyncio.Task[ReleaseView]] = {}
         self._hurry = asyncio.Event()
@@ -88,10 +87,9 @@ class Visible:
         started = utc_now()
         loop = asyncio.get_running_loop()
         releases = await loop.run_in_executor(self._threads, self._log.refresh)
-        if len(releases) > self._count:
-            view = await loop.run_in_executor(self._threads, self._load, releases[-1])
-            self._releases, self._current = releases, view
-            self._count = view.published.number - releases[0].number + 1
+        if (count := len(releases)) > self.timeline.count:
+            view = await loop.run_in_executor(self._threads, self._load, releases[count - 1])
+            self.timeline, self._current = Timeline(releases, count), view
             _log.info("release %d is visible", view.published.number)
         self.read_through = started
         async with self._polled:
@@ -101,25 +99,20 @@ class Visible:
     def current(self) -> ReleaseView | None:
         return self._current
 
-    def newest_first(self, limit: int, before: int | None) -> list[Published]:
-        end = self._count if before is None else max(0, min(self._count, before - self._first))
-        return list(reversed(self._releases[max(0, end - limit) : end]))
-
-    def through(self, view: ReleaseView) -> Sequence[Published]:
-        """The releases up to and with one, oldest first."""
-        return self._releases[: view.published.number - self._first + 1]
-
     async def find(self, pointer: Pointer) -> ReleaseView:
         """404 where there is no such release (yet), 410 beyond retention, 400 for an instant in the future."""
         if self._current is None:
-            raise _nothing_yet()
+            raise nothing_yet()
         if pointer.problem is not None:
             raise pointer.problem
         if pointer.release is not None:
-            return await self.view(self._numbered(pointer.release))
+            return await self.view(self.timeline.numbered(pointer.release))
         if pointer.instant is None:
             return self._current
-        return await self.view(await self._as_known_at(pointer.instant))
+        self.timeline.check_past(pointer.instant, utc_now())
+        if pointer.instant > self.timeline.newest.released_at:
+            await self._wait_until_read(pointer.instant)
+        return await self.view(self.timeline.as_known_at(pointer.instant))
 
     async def view(self, published: Published) -> ReleaseView:
         """Any visible release; an older gold version is loaded at its first use."""
@@ -127,7 +120,7 @@ class Visible:
         assert current is not None
         if published is current.published:
             return current
-        self._check_retention(published)
+        self.timeline.check_kept(published, self._retention, utc_now())
         copies = self._copies.loaded(_gold_tables(published))
         return await self._loaded_aside(published) if copies is None else ReleaseView(published, copies)
 
@@ -139,17 +132,6 @@ class Visible:
             if problem.kind is not Kind.BEYOND_RETENTION:
                 raise
             return None
-
-    async def _as_known_at(self, instant: datetime) -> Published:
-        newest = self._releases[self._count - 1].released_at
-        if instant > max(utc_now(), newest):
-            raise bad("as_known_at", "lies in the future")
-        if instant > newest:
-            await self._wait_until_read(instant)
-        place = bisect_right(self._releases, instant, 0, self._count, key=lambda one: one.released_at)
-        if place == 0:
-            raise _nothing_yet()
-        return self._releases[place - 1]
 
     async def _wait_until_read(self, instant: datetime) -> None:
         def is_read() -> bool:
@@ -163,19 +145,6 @@ class Visible:
                 await self._polled.wait_for(is_read)
         except TimeoutError as error:
             raise _come_again("the release log cannot be read up to that instant now") from error
-
-    def _numbered(self, number: int) -> Published:
-        place = number - self._first
-        if not 0 <= place < self._count:
-            raise ProblemError(Kind.NOT_FOUND, f"there is no release {number}; see /v1/releases")
-        return self._releases[place]
-
-    def _check_retention(self, published: Published) -> None:
-        """A release is kept for the retention from the instant at which another took its place."""
-        place = published.number - self._first + 1
-        if place < self._count and self._releases[place].released_at < utc_now() - self._retention:
-            days = self._retention.total_seconds() / 86_400
-            raise ProblemError(Kind.BEYOND_RETENTION, f"releases are kept for {days:g} days")
 
     async def _loaded_aside(self, published: Published) -> ReleaseView:
         number = published.number
@@ -204,19 +173,11 @@ class Visible:
     def _load(self, published: Published) -> ReleaseView:
         return ReleaseView(published, self._copies.load(_gold_tables(published)))
 
-    @property
-    def _first(self) -> int:
-        return self._releases[0].number if self._releases else 1
-
 
 def _gold_tables(published: Published) -> dict[str, TableState]:
     """The gold tables that the release names and this code knows."""
     tables = published.release.tables
     return {table: tables[name] for table in GOLD_MEASURES if (name := f"{GOLD_SCHEMA}.{table}") in tables}
-
-
-def _nothing_yet() -> ProblemError:
-    return ProblemError(Kind.NO_RELEASE, "nothing had been released then; see /v1/releases")
 
 
 def _come_again(detail: str) -> ProblemError:

@@ -22,7 +22,7 @@ from lakehouse.service import Health, fields, log_as_json, serve
 from lakehouse.settings import Settings, load_settings
 from streaming.bronze_tables import BronzePaths
 from streaming.kafka_bounds import read_bounds
-from streaming.kafka_to_bronze import TOPICS, KafkaToBronze, Source, retry_until_ready
+from streaming.kafka_to_bronze import KafkaToBronze, Source, retry_until_ready
 from streaming.spark import end_jvm, open_session
 
 log = logging.getLogger("streaming")
@@ -34,15 +34,16 @@ SUPERSEDED = 3
 
 def main() -> int:
     """Runs until told to stop, or until something makes a new start the better way on."""
-    generation = _arguments().generation
+    arguments = _arguments()
     log_as_json("streaming")
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     health = Health(HEARTBEAT_LIMIT)
     try:
         settings = load_settings()
-        serve(health, settings.host, settings.ports.streaming)
-        run(settings, generation, health, stop)
+        port = settings.ports.streaming if arguments.port is None else arguments.port
+        serve(health, settings.host, port)
+        run(settings, arguments, health, stop)
     except SupersededError as error:
         log.warning("superseded", extra=fields(reason=str(error)))
         return SUPERSEDED
@@ -55,7 +56,7 @@ def main() -> int:
     return 0
 
 
-def run(settings: Settings, generation: int, health: Health, stop: threading.Event) -> None:
+def run(settings: Settings, arguments: argparse.Namespace, health: Health, stop: threading.Event) -> None:
     """Waits for HDFS and Kafka, then carries records until ``stop``."""
     home = settings.home_path / "streaming"
     files = HdfsFiles(settings.hdfs_url)
@@ -68,19 +69,27 @@ def run(settings: Settings, generation: int, health: Health, stop: threading.Eve
         memory=settings.streaming.driver_memory,
     )
     try:
-        _carry(spark, files, settings, generation, health, stop)
+        _carry(spark, files, settings, arguments, health, stop)
     finally:
         end_jvm(spark)
 
 
 def _carry(
-    spark: SparkSession, files: Files, settings: Settings, generation: int, health: Health, stop: threading.Event
+    spark: SparkSession,
+    files: Files,
+    settings: Settings,
+    arguments: argparse.Namespace,
+    health: Health,
+    stop: threading.Event,
 ) -> None:
-    retry_until_ready(lambda: read_bounds(spark, settings.kafka_bootstrap, TOPICS), health, stop)
-    paths = BronzePaths(settings.hdfs_url, Layout(settings.warehouse), generation)
     tuning = settings.streaming
-    source = Source(settings.kafka_bootstrap, tuning.trigger_interval, tuning.max_records_per_batch)
-    KafkaToBronze(spark, files, paths, source, health).run(stop, settings.home_path / "streaming" / "checkpoints")
+    source = Source(
+        settings.kafka_bootstrap, tuning.trigger_interval, tuning.max_records_per_batch, arguments.topic_prefix
+    )
+    retry_until_ready(lambda: read_bounds(spark, source.bootstrap, source.topics), health, stop)
+    paths = BronzePaths(settings.hdfs_url, Layout(settings.warehouse), arguments.generation)
+    checkpoints = settings.home_path / "streaming" / "checkpoints"
+    KafkaToBronze(spark, files, paths, source, health).run(stop, checkpoints)
 
 
 def _jars(folder: Path) -> list[Path]:
@@ -94,6 +103,8 @@ def _jars(folder: Path) -> list[Path]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m streaming", description="Carries Kafka into bronze.")
     parser.add_argument("--generation", type=int, default=FIRST_GENERATION, help="the bronze generation to write")
+    parser.add_argument("--topic-prefix", default="", help="read topics of this prefix, for a line beside the live one")
+    parser.add_argument("--port", type=int, help="where /healthz and /metrics are; by default the stack's own port")
     return parser.parse_args()
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as f
 
 from lakehouse.clients.files import Files
 from lakehouse.contracts.topics import ALL_TOPICS
@@ -29,7 +30,7 @@ from streaming.bronze_tables import BronzePaths, create_tables
 from streaming.bronze_writer import BronzeWriter, Written
 from streaming.kafka_bounds import read_bounds
 from streaming.lease import Lease, this_process
-from streaming.offsets import Offsets, start_offsets
+from streaming.offsets import Bounds, Offsets, start_offsets
 from streaming.takeover import next_epoch
 
 log = logging.getLogger(__name__)
@@ -41,11 +42,16 @@ STOP_PATIENCE = 15.0
 
 @dataclass(frozen=True)
 class Source:
-    """What to read, and how much at a time."""
+    """What to read, and how much at a time. With a prefix a second line can run beside the live one."""
 
     bootstrap: str
     trigger: timedelta
     max_records: int
+    topic_prefix: str = ""
+
+    @property
+    def topics(self) -> list[str]:
+        return [self.topic_prefix + name for name in TOPICS]
 
 
 class KafkaToBronze:
@@ -72,28 +78,33 @@ class KafkaToBronze:
         measures.EPOCH.set(epoch)
         writer = BronzeWriter(self._spark, self._files, self._paths, epoch)
         consumed = writer.fence()
-        start = start_offsets(consumed, read_bounds(self._spark, self._source.bootstrap, TOPICS))
+        start = start_offsets(consumed, self._bounds())
         writer.begin(start)
         log.info("bronze taken over", extra=fields(epoch=epoch, start=start))
         query = self._start(writer, start, _fresh_checkpoint(checkpoints, epoch))
         self._watch(query, stop)
         self._lease.release()
 
+    def _bounds(self) -> dict[str, dict[int, Bounds]]:
+        found = read_bounds(self._spark, self._source.bootstrap, self._source.topics)
+        return {topic.removeprefix(self._source.topic_prefix): bounds for topic, bounds in found.items()}
+
     def _stand_by(self, epoch: int, stop: threading.Event) -> None:
         self._health.beat(f"standing by: the driver of epoch {epoch} writes bronze", ready=False)
         stop.wait(1.0)
 
     def _start(self, writer: BronzeWriter, start: Offsets, checkpoint: Path) -> Any:
+        prefix = self._source.topic_prefix
         records = (
             self._spark.readStream.format("kafka")
             .option("kafka.bootstrap.servers", self._source.bootstrap)
-            .option("subscribe", ",".join(TOPICS))
-            .option("startingOffsets", json.dumps(start))
+            .option("subscribe", ",".join(self._source.topics))
+            .option("startingOffsets", json.dumps({prefix + topic: offsets for topic, offsets in start.items()}))
             .option("failOnDataLoss", "true")
             .option("maxOffsetsPerTrigger", self._source.max_records)
             .option("kafka.max.partition.fetch.bytes", 8 << 20)
             .load()
-            .select("topic", "partition", "offset", "value")
+            .select(f.substr("topic", f.lit(len(prefix) + 1)).alias("topic"), "partition", "offset", "value")
         )
         return (
             records.writeStream.foreachBatch(lambda batch, number: self._write(writer, batch))

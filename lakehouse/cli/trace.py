@@ -84,7 +84,10 @@ def _gold(copy: dict[str, Any]) -> Iterator[str]:
             yield f"  gold       no metric of the catalogue counts {copy['type']}"
         return
     currency = f", {gold['currency']}" if gold.get("currency") else ""
-    told = "counted" if gold["counted"] else "NOT counted, because it repeats another or was replaced,"
-    yield f"  gold       {told} in {gold['table']}, slot {gold['slot']}{currency}"
+    place = f"{gold['table']}, slot {gold['slot']}{currency}"
+    if not gold["counted"]:
+        yield f"  gold       is not counted in {place}: it repeats another, or was replaced (release {gold['release']})"
+        return
+    yield f"  gold       counted in {place}"
     yield f"             {', '.join(f'{name} {value}' for name, value in gold['row'].items())}"
     yield f"             first shown by release {gold['release']}, {gold['released_at']}"

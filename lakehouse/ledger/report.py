@@ -39,7 +39,7 @@ def as_text(verdict: Verdict) -> str:
 def _conclusion(verdict: Verdict) -> str:
     said = "balanced" if verdict.balanced else "NOT balanced"
     until = _instant(verdict.watermark.instant)
-    judged = f"hours before {until} are judged" if until else "no hour is judged yet, as no release is complete through one"
+    judged = f"hours before {until} are judged" if until else "no release is complete through an hour yet"
     held = f" (held back by {', '.join(verdict.watermark.held_back_by)})" if verdict.watermark.held_back_by else ""
     return f"{said}; {judged}{held}"
 

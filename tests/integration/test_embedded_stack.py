@@ -15,6 +15,7 @@ from tests import embedded_stack
 from tests.embedded_stack import EmbeddedStack
 
 pytestmark = pytest.mark.stack
+PROGRAMS = ("kafka", "namenode", "datanode", "trino")
 SERVICES = ["edge", "kafka", "hdfs", "streaming", "trino", "transform", "insights"]
 
 
@@ -43,15 +44,16 @@ def test_status_tells_what_works(servers: EmbeddedStack) -> None:
 
 
 def test_up_where_it_is_up_changes_nothing(servers: EmbeddedStack) -> None:
-    before = [servers.pid(program) for program in ("kafka", "namenode", "datanode", "trino")]
+    before = [servers.pid(program) for program in PROGRAMS]
     embedded_stack.start(servers, SERVERS)
-    assert [servers.pid(program) for program in ("kafka", "namenode", "datanode", "trino")] == before
+    assert [servers.pid(program) for program in PROGRAMS] == before
 
 
 def test_what_dies_is_started_again(servers: EmbeddedStack) -> None:
-    old = servers.kill("kafka")
-    servers.await_restart("kafka", old)
-    servers.await_healthy("kafka")
+    old = {program: servers.kill(program) for program in PROGRAMS}
+    for program, pid in old.items():
+        servers.await_restart(program, pid)
+    servers.await_healthy(*SERVERS)
 
 
 def test_a_second_stack_beside_the_first_and_down_leaves_nothing(servers: EmbeddedStack, other: EmbeddedStack) -> None:

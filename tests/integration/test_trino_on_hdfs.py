@@ -1,12 +1,16 @@
 """Trino writes Delta on HDFS through our connector: each commit whole, exclusive, and kept for time travel."""
 
+import itertools
 import re
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import trino.dbapi
+import trino.exceptions
 from hdfs_native import Client
 
 from tests.embedded_stack import EmbeddedStack
@@ -78,3 +82,46 @@ def test_checkpoints_appear_under_their_final_name_only(servers: EmbeddedStack, 
     assert "_last_checkpoint" in names
     assert not [name for name in names if name.startswith(".") or name.endswith(".tmp")]
     assert sql("SELECT count(*) FROM pointed") == [[4]]
+
+
+def test_a_namenode_that_is_killed_makes_no_commit_a_lie(servers: EmbeddedStack, sql: Sql) -> None:
+    """A statement that succeeded is there once; one that failed is not there, unless it said that it cannot know."""
+    sql("CREATE TABLE survived (id bigint)")
+    stop = threading.Event()
+    told: dict[int, str] = {}
+
+    def write() -> None:
+        for number in itertools.count():
+            if stop.is_set():
+                return
+            try:
+                sql(f"INSERT INTO survived VALUES ({number})")
+                told[number] = "committed"
+            except trino.exceptions.Error as error:
+                told[number] = "unknown" if "outcome of the commit" in str(error) else "failed"
+
+    with ThreadPoolExecutor(1) as pool:
+        writer = pool.submit(write)
+        try:
+            for _ in range(3):
+                _await_more(told)
+                servers.await_restart("namenode", servers.kill("namenode"))
+                servers.await_healthy("hdfs", "trino")
+        finally:
+            stop.set()
+        writer.result(300)
+    present = [number for [number] in sql("SELECT id FROM survived ORDER BY id")]
+    assert len(present) == len(set(present))
+    committed = {number for number, answer in told.items() if answer == "committed"}
+    failed = {number for number, answer in told.items() if answer == "failed"}
+    assert committed <= set(present)
+    assert not failed & set(present)
+
+
+def _await_more(told: dict[int, str], seconds: float = 120) -> None:
+    """Wait for another commit, so that each kill falls into a row of good ones."""
+    deadline = time.monotonic() + seconds
+    before = list(told.values()).count("committed")
+    while list(told.values()).count("committed") <= before:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

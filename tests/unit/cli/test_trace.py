@@ -53,7 +53,7 @@ def test_an_event_that_counts_names_the_release_that_showed_it() -> None:
     assert "counted in merchant_sales, slot 2026-11-23T10:00:00Z, BRL" in told
     assert "gross_sales 500, orders 1" in told
     assert "release 42" in told
-    assert "NOT counted" in text(copy(silver=silver, gold=gold | {"counted": False}))
+    assert "is not counted in merchant_sales" in text(copy(silver=silver, gold=gold | {"counted": False}))
     assert "no metric of the catalogue counts order.placed" in text(copy(silver=silver))
 
 

@@ -1,0 +1,71 @@
+"""The releases that readers may see, in order, and which of them a question means.
+
+In: the release log, of which the first ``count`` are visible. Out: releases by number or instant, or 404, 400, 410.
+Pure: the caller says what time it is.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from api.parameters import bad
+from lakehouse.problems import Kind, ProblemError
+from lakehouse.releases.log import Published
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """``releases`` may grow at its end while it is read (the log appends); what is beyond ``count`` is not seen."""
+
+    releases: Sequence[Published] = ()
+    count: int = 0
+
+    @property
+    def newest(self) -> Published:
+        """Raises 404 before the first release."""
+        if self.count == 0:
+            raise nothing_yet()
+        return self.releases[self.count - 1]
+
+    def numbered(self, number: int) -> Published:
+        place = number - self._first
+        if not 0 <= place < self.count:
+            raise ProblemError(Kind.NOT_FOUND, f"there is no release {number}; see /v1/releases")
+        return self.releases[place]
+
+    def as_known_at(self, instant: datetime) -> Published:
+        """The release with the greatest ``released_at`` <= ``instant``."""
+        place = bisect_right(self.releases, instant, 0, self.count, key=lambda one: one.released_at)
+        if place == 0:
+            raise nothing_yet()
+        return self.releases[place - 1]
+
+    def check_past(self, instant: datetime, now: datetime) -> None:
+        """Raises 400 for the future. A release is never in it, though another clock stamped it."""
+        if instant > max(now, self.newest.released_at):
+            raise bad("as_known_at", "lies in the future")
+
+    def check_kept(self, published: Published, retention: timedelta, now: datetime) -> None:
+        """Raises 410. A release is kept for the retention from the instant at which another took its place."""
+        place = published.number - self._first + 1
+        if place < self.count and self.releases[place].released_at < now - retention:
+            raise ProblemError(
+                Kind.BEYOND_RETENTION, f"releases are kept for {retention.total_seconds() / 86_400:g} days"
+            )
+
+    def newest_first(self, limit: int, before: int | None) -> list[Published]:
+        end = self.count if before is None else max(0, min(self.count, before - self._first))
+        return list(reversed(self.releases[max(0, end - limit) : end]))
+
+    def through(self, published: Published) -> Sequence[Published]:
+        """The releases up to and with one, oldest first."""
+        return self.releases[: published.number - self._first + 1]
+
+    @property
+    def _first(self) -> int:
+        return self.releases[0].number if self.releases else 1
+
+
+def nothing_yet() -> ProblemError:
+    return ProblemError(Kind.NO_RELEASE, "nothing had been released then; see /v1/releases")
