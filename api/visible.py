@@ -69,11 +69,15 @@ class Visible:
         """All releases up to this instant are visible; None until the log has been read once."""
 
     async def run(self) -> None:
+        trouble: str | None = None
         while True:
             try:
                 await self.poll()
+                trouble = None
             except LakehouseError as error:
-                _log.warning("release log not read: %s", error)
+                if str(error) != trouble:  # once, not every second
+                    _log.warning("release log not read: %s", error)
+                trouble = str(error)
             except Exception:
                 _log.exception("release log not read")
             self._hurry.clear()
@@ -100,9 +104,10 @@ class Visible:
         return self._current
 
     async def find(self, pointer: Pointer) -> ReleaseView:
-        """404 where there is no such release (yet), 410 beyond retention, 400 for an instant in the future."""
+        """404 where there is no such release (yet), 410 beyond retention, 400 for an instant in the future, and 503
+        while that cannot be known."""
         if self._current is None:
-            raise nothing_yet()
+            raise nothing_yet() if self.read_through else _come_again("the release log has not been read yet")
         if pointer.problem is not None:
             raise pointer.problem
         if pointer.release is not None:

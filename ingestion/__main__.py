@@ -1,5 +1,6 @@
 """``python -m ingestion``: serves the edge until it is told to stop."""
 
+import gc
 import logging
 import sys
 
@@ -31,12 +32,16 @@ def main() -> int:
         loop="uvloop",
         http="httptools",
         access_log=False,
+        proxy_headers=False,
         log_config=None,
         server_header=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     server = uvicorn.Server(config)
+    # Requests leave no cycles behind; looking for some after every 700 allocations would cost a tenth of the time.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
     server.run()
     return 0 if server.started else 2
 

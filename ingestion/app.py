@@ -13,13 +13,14 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from ingestion.edge import Edge
-from ingestion.events_route import EventsRoute, Receive, Scope_, Send
+from ingestion.events_route import EventsRoute
 from ingestion.measures import Measures
 from ingestion.openapi import EVENTS_PATH, describe
 from ingestion.pseudonyms import Pseudonyms
+from ingestion.request import Receive, ScopeMap
 from lakehouse import problem_pages
 from lakehouse.clients.files import Files
-from lakehouse.problems import Kind, ProblemError
+from lakehouse.problems import Kind, ProblemError, Send
 from lakehouse.settings import Settings
 from lakehouse.tokens import Verifier
 from lakehouse.tokens.keys import KeyFolder
@@ -35,7 +36,7 @@ class App:
         self._edge: Edge | None = None
         self._rest = self._application()
 
-    async def __call__(self, scope: Scope_, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: ScopeMap, receive: Receive, send: Send) -> None:
         if self._events is not None and scope["type"] == "http" and scope["path"] == EVENTS_PATH:
             await self._events(scope, receive, send)
         else:
@@ -78,7 +79,7 @@ class App:
 
     async def _readyz(self) -> dict[str, Any]:
         edge = self._edge
-        trouble = "starting" if edge is None else edge.trouble()
+        trouble = "starting" if edge is None else edge.readiness()
         if edge is None or trouble is not None:
             raise ProblemError(Kind.UNAVAILABLE, str(trouble), headers={"Retry-After": "2"})
         return {

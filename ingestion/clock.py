@@ -32,6 +32,11 @@ class Clock:
             self._last = max(self._last, self._wall())
             return self._last
 
+    @property
+    def lead(self) -> float:
+        """Seconds by which the stamps run ahead of the wall clock, after it has been set back."""
+        return max(0, self._last - self._wall()) / 1_000_000
+
     def raise_to(self, stamp: int) -> None:
         """What was found in a log of an earlier run."""
         with self._lock:

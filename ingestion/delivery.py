@@ -14,7 +14,7 @@ import msgspec
 
 from ingestion.clock import Clock
 from ingestion.incarnation import Incarnation, Lane
-from ingestion.line_log import Cursor
+from ingestion.tail import Cursor
 from lakehouse.clients.kafka import WAVE_BYTES, Record, WaveProducer
 from lakehouse.contracts import topics
 from lakehouse.contracts.records import CLOSED_MARK, LowMark
@@ -22,6 +22,8 @@ from lakehouse.errors import NotReadyError
 from lakehouse.settings import Settings
 
 RETRY_SECONDS = 0.5
+WAVE_SECONDS = 15.0
+"""How long a producer may try: long enough for a broker to come back, because a new producer sends copies."""
 _log = logging.getLogger(__name__)
 
 
@@ -77,9 +79,8 @@ class Delivery:
 
     def _session(self) -> None:
         """One producer, until it fails or the edge stops."""
-        ack_timeout = self._settings.edge.kafka_ack_timeout.total_seconds()
         name = f"{self._settings.edge.name}-delivery"
-        producer = WaveProducer(self._settings.kafka_bootstrap, name, max(ack_timeout, 5.0))
+        producer = WaveProducer(self._settings.kafka_bootstrap, name, WAVE_SECONDS)
         try:
             producer.partitions(topics.EVENTS.name)
             if self.failure is not None:

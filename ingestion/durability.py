@@ -11,7 +11,8 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 
-from ingestion.line_log import Cursor, LineLog
+from ingestion.line_log import LineLog
+from ingestion.tail import Cursor
 from lakehouse.clients.kafka import WAVE_BYTES
 from lakehouse.settings import EdgeSettings
 

@@ -7,6 +7,7 @@ exclusive lock on its folder: two edges of one name on one machine cannot run.
 import asyncio
 import fcntl
 import logging
+import shutil
 import time
 from typing import IO
 
@@ -15,7 +16,7 @@ import msgspec
 from ingestion.clock import Clock
 from ingestion.delivery import Delivery
 from ingestion.durability import Durability, Durable
-from ingestion.incarnation import REJECTED_KEY, Incarnation, begin
+from ingestion.incarnation import DONE, REJECTED_KEY, Incarnation, begin
 from ingestion.measures import Measures
 from ingestion.reasons import Refusal
 from ingestion.segment_log import Position
@@ -27,6 +28,7 @@ from lakehouse.errors import LakehouseError, RefusedError
 from lakehouse.settings import Settings
 
 STOP_SECONDS = 15.0
+MIN_FREE_BYTES = 32 << 20
 _encode = msgspec.json.Encoder().encode
 _log = logging.getLogger(__name__)
 
@@ -88,10 +90,15 @@ class Edge:
     async def durable(self, position: Position) -> Durable:
         return await self.durability.wait(position.end)
 
+    def readiness(self) -> str | None:
+        """Why a load balancer should send nothing here; None if all is well."""
+        free = shutil.disk_usage(self.folder).free
+        return f"{self.folder} has only {free} bytes left" if free < MIN_FREE_BYTES else self.trouble()
+
     def trouble(self) -> str | None:
         """Why no event can be taken now; None if all is well."""
-        if abs(self.shipper.clock_skew) > self.settings.edge.max_clock_skew.total_seconds():
-            return f"the clock differs from the NameNode's by {self.shipper.clock_skew:.0f} s; set this machine's clock"
+        if self.clock_skew > self.settings.edge.max_clock_skew.total_seconds():
+            return f"the clock differs by {self.clock_skew:.0f} s from the NameNode's or the log's; set the clock"
         if self.unsent_bytes > self.settings.edge.max_unsent_bytes:
             return f"Kafka has not taken {self.unsent_bytes} bytes, more than may wait here"
         away = self.durability.behind or self.delivery.failure is not None
@@ -100,13 +107,18 @@ class Edge:
         return None
 
     @property
+    def clock_skew(self) -> float:
+        """Seconds between our stamps and the NameNode's, or between our stamps and this machine's clock."""
+        return max(abs(self.shipper.clock_skew), self.clock.lead)
+
+    @property
     def unsent_bytes(self) -> int:
         return self.live.accepted_lane.unsent + self.live.rejected_lane.unsent
 
     def observe(self) -> None:
         """Sets the gauges."""
         self.measures.unsent_bytes.set(self.unsent_bytes)
-        self.measures.clock_skew.set(self.shipper.clock_skew)
+        self.measures.clock_skew.set(self.clock_skew)
         unshipped = sum(
             len(one.log.segments) - len(one.shipped & one.log.segments.keys()) for one in self._incarnations
         )
@@ -131,6 +143,9 @@ class Edge:
         """Earlier runs that still owe something. One that cannot be read does not keep the edge from starting."""
         found = []
         for path in sorted(path for path in self.folder.iterdir() if path.is_dir()):
+            if path.name.endswith(DONE):
+                shutil.rmtree(path)
+                continue
             try:
                 found.append(Incarnation(path, self.clock, self.settings.edge, ended=True))
             except (LakehouseError, OSError, msgspec.MsgspecError) as error:

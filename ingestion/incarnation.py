@@ -14,13 +14,17 @@ import msgspec
 
 from ingestion.clock import Clock
 from ingestion.durable import read_json, sync_folder, write_json
-from ingestion.line_log import Cursor, LineLog
-from ingestion.segment_log import Segment, SegmentLog
+from ingestion.line_log import LineLog
+from ingestion.segment import Segment
+from ingestion.segment_log import SegmentLog
+from ingestion.tail import Cursor
 from lakehouse.contracts import topics
 from lakehouse.contracts.records import CLOSED_MARK, EdgeLedger
 from lakehouse.settings import EdgeSettings
 
 REJECTED_KEY = b""
+DONE = ".done"
+"""Renamed to this before it is deleted: half a folder would look like a run that accepted less."""
 _PROGRESS = "progress.json"
 
 
@@ -127,8 +131,10 @@ class Incarnation:
         logs_done = not self.log.segments and self.rejected_lane.done
         if not (self.ended and progress.marks_closed and progress.ledger_closed and logs_done):
             return False
-        shutil.rmtree(self.folder)
-        sync_folder(self.folder.parent)
+        done = self.folder.with_name(self.id + DONE)
+        self.folder.rename(done)
+        sync_folder(done.parent)
+        shutil.rmtree(done)
         return True
 
     def end(self) -> None:

@@ -7,33 +7,17 @@ In: lines. Out: the same lines, in order, from any :class:`Cursor` on, also afte
 
 import os
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ingestion.durable import sync_folder
+from ingestion.tail import Cursor, Line, Tail
 from lakehouse.errors import NotReadyError
 
 SUFFIX = ".ndjson"
-CACHE_BYTES = 32 << 20
 _CHUNK = 1 << 20
-
-
-class Cursor(NamedTuple):
-    """A place between two lines: file number and offset."""
-
-    number: int
-    offset: int
-
-
-class Line(NamedTuple):
-    """A line without its newline, the key that it travels under, and the place after it."""
-
-    key: bytes
-    text: bytes
-    end: Cursor
 
 
 class LineLog:
@@ -48,8 +32,7 @@ class LineLog:
         self._key_of = key_of
         self._lock = threading.RLock()
         self._sync_lock = threading.Lock()
-        self._cache: deque[tuple[Cursor, Line]] = deque()
-        self._cached_bytes = 0
+        self._tail = Tail()
         self._handle: int | None = None
         self._unsynced = False
         folder.mkdir(parents=True, exist_ok=True)
@@ -72,7 +55,7 @@ class LineLog:
             start, self.end = self.end, Cursor(self.end.number, self.end.offset + len(text) + 1)
             self.sizes[self.end.number] = self.end.offset
             self._unsynced = True
-            self._remember(start, Line(key, text, self.end))
+            self._tail.add(start, Line(key, text, self.end))
             return self.end
 
     def roll(self, guard: AbstractContextManager[Any] | None = None) -> None:
@@ -105,16 +88,14 @@ class LineLog:
     def read(self, after: Cursor, limit: int) -> list[Line]:
         """Lines from ``after`` on, at least one if there is any, else of at most ``limit`` bytes together."""
         with self._lock:
-            cached = self._from_cache(after, limit)
-            if cached:
-                return cached
+            start = self._tail.next_start(after)
+            if start is not None and (start == after or self._is_next(after, start)):
+                return self._tail.take(limit)
             end, sizes = self.end, dict(self.sizes)
-        number = after.number
-        while number <= end.number:
-            start = after.offset if number == after.number else 0
-            if start < sizes.get(number, 0):
-                return self._from_file(number, start, sizes[number], limit)
-            number += 1
+        for number in range(after.number, end.number + 1):
+            offset = after.offset if number == after.number else 0
+            if offset < sizes.get(number, 0):
+                return self._from_file(number, offset, sizes[number], limit)
         return []
 
     def first(self) -> Cursor:
@@ -151,9 +132,6 @@ class LineLog:
             if whole < size:
                 self.cut(number, whole)
 
-    def close(self) -> None:
-        self.roll()
-
     def _numbers(self) -> Iterator[int]:
         for path in self.folder.glob(f"{self._prefix}-*{SUFFIX}"):
             yield int(path.name[len(self._prefix) + 1 : -len(SUFFIX)])
@@ -180,28 +158,6 @@ class LineLog:
             sync_folder(self.folder)
         finally:
             os.close(handle)
-
-    def _remember(self, start: Cursor, line: Line) -> None:
-        self._cache.append((start, line))
-        self._cached_bytes += len(line.text)
-        while self._cached_bytes > CACHE_BYTES:
-            self._cached_bytes -= len(self._cache.popleft()[1].text)
-
-    def _from_cache(self, after: Cursor, limit: int) -> list[Line]:
-        """Lines that are still in memory, if they follow ``after`` without a gap. Those before it are let go."""
-        cache = self._cache
-        while cache and cache[0][0] < after:
-            self._cached_bytes -= len(cache.popleft()[1].text)
-        if not cache or (cache[0][0] != after and not self._is_next(after, cache[0][0])):
-            return []
-        lines: list[Line] = []
-        total = 0
-        for _, line in cache:
-            total += len(line.text)
-            if lines and total > limit:
-                break
-            lines.append(line)
-        return lines
 
     def _is_next(self, after: Cursor, start: Cursor) -> bool:
         """True if nothing lies between the end of one file and the start of the next."""

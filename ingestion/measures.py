@@ -28,7 +28,7 @@ class Measures:
             "edge_unshipped_segments", "Segments without a raw file on HDFS.", registry=registry
         )
         self.clock_skew = Gauge(
-            "edge_clock_skew_seconds", "How far this clock is ahead of the NameNode's.", registry=registry
+            "edge_clock_skew_seconds", "How far the stamps are from the NameNode's clock or our own.", registry=registry
         )
         self.accepted = {durable: self._accepted.labels(durable.value) for durable in Durable}
         self.rejected = {reason: self._rejected.labels(reason.value) for reason in Reason}

@@ -13,6 +13,8 @@ import msgspec
 from lakehouse.contracts.events import PERSONAL_FIELDS
 
 _PSEUDONYM = re.compile(r"p_[0-9a-f]{32}")
+_MAX_REMEMBERED = 50_000
+"""A visitor sends several events in a row; the hash costs more than the rest of an event."""
 _IN_BYTES = re.compile(
     rb'"(?P<name>' + b"|".join(name.encode() for name in PERSONAL_FIELDS) + rb')"(?P<colon>\s*:\s*)'
     rb'(?:"(?P<text>(?:[^"\\]++|\\.)*+)"?|(?P<other>[^,}\]\s"{\[]+))',
@@ -25,11 +27,20 @@ class Pseudonyms:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
+        self._remembered: dict[str, str] = {}
 
     def of(self, merchant_id: str, value: str) -> str:
+        message = f"{merchant_id}\0{value}"
+        known = self._remembered.get(message)
+        if known is not None:
+            return known
         if len(value) == 34 and _PSEUDONYM.fullmatch(value):
             return value
-        return "p_" + hmac.digest(self._key, f"{merchant_id}\0{value}".encode("utf-8", "replace"), "sha256").hex()[:32]
+        hashed = "p_" + hmac.digest(self._key, message.encode("utf-8", "replace"), "sha256").hex()[:32]
+        if len(self._remembered) >= _MAX_REMEMBERED:
+            self._remembered = {}
+        self._remembered[message] = hashed
+        return hashed
 
     def scrub(self, merchant_id: str, body: bytes) -> bytes:
         """A refused body with every personal id replaced, whatever it looks like.

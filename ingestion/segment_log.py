@@ -2,38 +2,26 @@
 
 In: the events of one request. Out: an :class:`~lakehouse.contracts.records.AcceptedBatch`, written as one line of a
 segment, and its :class:`Position`. Sequences have no gap, whatever fails: the position is given with the line's write.
-A :class:`Segment` sums up each file, for the ledger and the raw manifest.
 """
 
-import re
 import threading
 import time
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from ingestion.clock import Clock
-from ingestion.line_log import Cursor, LineLog
+from ingestion.line_log import LineLog
+from ingestion.segment import Segment, merchant_of, outline_of, stamp_of
+from ingestion.tail import Cursor
 from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent
-from lakehouse.errors import LakehouseError
+from lakehouse.contracts.topics import EVENTS
+from lakehouse.errors import LakehouseError, RefusedError
 
-_MERCHANT = re.compile(rb'"merchant_id":"([^"]*)"')
-_STAMP = re.compile(rb'"accepted_at":(\d+)')
+MAX_LINE_BYTES = EVENTS.max_message_bytes - 4096
+"""A line is one Kafka record: what no broker takes must not get into the log, where it would block all that follows."""
+
 _encode = msgspec.json.Encoder().encode
-
-
-class _Outline(msgspec.Struct, frozen=True, tag="batch", tag_field="kind"):
-    """An accepted batch, its events uncounted and unread."""
-
-    segment: str
-    first: int
-    accepted_at: int
-    events: list[msgspec.Raw]
-
-
-_OUTLINE = msgspec.json.Decoder(_Outline)
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -43,49 +31,6 @@ class Position(msgspec.Struct, frozen=True):
     first: int
     last: int
     end: Cursor
-
-
-@dataclass
-class Segment:
-    """What one segment file holds. ``next`` is the sequence after its last event."""
-
-    number: int
-    id: str
-    first: int
-    next: int
-    first_accepted_at: int = 0
-    last_accepted_at: int = 0
-    hours: dict[str, int] = field(default_factory=dict)
-    opened: float = field(default_factory=time.monotonic)
-
-    def add(self, accepted_at: int, count: int) -> None:
-        if self.next == self.first:
-            self.first_accepted_at = accepted_at
-        self.last_accepted_at = accepted_at
-        self.next += count
-        hour = hour_of(accepted_at)
-        self.hours[hour] = self.hours.get(hour, 0) + count
-
-
-def hour_of(micros: int) -> str:
-    """The acceptance hour, as ``2026-11-23T10``."""
-    return datetime.fromtimestamp(micros // 1_000_000, UTC).strftime("%Y-%m-%dT%H")
-
-
-def merchant_of(line: bytes) -> bytes:
-    """The merchant of a line that this module wrote: no event comes before it, and its id needs no escape."""
-    match = _MERCHANT.search(line, 0, 512)
-    if match is None:
-        raise LakehouseError("a line of the segment log names no merchant; keep the folder and ask for help")
-    return match[1]
-
-
-def stamp_of(line: bytes) -> int:
-    """``accepted_at`` of a line."""
-    match = _STAMP.search(line, 0, 512)
-    if match is None:
-        raise LakehouseError("a line of the segment log has no stamp; keep the folder and ask for help")
-    return int(match[1])
 
 
 class SegmentLog:
@@ -114,7 +59,12 @@ class SegmentLog:
             segment = self.segments.get(number) or self._segment(number)
             accepted_at = self._clock.now()
             batch = AcceptedBatch(self.edge, segment.id, self.next, accepted_at, merchant_id, events)
-            end = self.lines.append(merchant_id.encode(), _encode(batch))
+            line = _encode(batch)
+            if len(line) > MAX_LINE_BYTES:
+                raise RefusedError(
+                    f"the batch takes {len(line)} bytes in the log, more than {MAX_LINE_BYTES}; send less"
+                )
+            end = self.lines.append(merchant_id.encode(), line)
             self.segments[number] = segment
             segment.add(accepted_at, len(events))
             position = Position(segment.id, self.next, self.next + len(events) - 1, end)
@@ -188,7 +138,7 @@ class SegmentLog:
     def _is_counted(self, number: int) -> bool:
         """True for a segment whose sum was saved and that was about to be deleted when the run ended."""
         with self.lines.path(number).open("rb") as file:
-            outline = _outline(file.readline())
+            outline = outline_of(file.readline())
         return outline is not None and outline.first < self.next
 
     def _scan(self, segment: Segment) -> int:
@@ -196,19 +146,10 @@ class SegmentLog:
         good = 0
         with self.lines.path(segment.number).open("rb") as file:
             for line in file:
-                outline = _outline(line)
+                outline = outline_of(line)
                 if outline is None or outline.first != self.next or outline.segment != segment.id:
                     break
                 segment.add(outline.accepted_at, len(outline.events))
                 self.next += len(outline.events)
                 good += len(line)
         return good
-
-
-def _outline(line: bytes) -> _Outline | None:
-    if not line.endswith(b"\n"):
-        return None
-    try:
-        return _OUTLINE.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None

@@ -57,7 +57,7 @@ TYPES[Kind.ORDER_LINES] = list[_struct("OrderLine", _PRICED_LINE)]  # type: igno
 TYPES[Kind.REFUND_LINES] = list[_struct("RefundLine", REFUND_LINE)]  # type: ignore[misc]
 
 
-class Attributes(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
+class Attributes(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, tag_field="type", gc=False):
     """The CloudEvents attributes of an event without extensions."""
 
     specversion: Literal["1.0"]
@@ -78,20 +78,17 @@ def _event(event_type: EventType, shape: DataShape) -> Any:
 
 
 _STRUCTS = {event_type: _event(event_type, shape) for event_type, shape in SHAPES.items()}
-EVENT: Any = msgspec.json.Decoder(Union[tuple(_STRUCTS.values())])  # noqa: UP007
-PERSONAL: dict[type, tuple[str, ...]] = {
-    struct: tuple(name for name in PERSONAL_FIELDS if name in SHAPES[event_type].required | SHAPES[event_type].optional)
+_ANY: Any = Union[tuple(_STRUCTS.values())]  # noqa: UP007
+EVENT: Any = msgspec.json.Decoder(_ANY)
+BATCH: Any = msgspec.json.Decoder(list[_ANY])
+
+
+def _personal(shape: DataShape) -> tuple[str, ...]:
+    return tuple(name for name in PERSONAL_FIELDS if name in shape.required | shape.optional)
+
+
+TRAITS: dict[type, tuple[str, tuple[str, ...], bool]] = {
+    struct: (event_type.value, _personal(SHAPES[event_type]), event_type is EventType.ORDER_PLACED)
     for event_type, struct in _STRUCTS.items()
 }
-"""The personal fields that the data of a struct may have."""
-TYPE_OF: dict[type, EventType] = {struct: event_type for event_type, struct in _STRUCTS.items()}
-
-
-def is_priced(data: Any) -> bool:
-    """False if a line of an order has no price. The type system cannot say "one of two"."""
-    if type(data) is not _ORDER_DATA:
-        return True
-    return all(line.unit_price_minor is not UNSET or line.amount_minor is not UNSET for line in data.items)
-
-
-_ORDER_DATA = _STRUCTS[EventType.ORDER_PLACED].__annotations__["data"]
+"""Of each struct: its type, the personal fields that its data may have, and whether its lines need a price."""

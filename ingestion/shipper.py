@@ -15,7 +15,7 @@ import msgspec
 
 from ingestion.clock import Clock, wall
 from ingestion.incarnation import Incarnation
-from ingestion.segment_log import Segment
+from ingestion.segment import Segment
 from lakehouse.clients.files import Files, publish, replace
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import EdgeLedger, RawManifest

@@ -12,31 +12,42 @@ _PATTERN = re.compile(
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
+_UTC = frozenset({"Z", "z", "+00:00"})
 _REMEMBERED: dict[str, int] = {}
+"""Whole seconds in UTC that were parsed before, by their text."""
 _MAX_REMEMBERED = 20_000
 
 
 def to_micros(text: str) -> int:
     """Microseconds since 1970. A leap second is the last microsecond before it: it stays in its hour and day."""
+    known = _REMEMBERED.get(text[:19])
+    if known is not None:
+        rest = text[19:]
+        if rest in _UTC:
+            return known
+        fraction = rest[1:-1]
+        if rest[0:1] == "." and rest[-1] == "Z" and fraction.isdecimal() and fraction.isascii():
+            return known + int(f"{fraction:0<6.6}")
+    return _parse(text)
+
+
+def _parse(text: str) -> int:
     match = _PATTERN.fullmatch(text)
     if match is None:
         raise RejectedError(Reason.BAD_TIME, "time")
-    fraction = match[7]
-    micros = int(f"{fraction:0<6.6}") if fraction else 0
-    second = _to_second(text[:19], match)
-    return second + 999_999 if match[6] == "60" else second + micros
+    second = _compute(match)
+    if match[6] == "60":
+        return second + 999_999
+    if match[8] is None:
+        _remember(text[:19], second)
+    return second + int(f"{match[7] or '':0<6.6}")
 
 
-def _to_second(prefix: str, match: re.Match[str]) -> int:
-    """The whole second, remembered: the events of a feed share theirs."""
-    key = prefix + match[8] + match[9] + match[10] if match[8] else prefix
-    known = _REMEMBERED.get(key)
-    if known is None:
-        known = _compute(match)
-        if len(_REMEMBERED) >= _MAX_REMEMBERED:
-            _REMEMBERED.clear()
-        _REMEMBERED[key] = known
-    return known
+def _remember(prefix: str, second: int) -> None:
+    """The events of a feed share their seconds."""
+    if len(_REMEMBERED) >= _MAX_REMEMBERED:
+        _REMEMBERED.clear()
+    _REMEMBERED[prefix] = second
 
 
 def _compute(match: re.Match[str]) -> int:

@@ -89,9 +89,9 @@ class KafkaToBronze:
         found = read_bounds(self._spark, self._source.bootstrap, self._source.topics)
         return {topic.removeprefix(self._source.topic_prefix): bounds for topic, bounds in found.items()}
 
-    def _stand_by(self, epoch: int, stop: threading.Event) -> None:
+    def _stand_by(self, epoch: int, stop: threading.Event) -> bool:
         self._health.beat(f"standing by: the driver of epoch {epoch} writes bronze", ready=False)
-        stop.wait(1.0)
+        return not stop.wait(1.0)
 
     def _start(self, writer: BronzeWriter, start: Offsets, checkpoint: Path) -> Any:
         prefix = self._source.topic_prefix

@@ -54,11 +54,15 @@ class Lease:
         except (NotFoundError, msgspec.DecodeError):
             return None
 
-    def stand_by(self, wait: Callable[[Holder], None], patience: float = PATIENCE) -> None:
-        """Returns once no other process holds the lease. ``wait`` is called between looks: it waits a little."""
+    def stand_by(self, wait: Callable[[Holder], bool], patience: float = PATIENCE) -> None:
+        """Returns once no other process holds the lease.
+
+        ``wait`` is called between looks: it waits a little, and says False to give up.
+        """
         seen, since = self.holder(), time.monotonic()
         while seen is not None and not self._is_free(seen) and time.monotonic() - since < patience:
-            wait(seen)
+            if not wait(seen):
+                return
             now = self.holder()
             if now != seen:
                 seen, since = now, time.monotonic()

@@ -70,6 +70,8 @@ def catalog(settings: Settings) -> dict[str, object]:
         "hive.metastore.disable-location-checks": "true",
         "delta.register-table-procedure.enabled": "true",
         "delta.dynamic-filtering.wait-timeout": "5s",
+        # Silver and gold are partitioned by month; events may be dated from 2000 on.
+        "delta.max-partitions-per-writer": "1000",
         "delta.deletion-vectors-enabled": "false",
         # Maintenance decides by the release log what may go; it must not be held up by a second opinion.
         "delta.vacuum.min-retention": "0s",

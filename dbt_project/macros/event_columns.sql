@@ -1,7 +1,7 @@
 {# The columns that an event keeps on its way through silver, in order. #}
 {% macro event_columns(alias=none) -%}
     {%- set columns = [
-        'event_date', 'merchant_id', 'source', 'id', 'type', 'time', 'accepted_at', 'edge', 'segment', 'seq',
+        'event_month', 'event_date', 'merchant_id', 'source', 'id', 'type', 'time', 'accepted_at', 'edge', 'segment', 'seq',
         'subject', 'extensions', 'replay_of', 'data',
     ] -%}
     {%- for column in columns -%}

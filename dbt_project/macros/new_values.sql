@@ -11,7 +11,7 @@
         cast(coalesce(n.{{ name }}, 0) as {{ type }}) as {{ name }},
         {% endfor -%}
         cast({{ var('snapshot') }} as bigint) as snapshot,
-        cast({{ 'coalesce(n.slot, k.slot)' if history else 'n.slot' }} as date) as slot_date
+        date_trunc('month', cast({{ 'coalesce(n.slot, k.slot)' if history else 'n.slot' }} as date)) as slot_month
     from {{ computed }} as n
     {%- if history %}
     full outer join (
@@ -20,7 +20,7 @@
             {% for name in measures %}max_by(h.{{ name }}, h.snapshot) as {{ name }}{{ ', ' if not loop.last }}{% endfor %}
         from {{ history }} as h
         inner join {{ touched }} as t
-            on h.merchant_id = t.merchant_id and h.slot = t.slot and h.slot_date = cast(t.slot as date)
+            on h.merchant_id = t.merchant_id and h.slot = t.slot and h.slot_month = date_trunc('month', cast(t.slot as date))
         group by {% for key in keys %}h.{{ key }}{{ ', ' if not loop.last }}{% endfor %}
     ) as k
         on {% for key in keys %}n.{{ key }} = k.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}

@@ -16,6 +16,7 @@
 
 {% macro sales_facts_of(events) -%}
     select
+        event_month,
         event_date,
         merchant_id,
         source,

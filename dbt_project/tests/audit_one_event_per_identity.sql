@@ -1,6 +1,6 @@
--- On the days that this build touched, an identity has one event that counts.
+-- In the months that this build touched, an identity has one event that counts.
 select event_date, merchant_id, source, id
 from {{ ref('events') }}
-where event_date in (select event_date from {{ ref('events') }} where snapshot = {{ var('snapshot') }})
+where event_month in (select event_month from {{ ref('events') }} where snapshot = {{ var('snapshot') }})
 group by event_date, merchant_id, source, id
 having count(*) > 1

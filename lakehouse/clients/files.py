@@ -17,6 +17,9 @@ from hdfs_native import Client, WriteOptions
 
 from lakehouse.errors import AlreadyExistsError, NotFoundError, NotReadyError
 
+IMPATIENT = {"dfs.client.failover.max.attempts": "3"}
+"""For :class:`HdfsFiles` in a command: give up after some seconds. By itself the client tries for three minutes."""
+
 
 @dataclass(frozen=True)
 class Entry:

@@ -5,6 +5,7 @@ and the caller begins again with the same records and a new one. Promise: within
 what came earlier is acknowledged; a failed wave can leave copies behind, never a gap.
 """
 
+import gc
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -54,7 +55,11 @@ class WaveProducer:
                 metrics_enabled=False,
             )
         except (KafkaError, OSError, ValueError) as error:
-            raise NotReadyError(f"Kafka at {bootstrap} does not answer ({type(error).__name__}: {error})") from error
+            text = f"Kafka at {bootstrap} does not answer ({type(error).__name__}: {error})"
+            # What was half made is a cycle that holds sockets; while the broker is away, they would add up.
+            error.__traceback__ = None
+            gc.collect()
+            raise NotReadyError(text) from None
 
     def partitions(self, topic: str) -> list[int]:
         try:

@@ -75,7 +75,7 @@ GOLD_TABLES = (MERCHANT_SALES, MERCHANT_TRAFFIC)
 """Fact tables of gold. Keys: ``merchant_id``, ``slot`` (start of a UTC quarter of an hour) and, for sales,
 ``currency`` ('' where an event named none). Rows are never overwritten: ``snapshot`` is the number of the snapshot that
 wrote the row, and the row of a key in snapshot S is the one with the greatest ``snapshot`` <= S. Partitioned by
-``slot_date``. An hourly view of each in the schema ``gold`` is named with :data:`HOURLY_SUFFIX`."""
+``slot_month``. An hourly view of each in the schema ``gold`` is named with :data:`HOURLY_SUFFIX`."""
 
 HOURLY_SUFFIX = "_hourly"
 GOLD_KEYS: dict[str, tuple[str, ...]] = {

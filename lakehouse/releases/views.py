@@ -44,9 +44,9 @@ def _silver(release: Release, name: str) -> str:
 
 
 def _gold(release: Release, table: str) -> str:
-    """The newest row of each key. ``slot_date`` is among the window's keys so that filters on it prune files."""
-    keys = (*tables.GOLD_KEYS[table], "slot_date")
-    columns = ", ".join((*tables.GOLD_KEYS[table], *tables.GOLD_MEASURES[table], "slot_date"))
+    """The newest row of each key. ``slot_month`` is among the window's keys so that filters on it prune files."""
+    keys = (*tables.GOLD_KEYS[table], "slot_month")
+    columns = ", ".join((*tables.GOLD_KEYS[table], *tables.GOLD_MEASURES[table], "slot_month"))
     newest = f"row_number() OVER (PARTITION BY {', '.join(keys)} ORDER BY snapshot DESC)"
     pinned = _pinned(release, f"{tables.GOLD_SCHEMA}.{table}")
     return (

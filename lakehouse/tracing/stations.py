@@ -118,7 +118,7 @@ def gold_row(trino: Trino, release: Release, table: str, keys: dict[str, Any]) -
     condition = " AND ".join(f"{name} = {_value(value)}" for name, value in keys.items())
     found = trino.query(
         f"SELECT * FROM {tables.CATALOG}.{state.schema}.{table} FOR VERSION AS OF {state.delta_version} "
-        f"WHERE {condition} AND slot_date = DATE '{keys['slot']:%Y-%m-%d}' AND snapshot <= {release.snapshot} "
+        f"WHERE {condition} AND slot_month = DATE '{keys['slot']:%Y-%m}-01' AND snapshot <= {release.snapshot} "
         "ORDER BY snapshot DESC LIMIT 1"
     )
     return found[0] if found else None

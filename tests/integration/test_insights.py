@@ -71,7 +71,7 @@ class Gold:
 
     def state(self, table: str) -> TableState:
         [row] = self.trino.query(
-            f"SELECT DISTINCT regexp_replace(\"$path\", '/slot_date=.*$') AS url FROM {self.name(table)}"
+            f"SELECT DISTINCT regexp_replace(\"$path\", '/slot_month=.*$') AS url FROM {self.name(table)}"
         )
         location = str(row["url"]).removeprefix(self.settings.hdfs_url)
         head = delta_log.head_version(self.files, location)
@@ -113,14 +113,14 @@ class Gold:
         return found
 
 
-_PARTITIONED = "partitioned_by = ARRAY['slot_date']"
+_PARTITIONED = "partitioned_by = ARRAY['slot_month']"
 
 
 def _columns(table: str) -> str:
     keys = {"merchant_id": "varchar", "slot": "timestamp(3) with time zone", "currency": "varchar"}
     kinds = {key: keys[key] for key in GOLD_KEYS[table]}
     kinds |= {name: "decimal(38, 0)" if name in MONEY_MEASURES else "bigint" for name in GOLD_MEASURES[table]}
-    return ", ".join(f"{name} {kind}" for name, kind in (kinds | {"snapshot": "bigint", "slot_date": "date"}).items())
+    return ", ".join(f"{name} {kind}" for name, kind in (kinds | {"snapshot": "bigint", "slot_month": "date"}).items())
 
 
 def _some_keys(table: str, rows: int, chance: random.Random) -> list[tuple[str, datetime, str]]:
@@ -171,7 +171,7 @@ def _running(gold: Gold) -> Iterator[httpx.Client]:
     token = issue(gold.settings, "reader", [Scope.INSIGHTS_READ_ANY])
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(create_app(gold.settings), log_config=None))  # type: ignore[arg-type]
+        server = uvicorn.Server(uvicorn.Config(create_app(gold.settings), log_config=None))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"

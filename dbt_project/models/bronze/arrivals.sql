@@ -1,5 +1,7 @@
--- The events of this build's bronze commits, with the UTC day of their time, which is part of their identity.
+-- The events of this build's bronze commits, with the UTC day of their time, which is part of their identity, and its
+-- month, by which silver and gold are partitioned.
 select
+    date_trunc('month', cast("time" as date)) as event_month,
     cast("time" as date) as event_date,
     merchant_id,
     source,

@@ -1,4 +1,4 @@
-{{ config(properties={'partitioned_by': "ARRAY['slot_date']"}) }}
+{{ config(properties={'partitioned_by': "ARRAY['slot_month']"}) }}
 with touched as (
     select distinct merchant_id, slot
     from (
@@ -24,7 +24,8 @@ computed as (
         sum(f.units) as units
     from {{ ref('sales_facts') }} as f
     inner join touched as t
-        on f.merchant_id = t.merchant_id and f.slot = t.slot and f.event_date = cast(t.slot as date)
+        on f.merchant_id = t.merchant_id and f.slot = t.slot
+            and f.event_month = date_trunc('month', cast(t.slot as date))
     where f.counted
     group by f.merchant_id, f.slot, f.currency
 ),

@@ -1,4 +1,4 @@
-{{ config(properties={'partitioned_by': "ARRAY['slot_date']"}) }}
+{{ config(properties={'partitioned_by': "ARRAY['slot_month']"}) }}
 with touched as (
     select distinct merchant_id, {{ slot_of('"time"') }} as slot
     from (
@@ -14,7 +14,7 @@ computed as (
     select t.merchant_id, t.slot, count(*) as page_views
     from {{ ref('events') }} as e
     inner join touched as t
-        on e.merchant_id = t.merchant_id and e.event_date = cast(t.slot as date)
+        on e.merchant_id = t.merchant_id and e.event_month = date_trunc('month', cast(t.slot as date))
         and e."time" >= t.slot and e."time" < t.slot + interval '15' minute
     where e.type = 'page.viewed'
     group by t.merchant_id, t.slot

@@ -8,7 +8,7 @@ with arrivals as (
 ),
 
 identities as (
-    select distinct event_date, merchant_id, source, id
+    select distinct event_month, event_date, merchant_id, source, id
     from arrivals
 ),
 
@@ -20,14 +20,16 @@ copies as (
     select {{ event_columns('e') }}, 'events', cast(null as varchar)
     from {{ events }} as e
     inner join identities as i
-        on e.event_date = i.event_date and e.merchant_id = i.merchant_id and e.source = i.source and e.id = i.id
+        on e.event_month = i.event_month and e.event_date = i.event_date and e.merchant_id = i.merchant_id
+            and e.source = i.source and e.id = i.id
     {%- endif %}
     {%- if duplicates %}
     union all
     select {{ event_columns('d') }}, 'duplicates', d.verdict
     from {{ duplicates }} as d
     inner join identities as i
-        on d.event_date = i.event_date and d.merchant_id = i.merchant_id and d.source = i.source and d.id = i.id
+        on d.event_month = i.event_month and d.event_date = i.event_date and d.merchant_id = i.merchant_id
+            and d.source = i.source and d.id = i.id
     {%- endif %}
 ),
 

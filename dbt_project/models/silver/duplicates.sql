@@ -1,6 +1,6 @@
 {{ config(
-    unique_key=['event_date', 'edge', 'segment', 'seq'],
-    properties={'partitioned_by': "ARRAY['event_date']"},
+    unique_key=['event_month', 'event_date', 'edge', 'segment', 'seq'],
+    properties={'partitioned_by': "ARRAY['event_month']"},
 ) }}
 with losers as (
     select

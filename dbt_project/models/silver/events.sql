@@ -1,6 +1,6 @@
 {{ config(
-    unique_key=['event_date', 'merchant_id', 'source', 'id'],
-    properties={'partitioned_by': "ARRAY['event_date']"},
+    unique_key=['event_month', 'event_date', 'merchant_id', 'source', 'id'],
+    properties={'partitioned_by': "ARRAY['event_month']"},
 ) }}
 -- Losers are written first: a copy that is displaced here must be found among them by a redo.
 -- depends_on: {{ ref('duplicates') }}

@@ -1,6 +1,6 @@
 {{ config(
-    unique_key=['event_date', 'merchant_id', 'source', 'id'],
-    properties={'partitioned_by': "ARRAY['event_date']"},
+    unique_key=['event_month', 'event_date', 'merchant_id', 'source', 'id'],
+    properties={'partitioned_by': "ARRAY['event_month']"},
 ) }}
 {%- set days = var('order_repeat_days') | int -%}
 {%- set facts = built_before('sales_facts') %}
@@ -39,14 +39,14 @@ former as (
         on f.merchant_id = a.merchant_id and f.type = a.type and f.business_key = a.business_key
     where
         f.event_date between a.first_day - interval '{{ days + 1 }}' day and a.last_day + interval '{{ days + 1 }}' day
-        and f.event_date between
-            (select min(first_day) - interval '{{ days + 1 }}' day from affected)
+        and f.event_month between
+            (select date_trunc('month', min(first_day) - interval '{{ days + 1 }}' day) from affected)
             and (select max(last_day) + interval '{{ days + 1 }}' day from affected)
         -- An event that has been replaced under its identity is judged by what replaced it.
         and not exists (
             select 1 from changed_events as c
             where
-                c.event_date = f.event_date and c.merchant_id = f.merchant_id and c.source = f.source
+                c.event_month = f.event_month and c.event_date = f.event_date and c.merchant_id = f.merchant_id and c.source = f.source
                 and c.id = f.id
         )
 ),
@@ -56,7 +56,7 @@ voided as (
     select f.*
     from {{ facts }} as f
     inner join changed_events as c
-        on c.event_date = f.event_date and c.merchant_id = f.merchant_id and c.source = f.source and c.id = f.id
+        on c.event_month = f.event_month and c.event_date = f.event_date and c.merchant_id = f.merchant_id and c.source = f.source and c.id = f.id
     where c.type not in ({{ sales_types() }})
 ),
 {%- endif %}
@@ -66,8 +66,8 @@ known as (
     {%- if facts %}
     union all
     select
-        event_date, merchant_id, source, id, type, business_key, "time", slot, accepted_at, edge, segment, seq, currency,
-        gross_sales, discounts, returns, shipping, tax, orders, orders_cancelled, units, counted
+        event_month, event_date, merchant_id, source, id, type, business_key, "time", slot, accepted_at, edge, segment,
+        seq, currency, gross_sales, discounts, returns, shipping, tax, orders, orders_cancelled, units, counted
     from former
     {%- endif %}
 ),
@@ -86,8 +86,8 @@ judged as (
 )
 
 select
-    j.event_date, j.merchant_id, j.source, j.id, j.type, j.business_key, j."time", j.slot, j.accepted_at, j.edge,
-    j.segment, j.seq, j.currency, j.gross_sales, j.discounts, j.returns, j.shipping, j.tax, j.orders,
+    j.event_month, j.event_date, j.merchant_id, j.source, j.id, j.type, j.business_key, j."time", j.slot, j.accepted_at,
+    j.edge, j.segment, j.seq, j.currency, j.gross_sales, j.discounts, j.returns, j.shipping, j.tax, j.orders,
     j.orders_cancelled, j.units, j.counted,
     cast({{ var('snapshot') }} as bigint) as snapshot
 from judged as j
@@ -97,8 +97,8 @@ where j.counted_before is null or (j."time" >= a.since and j.counted <> j.counte
 {%- if facts %}
 union all
 select
-    event_date, merchant_id, source, id, type, business_key, "time", slot, accepted_at, edge, segment, seq, currency,
-    gross_sales, discounts, returns, shipping, tax, orders, orders_cancelled, units, false,
+    event_month, event_date, merchant_id, source, id, type, business_key, "time", slot, accepted_at, edge, segment, seq,
+    currency, gross_sales, discounts, returns, shipping, tax, orders, orders_cancelled, units, false,
     cast({{ var('snapshot') }} as bigint)
 from voided
 {%- endif %}

@@ -9,6 +9,8 @@ import httpx
 import pytest
 from deltalake import DeltaTable
 
+from lakehouse.errors import NotReadyError
+from lakehouse.releases.log import ReleaseLog
 from lakehouse.tokens import Scope
 
 DAY = {"from": "2026-11-16T00:00:00Z", "to": "2026-11-17T00:00:00Z"}
@@ -267,6 +269,26 @@ def test_nothing_has_been_released(service: Any) -> None:
     _check_problem(service.get("/v1/merchants/m/metrics", metrics="gold"), 404)
     assert service.get("/v1/releases").json() == {"releases": [], "next": None}
     assert service.get("/v1/status").json()["current_release"] is None
+
+
+def test_the_log_cannot_be_read(service: Any, warehouse: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is loaded is served on; a question about an instant after the last look is put off, not guessed."""
+    warehouse.publish(1, None)
+    service.wait_for(1)
+    asked = {"metrics": "orders", **DAY}
+    now = datetime.now(UTC)
+    assert service.get("/v1/merchants/m/metrics", as_known_at=now.isoformat(), **asked).status_code == 200
+
+    def refuse(self: object) -> None:
+        raise NotReadyError("HDFS is away")
+
+    monkeypatch.setattr(ReleaseLog, "refresh", refuse)
+    monkeypatch.setattr("api.visible.PATIENCE", timedelta(seconds=0.3))
+    late = service.get("/v1/merchants/m/metrics", as_known_at=datetime.now(UTC).isoformat(), **asked)
+    _check_problem(late, 503)
+    assert late.headers["retry-after"].isdigit()
+    assert service.get("/v1/merchants/m/metrics", **asked).status_code == 200
+    assert service.get("/v1/merchants/m/metrics", as_known_at=now.isoformat(), **asked).status_code == 200
 
 
 def test_a_release_without_tables_is_zeros(service: Any, warehouse: Any) -> None:

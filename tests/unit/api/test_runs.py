@@ -44,7 +44,8 @@ def arrow(rows: list[Row], snapshot: int) -> pa.Table:
 
 def _load(batches: list[list[Row]], order: list[int]) -> tuple[tuple[Run, ...], Currencies]:
     """A snapshot writes a key once: the last row of a batch stands."""
-    currencies, runs = Currencies(), ()
+    currencies = Currencies()
+    runs: tuple[Run, ...] = ()
     for number in order:
         unique = list({row[:3]: row for row in batches[number]}.values())
         runs = add_run(runs, run_from_arrow(arrow(unique, number + 1), MEASURES, currencies))

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion.content import Mode
-from ingestion.envelope import Envelope, Reading, Sender
+from ingestion.envelope import Envelope, Reading
 from ingestion.json_text import UnreadableError
 from ingestion.pseudonyms import Pseudonyms
 from ingestion.reasons import Reason
+from ingestion.typed import Sender
 from lakehouse.contracts.events import BROWSER_TYPES, PERSONAL_FIELDS
 from lakehouse.contracts.records import AcceptedEvent
 from lakehouse.problems import Kind, ProblemError

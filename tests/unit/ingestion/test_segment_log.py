@@ -13,12 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion.clock import Clock
-from ingestion.incarnation import Incarnation, begin
-from ingestion.line_log import Cursor, LineLog
-from ingestion.segment_log import SegmentLog
+from ingestion.content import Mode
+from ingestion.envelope import Envelope
+from ingestion.incarnation import DONE, Incarnation, begin
+from ingestion.line_log import LineLog
+from ingestion.pseudonyms import Pseudonyms
+from ingestion.segment_log import MAX_LINE_BYTES, SegmentLog
+from ingestion.tail import Cursor
+from ingestion.typed import Sender
 from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent
-from lakehouse.errors import LakehouseError, NotReadyError
+from lakehouse.errors import LakehouseError, NotReadyError, RefusedError
 from lakehouse.settings import EdgeSettings
+from tests.unit.ingestion.valid_events import NOW, encode, order
 
 ID = "ab" * 8
 EDGE = EdgeSettings()
@@ -83,7 +89,7 @@ def test_recovery_at_every_byte_of_the_tail(tmp_path: Path) -> None:
     log.seal()
     for size in (1, 3, 2):
         ends.append(log.append("m", batch(size, "é\\n")).end.offset)
-    log.lines.close()
+    log.lines.roll()
     data = log.lines.path(1).read_bytes()
     assert len(data) == ends[-1]
     for size in range(len(data) + 1):
@@ -103,7 +109,7 @@ def test_recovery_survives_any_garbage_at_the_end(tmp_path_factory: pytest.TempP
     folder = tmp_path_factory.mktemp("log") / "log"
     log = open_log(folder)
     log.append("m", batch(3))
-    log.lines.close()
+    log.lines.roll()
     with log.lines.path(0).open("ab") as file:
         file.write(tail)
     recovered = open_log(folder)
@@ -169,7 +175,7 @@ def test_the_reader_sees_every_line_once_in_order(
         elif step == "seal":
             log.seal()
         elif step == "forget":
-            log.lines._cache.clear()
+            log.lines._tail.clear()
         else:
             for line in log.lines.read(cursor, limit):
                 assert line.key == b"m"
@@ -238,3 +244,39 @@ def test_a_folder_goes_only_when_nothing_is_owed(tmp_path: Path) -> None:
     run.rejected_lane.delivered = run.rejected.end
     assert not owes()
     assert not run.folder.exists()
+
+
+def test_no_body_makes_a_line_that_no_broker_takes() -> None:
+    """Escapes and hashes make a line longer than its body; at worst it still fits into a record."""
+    filler = {
+        "hashes": b'{"visitor_id":1},' * 3800 + b"{}",
+        "quotes": b'"",' * 21_500 + b'""',
+        "escapes": b'"' + b'\\"' * 32_300 + b'"',
+        "controls": b'"' + b"\\u0001" * 10_800 + b'"',
+    }
+    envelope = Envelope(EDGE, Pseudonyms(b"k" * 32))
+    for content in filler.values():
+        one = encode(order(note=[])).replace(b'"note":[]', b'"note":[' + content + b"]")
+        assert 64_000 < len(one) <= EDGE.max_event_bytes
+        body = b"[" + b",".join([one] * 15) + b"]"
+        reading = envelope.read(Mode.BATCH, body, [], Sender("m" * 64), NOW)
+        assert len(reading.events) == 15
+        batch = AcceptedBatch("edge-1", f"{ID}-0", 0, NOW, "m" * 64, reading.events)
+        assert len(msgspec.json.encode(batch)) * 16 / 15 < MAX_LINE_BYTES
+
+
+def test_a_line_that_no_broker_takes_is_refused_without_a_position(tmp_path: Path) -> None:
+    log = open_log(tmp_path / "log")
+    with pytest.raises(RefusedError):
+        log.append("m", batch(1, "x" * MAX_LINE_BYTES))
+    assert log.append("m", batch(1)).first == 0
+
+
+def test_half_a_deleted_folder_is_not_taken_for_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = begin(tmp_path, Clock(tmp_path / "clock.json"), EDGE)
+    run.end()
+    run.marks_are_closed()
+    run.ledger_is_closed()
+    monkeypatch.setattr("shutil.rmtree", lambda path: (path / "progress.json").unlink())
+    assert run.finish()
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [run.id + DONE]

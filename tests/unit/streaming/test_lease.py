@@ -32,9 +32,9 @@ def waits(files: LocalFiles, patience: float) -> int:
     """How often a driver that starts now has to wait."""
     looks: list[Holder] = []
 
-    def wait(holder: Holder) -> None:
+    def wait(holder: Holder) -> bool:
         looks.append(holder)
-        threading.Event().wait(0.01)
+        return not threading.Event().wait(0.01)
 
     Lease(files, LAYOUT, 1).stand_by(wait, patience)
     return len(looks)
@@ -63,6 +63,11 @@ def test_a_dead_process_of_this_machine_is_not_waited_for(files: LocalFiles) -> 
 def test_a_holder_elsewhere_is_given_its_patience_and_no_more(files: LocalFiles) -> None:
     put(files, Holder("another-host", 1, "boot/1", epoch=4))
     assert waits(files, 0.1) > 0
+
+
+def test_a_driver_that_is_told_to_stop_does_not_stand_by(files: LocalFiles) -> None:
+    put(files, Holder("another-host", 1, "boot/1", epoch=4))
+    Lease(files, LAYOUT, 1).stand_by(lambda holder: False, patience=60)
 
 
 def test_a_released_lease_is_free(files: LocalFiles) -> None:

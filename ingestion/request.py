@@ -1,0 +1,79 @@
+"""A request's headers in one pass, and its body within bounds.
+
+In: an ASGI scope and ``receive``. Out: the few headers that matter, and the bytes as they came; or 413, 408, 400.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from ingestion import content
+from ingestion.envelope import Headers
+from lakehouse.problems import Kind, ProblemError
+
+ScopeMap = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+BODY_SECONDS = 30.0
+DRAIN_BYTES = 16 << 20
+"""How much of a body that is too large is read before the answer, so that a client that writes first can read it."""
+
+
+class Request:
+    """``ce`` are the headers of CloudEvents' binary mode; the others are None where they are absent."""
+
+    __slots__ = ("authorization", "ce", "encoding", "length", "query", "specversion", "type")
+
+    def __init__(self, scope: ScopeMap) -> None:
+        fields: dict[bytes, bytes] = {}
+        self.ce: Headers = []
+        for name, value in scope["headers"]:
+            if name.startswith(b"ce-"):
+                self.ce.append((name, value))
+            else:
+                known = fields.get(name)
+                fields[name] = value if known is None else known + b", " + value
+        self.specversion = any(name == b"ce-specversion" for name, _ in self.ce)
+        self.type = _text(fields.get(b"content-type"))
+        self.encoding = _text(fields.get(b"content-encoding"))
+        self.authorization = _text(fields.get(b"authorization"))
+        self.query = _text(scope.get("query_string")) or ""
+        length = fields.get(b"content-length", b"")
+        self.length = int(length) if length.isdigit() else 0
+
+
+async def read_body(request: Request, receive: Receive, limit: int) -> bytes:
+    """The whole body as it came, of at most ``limit`` bytes."""
+    if request.length > DRAIN_BYTES:
+        raise content.too_large(limit)
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ProblemError(Kind.UNREADABLE_BODY, "the body is not whole")
+    body: bytes = message.get("body", b"")
+    if message.get("more_body"):
+        try:
+            body = await asyncio.wait_for(_read_rest(body, receive, limit), BODY_SECONDS)
+        except TimeoutError as error:
+            raise ProblemError(Kind.TIMEOUT, f"the body took more than {BODY_SECONDS:.0f} s") from error
+    if len(body) > limit:
+        raise content.too_large(limit)
+    return body
+
+
+async def _read_rest(first: bytes, receive: Receive, limit: int) -> bytes:
+    """Of a body that is too large, only so much is kept as shows it."""
+    parts, size, more = [first], len(first), True
+    while more and size <= DRAIN_BYTES:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ProblemError(Kind.UNREADABLE_BODY, "the body is not whole")
+        part: bytes = message.get("body", b"")
+        if size <= limit:
+            parts.append(part)
+        size += len(part)
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")

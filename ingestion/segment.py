@@ -1,0 +1,82 @@
+"""What a segment file holds, summed up; and what one of its lines says without being read whole.
+
+In: lines as ``segment_log`` writes them. Out: a :class:`Segment` for the ledger and the raw manifest; merchant, stamp
+and outline of a line.
+"""
+
+import re
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import msgspec
+
+from lakehouse.errors import LakehouseError
+
+_MERCHANT = re.compile(rb'"merchant_id":"([^"]*)"')
+_STAMP = re.compile(rb'"accepted_at":(\d+)')
+
+
+class Outline(msgspec.Struct, frozen=True, tag="batch", tag_field="kind"):
+    """An accepted batch, its events uncounted and unread."""
+
+    segment: str
+    first: int
+    accepted_at: int
+    events: list[msgspec.Raw]
+
+
+_OUTLINE = msgspec.json.Decoder(Outline)
+
+
+@dataclass
+class Segment:
+    """What one segment file holds. ``next`` is the sequence after its last event."""
+
+    number: int
+    id: str
+    first: int
+    next: int
+    first_accepted_at: int = 0
+    last_accepted_at: int = 0
+    hours: dict[str, int] = field(default_factory=dict)
+    opened: float = field(default_factory=time.monotonic)
+
+    def add(self, accepted_at: int, count: int) -> None:
+        if self.next == self.first:
+            self.first_accepted_at = accepted_at
+        self.last_accepted_at = accepted_at
+        self.next += count
+        hour = hour_of(accepted_at)
+        self.hours[hour] = self.hours.get(hour, 0) + count
+
+
+def hour_of(micros: int) -> str:
+    """The acceptance hour, as ``2026-11-23T10``."""
+    return datetime.fromtimestamp(micros // 1_000_000, UTC).strftime("%Y-%m-%dT%H")
+
+
+def merchant_of(line: bytes) -> bytes:
+    """The merchant of a line that this module wrote: no event comes before it, and its id needs no escape."""
+    match = _MERCHANT.search(line, 0, 512)
+    if match is None:
+        raise LakehouseError("a line of the segment log names no merchant; keep the folder and ask for help")
+    return match[1]
+
+
+def stamp_of(line: bytes) -> int:
+    """``accepted_at`` of a line."""
+    match = _STAMP.search(line, 0, 512)
+    if match is None:
+        raise LakehouseError("a line of the segment log has no stamp; keep the folder and ask for help")
+    return int(match[1])
+
+
+def outline_of(line: bytes) -> Outline | None:
+    """The outline of a line, or None if it is torn or no line of ours."""
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        return _OUTLINE.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
