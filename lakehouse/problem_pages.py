@@ -31,9 +31,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(Exception, _on_any)
     app.add_api_route("/problems", _list, methods=["GET"], tags=["problems"], summary="All types of problems")
-    app.add_api_route(
-        "/problems/{slug}", _show, methods=["GET"], tags=["problems"], summary="One type of problem"
-    )
+    app.add_api_route("/problems/{slug}", _show, methods=["GET"], tags=["problems"], summary="One type of problem")
 
 
 def respond(problem: ProblemError) -> Response:

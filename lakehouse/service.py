@@ -55,9 +55,7 @@ class Health:
             }
 
 
-def serve(
-    health: Health, host: str, port: int, registry: CollectorRegistry = REGISTRY
-) -> ThreadingHTTPServer:
+def serve(health: Health, host: str, port: int, registry: CollectorRegistry = REGISTRY) -> ThreadingHTTPServer:
     """Answers in a daemon thread from now on. ``shutdown()`` and ``server_close()`` of the result end it."""
     handler = type("Handler", (_Handler,), {"health": health, "registry": registry})
     server = ThreadingHTTPServer((host, port), handler)

@@ -137,14 +137,10 @@ class TokenSettings(Section):
 class Settings(BaseSettings):
     """The whole tree."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="LAKEHOUSE_", env_nested_delimiter="__", frozen=True, extra="ignore"
-    )
+    model_config = SettingsConfigDict(env_prefix="LAKEHOUSE_", env_nested_delimiter="__", frozen=True, extra="ignore")
 
     home: Path = Field(default=Path(".lakehouse"), description="State, logs and configuration of one stack.")
-    cache: Path = Field(
-        default=Path("~/.cache/merchant-lakehouse"), description="Downloads, shared by all checkouts."
-    )
+    cache: Path = Field(default=Path("~/.cache/merchant-lakehouse"), description="Downloads, shared by all checkouts.")
     port_base: int = Field(default=18000, ge=1024, le=65000, description="The first of the stack's ports.")
     host: str = Field(default="127.0.0.1", description="The address that every server listens on.")
     warehouse: str = Field(default="/lakehouse", description="Root folder on HDFS.")

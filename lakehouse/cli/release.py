@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from lakehouse.cli.output import Format, print_json
-from lakehouse.clients.files import IMPATIENT, HdfsFiles
+from lakehouse.clients.files import HdfsFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError
 from lakehouse.releases.log import Published, ReleaseLog
@@ -85,7 +85,7 @@ def details(published: Published) -> dict[str, Any]:
 
 def _log() -> ReleaseLog:
     settings = load_settings()
-    return ReleaseLog(HdfsFiles(settings.hdfs_url, IMPATIENT), Layout(settings.warehouse))
+    return ReleaseLog(HdfsFiles(settings.hdfs_url), Layout(settings.warehouse))
 
 
 def _instant(at: datetime) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from lakehouse.cli.output import Format, print_json
-from lakehouse.clients.files import IMPATIENT, HdfsFiles
+from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import RefusedError
@@ -33,9 +33,7 @@ def trace(
     Example: lakehouse trace o-1ce0cab80557-placed --merchant shop-001
     """
     settings = load_settings()
-    tracer = Tracer(
-        Trino.of(settings, read_only=True), HdfsFiles(settings.hdfs_url, IMPATIENT), Layout(settings.warehouse)
-    )
+    tracer = Tracer(Trino.of(settings, read_only=True), HdfsFiles(settings.hdfs_url), Layout(settings.warehouse))
     document = tracer.trace(Wanted(event_id, merchant, source))
     if output is Format.JSON:
         print_json(document)

@@ -17,8 +17,9 @@ from hdfs_native import Client, WriteOptions
 
 from lakehouse.errors import AlreadyExistsError, NotFoundError, NotReadyError
 
-IMPATIENT = {"dfs.client.failover.max.attempts": "3"}
-"""For :class:`HdfsFiles` in a command: give up after some seconds. By itself the client tries for three minutes."""
+_CONFIG = {"dfs.client.failover.max.attempts": "3"}
+"""Give up after some seconds. By itself the client tries for three minutes, in which a service can say nothing, answer
+nothing and not be stopped; our callers ask again anyway."""
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,9 @@ def _read_back(files: Files, path: str, patience: float = 60.0) -> bytes | None:
 class HdfsFiles:
     """:class:`Files` on HDFS, through a native client (no JVM)."""
 
-    def __init__(self, url: str, config: dict[str, str] | None = None) -> None:
+    def __init__(self, url: str) -> None:
         self._url = url
-        self._client: Any = Client(url, config)
+        self._client: Any = Client(url, _CONFIG)
 
     def read(self, path: str) -> bytes:
         with _translated(path), self._client.read(path) as reader:

@@ -113,11 +113,7 @@ SHAPES: dict[EventType, DataShape] = {
     ),
 }
 
-ORDER_LINE = DataShape(
-    {"product_id": Kind.TEXT, "quantity": Kind.QUANTITY}, {"discount_minor": Kind.MONEY}
-)
+ORDER_LINE = DataShape({"product_id": Kind.TEXT, "quantity": Kind.QUANTITY}, {"discount_minor": Kind.MONEY})
 """Besides these, one of ``unit_price_minor`` and ``amount_minor`` (the line's total), both MONEY, must be there."""
 
-REFUND_LINE = DataShape(
-    {"product_id": Kind.TEXT, "quantity": Kind.QUANTITY, "amount_minor": Kind.MONEY}, {}
-)
+REFUND_LINE = DataShape({"product_id": Kind.TEXT, "quantity": Kind.QUANTITY, "amount_minor": Kind.MONEY}, {})

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 
-from lakehouse.clients.files import IMPATIENT, Files, HdfsFiles
+from lakehouse.clients.files import Files, HdfsFiles
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.ledger import read_edges, read_tables
@@ -35,7 +35,7 @@ class Gatherer:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._files: Files = HdfsFiles(settings.hdfs_url, IMPATIENT)
+        self._files: Files = HdfsFiles(settings.hdfs_url)
         self._layout = Layout(settings.warehouse)
         self._trino = Trino.of(settings, read_only=True)
 
