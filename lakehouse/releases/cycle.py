@@ -78,6 +78,8 @@ class Cycle:
         if snapshot is None:
             return Outcome(rows=0)
         self._versions.add_snapshot(snapshot)
+        if not _shows_something_new(last, snapshot):
+            return Outcome(found.rows, snapshot)
         release = publish_snapshot(self._log, version, snapshot)
         if release is not None:
             catalog.show(self._trino, release.release)
@@ -133,7 +135,7 @@ class Cycle:
         states, queries, changed = dict(last.tables) if last else {}, list[str](), False
         if found.rows:
             states, queries = self._build(version, last, found, progress)
-            changed = True
+            changed = last is None or states != last.tables
         elif last is None or reached == last.complete_through:
             return None
         return Snapshot(
@@ -207,3 +209,7 @@ class Cycle:
                         f"version {commit.version} of {name} was written by query {commit.query_id}, which is not of "
                         "this cycle; it will be built again"
                     )
+
+
+def _shows_something_new(last: Snapshot | None, snapshot: Snapshot) -> bool:
+    return last is None or snapshot.changed or snapshot.complete_through != last.complete_through

@@ -147,8 +147,8 @@ def test_what_a_dead_build_left_behind_is_replaced(warehouse: Settings, stepped:
     before = sales(trino, stepped)
     merchant = next(iter(before))[0]
     trino.query(
-        f"INSERT INTO lake.gold_v{stepped}.merchant_sales SELECT merchant_id, slot, currency, gross_sales + 1, discounts, "
-        "returns, shipping, tax, orders, orders_cancelled, units, 99, slot_month "
+        f"INSERT INTO lake.gold_v{stepped}.merchant_sales "
+        "SELECT merchant_id, slot, currency, gross_sales + 1, discounts, returns, shipping, tax, orders, orders_cancelled, units, 99, slot_month "
         f"FROM lake.gold_v{stepped}.merchant_sales WHERE merchant_id = '{merchant}'"
     )
     rows = [replace(row, seq=row.seq + 10_000) for row in random_rows(seed=7, count=40)]
