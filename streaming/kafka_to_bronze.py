@@ -27,7 +27,7 @@ from lakehouse.errors import NotReadyError
 from lakehouse.service import Health, fields
 from streaming import measures
 from streaming.bronze_tables import BronzePaths, create_tables
-from streaming.bronze_writer import BronzeWriter, Written
+from streaming.bronze_writer import BronzeWriter
 from streaming.kafka_bounds import read_bounds
 from streaming.lease import Lease, this_process
 from streaming.offsets import Bounds, Offsets, start_offsets
@@ -124,7 +124,7 @@ class KafkaToBronze:
                 raise
             self._health.beat("reading Kafka")
             if written is not None:
-                _report(written, time.monotonic() - began)
+                measures.report(written, time.monotonic() - began)
 
     def _watch(self, query: Any, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -135,7 +135,7 @@ class KafkaToBronze:
                 raise (self._failure or error) from error
             if not query.status["isTriggerActive"]:
                 self._health.beat("waiting for records")
-            measures.LAG.set(_lag(query))
+            measures.LAG.set(measures.lag(query))
             self._renew_lease()
         if self._writing.acquire(timeout=STOP_PATIENCE):
             query.stop()
@@ -169,44 +169,3 @@ def _fresh_checkpoint(folder: Path, epoch: int) -> Path:
     fresh = folder / f"epoch-{epoch}"
     fresh.mkdir(parents=True)
     return fresh
-
-
-def _report(written: Written, seconds: float) -> None:
-    commit = written.commit
-    measures.BATCHES.inc()
-    measures.ROWS.inc(commit.rows)
-    measures.QUARANTINED.inc(commit.quarantined)
-    measures.SECONDS.observe(seconds)
-    measures.VERSION.set(written.version)
-    measures.COMMITTED_AT.set_to_current_time()
-    offsets = sum(r.end - r.start for partitions in commit.offsets.values() for r in partitions.values())
-    log.info(
-        "batch committed",
-        extra=fields(
-            epoch=commit.epoch,
-            batch=commit.batch,
-            version=written.version,
-            records=offsets,
-            rows=commit.rows,
-            quarantined=commit.quarantined,
-            marks=len(commit.marks),
-            seconds=round(seconds, 3),
-        ),
-    )
-
-
-def _lag(query: Any) -> int:
-    """Records that Kafka had at the last trigger and that were not taken."""
-    progress = query.lastProgress
-    behind = 0
-    for source in progress["sources"] if progress else []:
-        ends, latest = _offsets(source["endOffset"]), _offsets(source["latestOffset"])
-        behind += sum(offset - ends.get(place, 0) for place, offset in latest.items())
-    return behind
-
-
-def _offsets(value: object) -> dict[tuple[str, str], int]:
-    found = json.loads(value) if isinstance(value, str) else value
-    if not isinstance(found, dict):
-        return {}
-    return {(topic, partition): offset for topic, by in found.items() for partition, offset in by.items()}

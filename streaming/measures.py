@@ -1,6 +1,18 @@
-"""What Prometheus sees of the streaming job. No merchant is in a label."""
+"""What operators see of the streaming job: Prometheus metrics, and a log line for each commit.
+
+No merchant is in a label.
+"""
+
+import json
+import logging
+from typing import Any
 
 from prometheus_client import Counter, Gauge, Histogram
+
+from lakehouse.service import fields
+from streaming.bronze_writer import Written
+
+log = logging.getLogger(__name__)
 
 ROWS = Counter("streaming_rows", "Rows committed to bronze.")
 QUARANTINED = Counter("streaming_quarantined", "Records put into quarantine.")
@@ -12,3 +24,45 @@ EPOCH = Gauge("streaming_epoch", "Epoch of this driver; 0 while it stands by.")
 VERSION = Gauge("streaming_bronze_version", "Delta version of the last bronze commit of this driver.")
 COMMITTED_AT = Gauge("streaming_last_commit_timestamp_seconds", "When the last bronze commit was made.")
 LAG = Gauge("streaming_lag_records", "Records in Kafka that bronze does not have yet.")
+
+
+def report(written: Written, seconds: float) -> None:
+    """Counts and logs a commit. ``seconds`` is what its micro-batch took."""
+    commit = written.commit
+    BATCHES.inc()
+    ROWS.inc(commit.rows)
+    QUARANTINED.inc(commit.quarantined)
+    SECONDS.observe(seconds)
+    VERSION.set(written.version)
+    COMMITTED_AT.set_to_current_time()
+    offsets = sum(r.end - r.start for partitions in commit.offsets.values() for r in partitions.values())
+    log.info(
+        "batch committed",
+        extra=fields(
+            epoch=commit.epoch,
+            batch=commit.batch,
+            version=written.version,
+            records=offsets,
+            rows=commit.rows,
+            quarantined=commit.quarantined,
+            marks=len(commit.marks),
+            seconds=round(seconds, 3),
+        ),
+    )
+
+
+def lag(query: Any) -> int:
+    """Records that Kafka had at the last trigger and that were not taken."""
+    progress = query.lastProgress
+    behind = 0
+    for source in progress["sources"] if progress else []:
+        ends, latest = _offsets(source["endOffset"]), _offsets(source["latestOffset"])
+        behind += sum(offset - ends.get(place, 0) for place, offset in latest.items())
+    return behind
+
+
+def _offsets(value: object) -> dict[tuple[str, str], int]:
+    found = json.loads(value) if isinstance(value, str) else value
+    if not isinstance(found, dict):
+        return {}
+    return {(topic, partition): offset for topic, by in found.items() for partition, offset in by.items()}

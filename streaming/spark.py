@@ -27,8 +27,10 @@ _FIXED = {
     "spark.databricks.delta.snapshotPartitions": str(CORES),
     "spark.sql.parquet.compression.codec": "zstd",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    # a backlog can touch a few days: write them side by side, without sorting every batch
-    "spark.sql.maxConcurrentOutputFileWriters": "8",
+    # a backlog can touch a few days: write them side by side, without sorting every batch; small row groups, because
+    # each open file holds one in memory
+    "spark.sql.maxConcurrentOutputFileWriters": "4",
+    "spark.hadoop.parquet.block.size": str(32 << 20),
     # a record fits as a whole or not at all (split_events insists)
     "spark.sql.json.enablePartialResults": "false",
     "spark.sql.streaming.metricsEnabled": "false",

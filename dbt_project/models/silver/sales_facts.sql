@@ -38,7 +38,8 @@ former as (
     inner join affected as a
         on f.merchant_id = a.merchant_id and f.type = a.type and f.business_key = a.business_key
     where
-        f.event_date between a.first_day - interval '{{ days + 1 }}' day and a.last_day + interval '{{ days + 1 }}' day
+        not f.replaced
+        and f.event_date between a.first_day - interval '{{ days + 1 }}' day and a.last_day + interval '{{ days + 1 }}' day
         and f.event_month between
             (select date_trunc('month', min(first_day) - interval '{{ days + 1 }}' day) from affected)
             and (select max(last_day) + interval '{{ days + 1 }}' day from affected)
@@ -51,7 +52,7 @@ former as (
         )
 ),
 
--- Identities whose event that counts is no longer one of sales: they stay, and count nothing.
+-- Identities whose event that counts is no longer one of sales: they stay, count nothing and make nothing a repeat.
 voided as (
     select f.*
     from {{ facts }} as f
@@ -89,6 +90,7 @@ select
     j.event_month, j.event_date, j.merchant_id, j.source, j.id, j.type, j.business_key, j."time", j.slot, j.accepted_at,
     j.edge, j.segment, j.seq, j.currency, j.gross_sales, j.discounts, j.returns, j.shipping, j.tax, j.orders,
     j.orders_cancelled, j.units, j.counted,
+    false as replaced,
     cast({{ var('snapshot') }} as bigint) as snapshot
 from judged as j
 inner join affected as a
@@ -98,7 +100,7 @@ where j.counted_before is null or (j."time" >= a.since and j.counted <> j.counte
 union all
 select
     event_month, event_date, merchant_id, source, id, type, business_key, "time", slot, accepted_at, edge, segment, seq,
-    currency, gross_sales, discounts, returns, shipping, tax, orders, orders_cancelled, units, false,
+    currency, gross_sales, discounts, returns, shipping, tax, orders, orders_cancelled, units, false, true,
     cast({{ var('snapshot') }} as bigint)
 from voided
 {%- endif %}
