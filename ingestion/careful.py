@@ -146,6 +146,9 @@ def _check_data(shape: DataShape, data: Any, path: str) -> None:
             if data[name] == "" and name.endswith("_id"):
                 raise RejectedError(Reason.EMPTY_FIELD, f"{path}.{name}")
             _check_field(kind, data[name], f"{path}.{name}")
+    for name, needed in shape.needs.items():
+        if data.get(name) is not None and data.get(needed) is None:
+            raise RejectedError(Reason.MISSING_FIELD, f"{path}.{needed}")
 
 
 def _check_field(kind: Kind, value: Any, path: str) -> None:

@@ -87,8 +87,14 @@ def _personal(shape: DataShape) -> tuple[str, ...]:
     return tuple(name for name in PERSONAL_FIELDS if name in shape.required | shape.optional)
 
 
-TRAITS: dict[type, tuple[str, tuple[str, ...], bool]] = {
-    struct: (event_type.value, _personal(SHAPES[event_type]), event_type is EventType.ORDER_PLACED)
+TRAITS: dict[type, tuple[str, tuple[str, ...], bool, dict[str, str]]] = {
+    struct: (
+        event_type.value,
+        _personal(SHAPES[event_type]),
+        event_type is EventType.ORDER_PLACED,
+        SHAPES[event_type].needs,
+    )
     for event_type, struct in _STRUCTS.items()
 }
-"""Of each struct: its type, the personal fields that its data may have, and whether its lines need a price."""
+"""Of each struct: its type, the personal fields that its data may have, whether its lines need a price, and
+which of its fields need another."""

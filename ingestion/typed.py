@@ -62,11 +62,13 @@ class Typed:
         types, latest = sender.types, now + self._max_future
         try:
             for event in events:
-                event_type, personal, priced = shapes.TRAITS[type(event)]
+                event_type, personal, priced, needs = shapes.TRAITS[type(event)]
                 data, time = event.data, times.to_micros(event.time)
                 if not times.EARLIEST <= time <= latest or (types is not None and event_type not in types):
                     return None
                 if priced and not _is_priced(data.items):
+                    return None
+                if needs and not _has_what_it_needs(data, needs):
                     return None
                 if personal and self._pseudonyms is not None:
                     self._hash(self._pseudonyms, sender.merchant_id, data, personal)
@@ -101,6 +103,11 @@ def _is_plain(text: bytes) -> bool:
 def _no_key_twice(decoded: Any, text: bytes) -> bool:
     """A key that came twice has left a colon behind: as many outside as inside means that none did."""
     return _encode(decoded).count(b":") == text.count(b":")
+
+
+def _has_what_it_needs(data: Any, needs: dict[str, str]) -> bool:
+    """Fields that come only with another one. The type system cannot say that either."""
+    return all(getattr(data, name) is UNSET or getattr(data, other) is not UNSET for name, other in needs.items())
 
 
 def _is_priced(lines: Iterable[Any]) -> bool:

@@ -4,7 +4,7 @@ One row per type: which fields must be there, which may, and what each is. The e
 models and the generator of test data read it. Unknown fields are kept; unknown types are refused.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -46,10 +46,12 @@ MAX_QUANTITY = 10**6
 
 @dataclass(frozen=True)
 class DataShape:
-    """Fields by name. Those of ``required`` must be present."""
+    """Fields by name. Those of ``required`` must be present; a field that is a key of ``needs`` comes only with the
+    field that it names."""
 
     required: dict[str, Kind]
     optional: dict[str, Kind]
+    needs: dict[str, str] = field(default_factory=dict)
 
 
 _BROWSER = {"visitor_id": Kind.TEXT, "session_id": Kind.TEXT}
@@ -94,6 +96,8 @@ SHAPES: dict[EventType, DataShape] = {
             "shipping_minor": Kind.MONEY,
             "tax_minor": Kind.MONEY,
         },
+        # Money that is taken back has a currency, and its parts are parts of an amount.
+        {"amount_minor": "currency", "shipping_minor": "amount_minor", "tax_minor": "amount_minor"},
     ),
     EventType.PAYMENT_SUCCEEDED: DataShape(_PAYMENT, _PAYMENT_OPTIONAL),
     EventType.PAYMENT_FAILED: DataShape(_PAYMENT | {"failure_reason": Kind.TEXT}, _PAYMENT_OPTIONAL),

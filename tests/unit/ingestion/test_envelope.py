@@ -127,6 +127,10 @@ def test_a_truncated_batch_is_unreadable(sent: list[dict[str, Any]], data: st.Da
         read(body[: data.draw(st.integers(0, len(body) - 1))])
 
 
+def cancelled(**data: Any) -> dict[str, Any]:
+    return order() | {"type": "order.cancelled", "data": {"order_id": "o-1", **data}}
+
+
 @pytest.mark.parametrize(
     ("event", "reason", "detail"),
     [
@@ -153,6 +157,8 @@ def test_a_truncated_batch_is_unreadable(sent: list[dict[str, Any]], data: st.Da
         ),
         (order(items={}), Reason.WRONG_TYPE, "data.items"),
         (order(order_id=""), Reason.EMPTY_FIELD, "data.order_id"),
+        (cancelled(amount_minor=100), Reason.MISSING_FIELD, "data.currency"),
+        (cancelled(currency="BRL", tax_minor=1), Reason.MISSING_FIELD, "data.amount_minor"),
         (order() | {"type": "order.exploded"}, Reason.UNKNOWN_TYPE, "type"),
         (order() | {"time": "2026-11-23T10:00:00"}, Reason.BAD_TIME, "time"),
         (order() | {"time": "2026-11-23T13:00:01Z"}, Reason.TIME_OUT_OF_RANGE, "time"),

@@ -42,7 +42,15 @@ def value_of(kind: Kind) -> st.SearchStrategy[Any]:
 def data_of(shape: DataShape) -> st.SearchStrategy[dict[str, Any]]:
     required = {name: value_of(kind) for name, kind in shape.required.items()}
     optional = {name: value_of(kind) for name, kind in shape.optional.items()}
-    return st.fixed_dictionaries(required, optional=optional)
+    return st.fixed_dictionaries(required, optional=optional).map(lambda data: without_orphans(shape, data))
+
+
+def without_orphans(shape: DataShape, data: dict[str, Any]) -> dict[str, Any]:
+    """Takes away what came without the field that it needs, until nothing is left to take."""
+    orphans = [name for name, needed in shape.needs.items() if name in data and needed not in data]
+    if not orphans:
+        return data
+    return without_orphans(shape, {name: value for name, value in data.items() if name not in orphans})
 
 
 lines_of: dict[Kind, st.SearchStrategy[Any]] = {
