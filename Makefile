@@ -48,7 +48,7 @@ check: install  ## format, lint and types
 test: check  ## check, and all tests (they start the embedded stack)
 	$(BIN)/pytest
 
-demo: install  ## start the stack with three merchants and leave it running
+demo: install  ## start the stack, let simulated merchants send, and leave it running
 	$(BIN)/lakehouse demo
 
 down: install  ## stop the stack

@@ -149,6 +149,8 @@ def _check_data(shape: DataShape, data: Any, path: str) -> None:
     for name, needed in shape.needs.items():
         if data.get(name) is not None and data.get(needed) is None:
             raise RejectedError(Reason.MISSING_FIELD, f"{path}.{needed}")
+    if sum(data.get(name) or 0 for name in shape.parts) > (data.get("amount_minor") or 0):
+        raise RejectedError(Reason.OUT_OF_RANGE, f"{path}.amount_minor")
 
 
 def _check_field(kind: Kind, value: Any, path: str) -> None:

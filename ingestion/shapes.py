@@ -87,14 +87,14 @@ def _personal(shape: DataShape) -> tuple[str, ...]:
     return tuple(name for name in PERSONAL_FIELDS if name in shape.required | shape.optional)
 
 
-TRAITS: dict[type, tuple[str, tuple[str, ...], bool, dict[str, str]]] = {
+TRAITS: dict[type, tuple[str, tuple[str, ...], bool, DataShape | None]] = {
     struct: (
         event_type.value,
         _personal(SHAPES[event_type]),
         event_type is EventType.ORDER_PLACED,
-        SHAPES[event_type].needs,
+        SHAPES[event_type] if SHAPES[event_type].parts else None,
     )
     for event_type, struct in _STRUCTS.items()
 }
 """Of each struct: its type, the personal fields that its data may have, whether its lines need a price, and
-which of its fields need another."""
+its shape if money is taken back in parts."""

@@ -14,6 +14,7 @@ from msgspec import UNSET
 from ingestion import shapes, times
 from ingestion.pseudonyms import Pseudonyms
 from ingestion.reasons import RejectedError
+from lakehouse.contracts.events import DataShape
 from lakehouse.contracts.records import AcceptedEvent
 
 _encode = msgspec.json.Encoder().encode
@@ -62,13 +63,13 @@ class Typed:
         types, latest = sender.types, now + self._max_future
         try:
             for event in events:
-                event_type, personal, priced, needs = shapes.TRAITS[type(event)]
+                event_type, personal, priced, taken_back = shapes.TRAITS[type(event)]
                 data, time = event.data, times.to_micros(event.time)
                 if not times.EARLIEST <= time <= latest or (types is not None and event_type not in types):
                     return None
                 if priced and not _is_priced(data.items):
                     return None
-                if needs and not _has_what_it_needs(data, needs):
+                if taken_back is not None and not _is_whole(data, taken_back):
                     return None
                 if personal and self._pseudonyms is not None:
                     self._hash(self._pseudonyms, sender.merchant_id, data, personal)
@@ -105,9 +106,11 @@ def _no_key_twice(decoded: Any, text: bytes) -> bool:
     return _encode(decoded).count(b":") == text.count(b":")
 
 
-def _has_what_it_needs(data: Any, needs: dict[str, str]) -> bool:
-    """Fields that come only with another one. The type system cannot say that either."""
-    return all(getattr(data, name) is UNSET or getattr(data, other) is not UNSET for name, other in needs.items())
+def _is_whole(data: Any, shape: DataShape) -> bool:
+    """Fields that come only with another one, and parts of an amount. The type system cannot say that either."""
+    given = {name: value for name in data.__struct_fields__ if (value := getattr(data, name)) is not UNSET}
+    complete = all(needed in given for name, needed in shape.needs.items() if name in given)
+    return complete and sum(given.get(name, 0) for name in shape.parts) <= given.get("amount_minor", 0)
 
 
 def _is_priced(lines: Iterable[Any]) -> bool:

@@ -4,11 +4,12 @@ Promise: silver and gold are Delta tables on HDFS that Trino alone writes, witho
 is exclusive (see ``lakehouse/trino_plugin``).
 """
 
+import json
 from pathlib import Path
 
 from compose.local import hdfs, java
 from compose.local.program import Layout, Program, properties
-from lakehouse.contracts.tables import CATALOG
+from lakehouse.contracts.tables import CATALOG, TRANSFORM_USER
 from lakehouse.settings import Settings
 
 # What the server's own launcher passes, less its native agent.
@@ -42,6 +43,7 @@ def render(settings: Settings, plugins: Path) -> dict[str, str]:
         "plugin.dir": plugins,
         "catalog.config-dir": etc / "catalog",
         "catalog.management": "static",
+        "access-control.config-files": etc / "access-control.properties",
         "query.max-history": 200,
         "query.min-expire-age": "5m",
         "http-server.log.enabled": "false",
@@ -49,9 +51,35 @@ def render(settings: Settings, plugins: Path) -> dict[str, str]:
     return {
         "config.properties": properties(config),
         "log.properties": "io.trino=INFO\n",
+        "access-control.properties": properties(
+            {"access-control.name": "file", "security.config-file": etc / "access-rules.json"}
+        ),
+        "access-rules.json": json.dumps(access_rules(), indent=2),
         f"catalog/{CATALOG}.properties": properties(catalog(settings)),
         "hadoop/core-site.xml": hdfs.site({**hdfs.core_site(settings), **_RENAMING}),
         "hadoop/hdfs-site.xml": hdfs.site(hdfs.hdfs_site(settings)),
+    }
+
+
+def access_rules() -> dict[str, object]:
+    """Whoever asks may read; the transform alone may write, for what lies in a table is what readers are shown.
+
+    Users are not authenticated here: on one machine this keeps honest clients from mistakes, and nobody else out.
+    (Trino lets a reader run OPTIMIZE, which moves rows and changes none.)
+    """
+    transform = {"user": TRANSFORM_USER}
+    return {
+        "catalogs": [{**transform, "allow": "all"}, {"catalog": ".*", "allow": "read-only"}],
+        "procedures": [{**transform, "privileges": ["EXECUTE"]}],
+        "functions": [
+            {**transform, "privileges": ["EXECUTE", "GRANT_EXECUTE"]},
+            {"catalog": "system", "schema": "builtin", "privileges": ["EXECUTE", "GRANT_EXECUTE"]},
+            {"catalog": CATALOG, "schema": "system", "privileges": ["EXECUTE"]},
+        ],
+        "queries": [
+            {**transform, "allow": ["execute", "view", "kill"]},
+            {"allow": ["execute", "view"]},
+        ],
     }
 
 

@@ -23,7 +23,7 @@ from lakehouse.simulate.truth import total
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 _METRICS = ("gross_sales", "orders", "units", "returns", "page_views")
 _SPAN = timedelta(days=3)
 _SEED = 7

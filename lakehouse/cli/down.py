@@ -7,7 +7,7 @@ from compose.local.program import Layout
 from lakehouse.cli.output import progress
 from lakehouse.settings import load_settings
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 _PATIENCE_SECONDS = 120
 
 

@@ -19,7 +19,7 @@ from lakehouse.ledger.report import as_document, as_text
 from lakehouse.ledger.spans import size
 from lakehouse.settings import load_settings
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 _PAUSE = 5.0
 
 

@@ -12,11 +12,11 @@ import typer
 from lakehouse.cli.output import Format, print_json
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.contracts.layout import Layout
-from lakehouse.errors import NotFoundError
+from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.settings import load_settings
 
-app = typer.Typer(help="List the releases, or show one of them.", no_args_is_help=True)
+app = typer.Typer(add_completion=False, help="List the releases, or show one of them.", no_args_is_help=True)
 _Output = Annotated[Format, typer.Option("--format", help="For people or for programs.")]
 
 
@@ -50,9 +50,12 @@ def show_command(
     Example: lakehouse release show 42 --format json
     """
     log = _log()
-    found = log.current() if number is None else log.get(number)
+    try:
+        found = log.current() if number is None else log.get(number)
+    except NotFoundError as error:
+        raise RefusedError(str(error)) from error
     if found is None:
-        raise NotFoundError("nothing has been released yet; `lakehouse transform` runs a cycle")
+        raise RefusedError("nothing has been released yet; `lakehouse transform` runs a cycle")
     document = details(found)
     if output is Format.JSON:
         print_json(document)

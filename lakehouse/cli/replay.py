@@ -27,7 +27,7 @@ from lakehouse.settings import Settings, load_settings
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 _TOKEN_TTL = timedelta(hours=1)
 _MOST_WAITING = 20_000
 

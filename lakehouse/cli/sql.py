@@ -20,7 +20,7 @@ from lakehouse.clients.trino import Result, SqlError, Trino
 from lakehouse.errors import RefusedError
 from lakehouse.settings import load_settings
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -45,6 +45,8 @@ def sql(
     lakehouse sql --format json "SELECT count(*) AS events FROM silver.events"
     """
     text = sys.stdin.read() if query == "-" else query
+    if not text.strip(" \t\r\n;"):
+        raise RefusedError('the query is empty; for example: lakehouse sql "SELECT 1 AS one"')
     result = run(Trino.of(load_settings(), read_only=True), text.strip().removesuffix(";"))
     print(render(result, output), end="")
 
@@ -54,7 +56,7 @@ def run(trino: Trino, query: str) -> Result:
     try:
         return trino.execute(query)
     except SqlError as error:
-        if error.name == "READ_ONLY_VIOLATION":
+        if error.name in ("READ_ONLY_VIOLATION", "PERMISSION_DENIED"):
             raise RefusedError("`lakehouse sql` only reads; the lakehouse's own jobs write its tables") from error
         raise
 

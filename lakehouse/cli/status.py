@@ -9,7 +9,7 @@ from lakehouse.cli.output import Format, print_json
 from lakehouse.settings import Settings, load_settings
 from lakehouse.stack_health import ServiceHealth
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 RELEASE_FACTS = ("current_release", "complete_through", "freshness_seconds")
 
 

@@ -15,7 +15,7 @@ from lakehouse.tokens.claims import Scope
 from lakehouse.tokens.issue import issue
 from lakehouse.tokens.revoke import revoke_merchant, revoke_token
 
-app = typer.Typer(help="Issue and revoke tokens.", no_args_is_help=True)
+app = typer.Typer(add_completion=False, help="Issue and revoke tokens.", no_args_is_help=True)
 
 _TTL = re.compile(r"([1-9]\d{0,8})\s*([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

@@ -18,7 +18,7 @@ from lakehouse.settings import load_settings
 from lakehouse.tracing.stations import Wanted
 from lakehouse.tracing.story import Tracer
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

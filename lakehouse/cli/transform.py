@@ -8,7 +8,7 @@ from lakehouse.cli.output import Format, print_json, progress
 from lakehouse.releases.service import run_once
 from lakehouse.settings import load_settings
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

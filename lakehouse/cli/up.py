@@ -20,7 +20,7 @@ from lakehouse.contracts import topics
 from lakehouse.errors import LakehouseError, RefusedError
 from lakehouse.settings import Settings, load_settings
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 _PATIENCE_SECONDS = 240.0
 # A program that ended this often while we waited will not come up by itself.
 _MOST_STARTS = 4

@@ -52,6 +52,8 @@ class DataShape:
     required: dict[str, Kind]
     optional: dict[str, Kind]
     needs: dict[str, str] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
+    """Fields that are parts of ``amount_minor``: together at most that."""
 
 
 _BROWSER = {"visitor_id": Kind.TEXT, "session_id": Kind.TEXT}
@@ -98,6 +100,7 @@ SHAPES: dict[EventType, DataShape] = {
         },
         # Money that is taken back has a currency, and its parts are parts of an amount.
         {"amount_minor": "currency", "shipping_minor": "amount_minor", "tax_minor": "amount_minor"},
+        parts=("shipping_minor", "tax_minor"),
     ),
     EventType.PAYMENT_SUCCEEDED: DataShape(_PAYMENT, _PAYMENT_OPTIONAL),
     EventType.PAYMENT_FAILED: DataShape(_PAYMENT | {"failure_reason": Kind.TEXT}, _PAYMENT_OPTIONAL),
@@ -114,6 +117,7 @@ SHAPES: dict[EventType, DataShape] = {
             "items": Kind.REFUND_LINES,
             "reason": Kind.TEXT,
         },
+        parts=("shipping_minor", "tax_minor"),
     ),
 }
 

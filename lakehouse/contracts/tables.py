@@ -6,6 +6,9 @@ Bronze and quarantine are written by Spark alone, silver and gold by Trino alone
 
 CATALOG = "lake"
 
+TRANSFORM_USER = "transform"
+"""The Trino user of the transform, the only one who may write."""
+
 BRONZE_SCHEMA, SILVER_SCHEMA, GOLD_SCHEMA, OPS_SCHEMA = "bronze", "silver", "gold", "ops"
 READER_SCHEMAS = (BRONZE_SCHEMA, SILVER_SCHEMA, GOLD_SCHEMA, OPS_SCHEMA)
 """What analysts see. ``silver`` and ``gold`` hold views of the current release only."""

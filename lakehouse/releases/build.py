@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError
 from lakehouse.settings import Settings
 
@@ -95,4 +96,4 @@ def _connect(settings: Settings) -> None:
     """dbt reads its profile's connection from the environment."""
     os.environ["LAKEHOUSE_TRINO_HOST"] = settings.host
     os.environ["LAKEHOUSE_TRINO_PORT"] = str(settings.ports.trino)
-    os.environ["LAKEHOUSE_TRINO_USER"] = "transform"
+    os.environ["LAKEHOUSE_TRINO_USER"] = TRANSFORM_USER

@@ -16,13 +16,11 @@ from prometheus_client import Counter, Gauge
 
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
+from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError
 from lakehouse.releases.cycle import Cycle, Outcome
 from lakehouse.service import Health, fields, log_as_json, serve
 from lakehouse.settings import Settings
-
-USER = "transform"
-"""The Trino user of all that a transform runs."""
 
 log = logging.getLogger(__name__)
 _cycles = Counter("lakehouse_transform_cycles_total", "Cycles by how they ended.", ["outcome"])
@@ -44,7 +42,8 @@ def end_leftover_queries(trino: Trino) -> None:
     """Ends the queries of a former owner, so that none of them can commit while ours run."""
     running = trino.query(
         "SELECT query_id FROM system.runtime.queries "
-        f"WHERE \"user\" = '{USER}' AND state NOT IN ('FINISHED', 'FAILED') AND query NOT LIKE '%runtime.queries%'"
+        f"WHERE \"user\" = '{TRANSFORM_USER}' AND state NOT IN ('FINISHED', 'FAILED') "
+        "AND query NOT LIKE '%runtime.queries%'"
     )
     for row in running:
         trino.query(
@@ -54,7 +53,7 @@ def end_leftover_queries(trino: Trino) -> None:
 
 def run_once(settings: Settings) -> Outcome:
     """One cycle, as ``lakehouse transform`` runs it."""
-    cycle = Cycle(settings, HdfsFiles(settings.hdfs_url), Trino.of(settings, user=USER))
+    cycle = Cycle(settings, HdfsFiles(settings.hdfs_url), Trino.of(settings, user=TRANSFORM_USER))
     with the_only_transform(settings):
         return cycle.run(log.info)
 
@@ -67,7 +66,7 @@ def serve_forever(settings: Settings) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    trino = Trino.of(settings, user=USER)
+    trino = Trino.of(settings, user=TRANSFORM_USER)
     cycle = Cycle(settings, HdfsFiles(settings.hdfs_url), trino)
     fresh = True
     while not stop.is_set():

@@ -24,7 +24,7 @@ from lakehouse import delta_log
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
-from lakehouse.contracts.tables import CATALOG, GOLD_KEYS, GOLD_MEASURES, MONEY_MEASURES
+from lakehouse.contracts.tables import CATALOG, GOLD_KEYS, GOLD_MEASURES, MONEY_MEASURES, TRANSFORM_USER
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import BronzeCursor, Definition, Release, TableState, new_nonce
 from lakehouse.settings import Settings
@@ -152,7 +152,7 @@ def _row(table: str, snapshot: int, key: tuple[str, datetime, str], chance: rand
 def gold(servers: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gold]:
     home = tmp_path_factory.mktemp("insights")
     changes = {"home": home, "warehouse": f"/insights-{uuid.uuid4().hex[:8]}"}
-    made = Gold(Trino.of(servers.settings), servers.settings.model_copy(update=changes))
+    made = Gold(Trino.of(servers.settings, user=TRANSFORM_USER), servers.settings.model_copy(update=changes))
     yield made
     made.trino.query(f"DROP SCHEMA {CATALOG}.{made.schema} CASCADE")
     made.files.delete(made.settings.warehouse)

@@ -12,11 +12,11 @@ from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
+from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.releases import catalog, definition
 from lakehouse.releases.build import Build, run
 from lakehouse.releases.cycle import Cycle
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.service import USER
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
 from tests import embedded_stack
@@ -49,7 +49,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 def stepped(warehouse: Settings) -> int:
     """The gold version that cycles have built, one bronze commit after the other."""
     files = HdfsFiles(warehouse.hdfs_url)
-    cycle = Cycle(warehouse, files, Trino.of(warehouse, user=USER))
+    cycle = Cycle(warehouse, files, Trino.of(warehouse, user=TRANSFORM_USER))
     outcomes = [cycle.run() for _ in range(STEPS)]
     assert [outcome.rows for outcome in outcomes] == [len(rows) for rows in chunks(ROWS, STEPS)]
     assert cycle.run().snapshot is None
@@ -59,7 +59,11 @@ def stepped(warehouse: Settings) -> int:
 @pytest.fixture(scope="module")
 def rebuilt(warehouse: Settings, stepped: int) -> int:
     """Another version, built from all of bronze at once."""
-    files, layout, trino = HdfsFiles(warehouse.hdfs_url), Layout(warehouse.warehouse), Trino.of(warehouse, user=USER)
+    files, layout, trino = (
+        HdfsFiles(warehouse.hdfs_url),
+        Layout(warehouse.warehouse),
+        Trino.of(warehouse, user=TRANSFORM_USER),
+    )
     version = Versions(files, layout).create(definition.freeze(files, layout, definition.PROJECT))
     catalog.prepare(trino, warehouse, layout, version.version, 1)
     project = definition.thaw(files, layout, version.definition, warehouse.home_path)
@@ -135,7 +139,11 @@ def test_the_views_show_the_current_release(warehouse: Settings, stepped: int) -
 
 def test_what_a_dead_build_left_behind_is_replaced(warehouse: Settings, stepped: int) -> None:
     """Half of a cycle's work lies at the heads of the tables; the next cycle must not see it."""
-    trino, files, layout = Trino.of(warehouse, user=USER), HdfsFiles(warehouse.hdfs_url), Layout(warehouse.warehouse)
+    trino, files, layout = (
+        Trino.of(warehouse, user=TRANSFORM_USER),
+        HdfsFiles(warehouse.hdfs_url),
+        Layout(warehouse.warehouse),
+    )
     before = sales(trino, stepped)
     merchant = next(iter(before))[0]
     trino.query(

@@ -13,6 +13,8 @@ import trino.dbapi
 import trino.exceptions
 from hdfs_native import Client
 
+from lakehouse.clients.trino import SqlError, Trino
+from lakehouse.contracts.tables import TRANSFORM_USER
 from tests.embedded_stack import EmbeddedStack
 
 pytestmark = pytest.mark.stack
@@ -24,7 +26,9 @@ class Sql:
 
     def __init__(self, stack: EmbeddedStack, schema: str) -> None:
         host, port = stack.settings.host, stack.settings.ports.trino
-        self._connect = lambda: trino.dbapi.connect(host=host, port=port, user="test", catalog="lake", schema=schema)
+        self._connect = lambda: trino.dbapi.connect(
+            host=host, port=port, user=TRANSFORM_USER, catalog="lake", schema=schema
+        )
 
     def __call__(self, statement: str) -> list[Any]:
         cursor = self._connect().cursor()
@@ -56,6 +60,30 @@ def test_merge_changes_rows_and_the_older_version_stays_readable(sql: Sql) -> No
     )
     assert sql("SELECT * FROM merged ORDER BY id") == [[1, "one"], [2, "zwei"], [3, "drei"]]
     assert sql("SELECT * FROM merged FOR VERSION AS OF 1 ORDER BY id") == [[1, "one"], [2, "two"]]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM {table}",
+        "INSERT INTO {table} SELECT * FROM {table}",
+        "UPDATE {table} SET id = 0",
+        "DROP TABLE {table}",
+        "CREATE OR REPLACE VIEW {table}_view AS SELECT 1 AS one",
+        "CREATE TABLE {table}_copy AS SELECT * FROM {table}",
+        "CREATE SCHEMA lake.mine",
+        "CALL lake.system.vacuum('{schema}', '{name}', '0s')",
+    ],
+)
+def test_an_analyst_reads_and_only_the_transform_writes(servers: EmbeddedStack, sql: Sql, statement: str) -> None:
+    sql("CREATE TABLE IF NOT EXISTS readable AS SELECT 7 AS id")
+    schema = sql("SELECT current_schema")[0][0]
+    table = f"lake.{schema}.readable"
+    analyst = Trino.of(servers.settings, user="analyst")
+    before = analyst.query(f"SELECT * FROM {table}")
+    with pytest.raises(SqlError, match="Access Denied"):
+        analyst.execute(statement.format(table=table, schema=schema, name="readable"))
+    assert analyst.query(f"SELECT * FROM {table}") == before == [{"id": 7}]
 
 
 def test_writers_at_once_lose_no_row_and_leave_only_whole_log_entries(servers: EmbeddedStack, sql: Sql) -> None:

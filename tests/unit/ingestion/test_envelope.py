@@ -158,6 +158,11 @@ def cancelled(**data: Any) -> dict[str, Any]:
         (order(items={}), Reason.WRONG_TYPE, "data.items"),
         (order(order_id=""), Reason.EMPTY_FIELD, "data.order_id"),
         (cancelled(amount_minor=100), Reason.MISSING_FIELD, "data.currency"),
+        (
+            cancelled(currency="BRL", amount_minor=5, tax_minor=3, shipping_minor=3),
+            Reason.OUT_OF_RANGE,
+            "data.amount_minor",
+        ),
         (cancelled(currency="BRL", tax_minor=1), Reason.MISSING_FIELD, "data.amount_minor"),
         (order() | {"type": "order.exploded"}, Reason.UNKNOWN_TYPE, "type"),
         (order() | {"time": "2026-11-23T10:00:00"}, Reason.BAD_TIME, "time"),

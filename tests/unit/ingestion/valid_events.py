@@ -46,10 +46,11 @@ def data_of(shape: DataShape) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def without_orphans(shape: DataShape, data: dict[str, Any]) -> dict[str, Any]:
-    """Takes away what came without the field that it needs, until nothing is left to take."""
+    """Takes away what came without the field that it needs, and parts that exceed their whole."""
     orphans = [name for name, needed in shape.needs.items() if name in data and needed not in data]
     if not orphans:
-        return data
+        over = sum(data.get(name, 0) for name in shape.parts) > data.get("amount_minor", 0)
+        return {name: value for name, value in data.items() if not (over and name in shape.parts)}
     return without_orphans(shape, {name: value for name, value in data.items() if name not in orphans})
 
 
