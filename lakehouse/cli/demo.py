@@ -27,6 +27,7 @@ app = typer.Typer(add_completion=False)
 _METRICS = ("gross_sales", "orders", "units", "returns", "page_views")
 _SPAN = timedelta(days=3)
 _SEED = 7
+_SAY_EVERY = 10.0
 
 
 @dataclass(frozen=True)
@@ -83,20 +84,17 @@ def _await_numbers(
     settings: Settings, dataset: Dataset, end: datetime, deadline: float
 ) -> tuple[list[Line], int | None]:
     """Asks until every number agrees. At the deadline, whatever is shown."""
-    started, said = time.monotonic(), ""
+    started = said = time.monotonic()
     while True:
         lines, release = _look(settings, dataset, end)
         waiting = sum(not line.agrees for line in lines)
-        if not waiting or time.monotonic() > deadline:
+        now = time.monotonic()
+        if not waiting or now > deadline:
             return lines, release
-        state = (
-            f"Waiting for the first release, {waiting} numbers to come"
-            if release is None
-            else (f"Release {release} is out; {waiting} of {len(lines)} numbers are still on their way")
-        )
-        if state != said:
-            progress(f"{state} ({time.monotonic() - started:.0f} s).")
-            said = state
+        if now - said > _SAY_EVERY or said == started:
+            shown = "no release yet" if release is None else f"release {release}"
+            progress(f"Waiting for {waiting} of {len(lines)} numbers; {shown}, {now - started:.0f} s.")
+            said = now
         time.sleep(1)
 
 

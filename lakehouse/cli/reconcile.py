@@ -12,7 +12,9 @@ from typing import Annotated
 import typer
 
 from lakehouse.cli.output import Format, print_json, progress
+from lakehouse.clients.trino import QueryFailedError
 from lakehouse.contracts.records import EdgeLedger
+from lakehouse.errors import NotReadyError
 from lakehouse.ledger.gather import Gathered, Gatherer
 from lakehouse.ledger.judge import Verdict, judge
 from lakehouse.ledger.report import as_document, as_text
@@ -55,10 +57,20 @@ def _once(gatherer: Gatherer) -> tuple[Gathered, Verdict]:
 
 
 def _settle(gatherer: Gatherer, timeout: float, silent_after: timedelta) -> tuple[Gathered, Verdict]:
-    """Reads until nothing that was accepted before now is in flight; then, or when time is up, judges everything."""
+    """Reads until nothing that was accepted before now is in flight; then, or when time is up, judges everything.
+
+    A station that cannot be read, as while it is started again, is asked again until time is up.
+    """
     began, deadline = datetime.now(UTC), time.monotonic() + timeout
     while True:
-        gathered, verdict = _once(gatherer)
+        try:
+            gathered, verdict = _once(gatherer)
+        except (NotReadyError, QueryFailedError) as error:
+            if time.monotonic() > deadline:
+                raise
+            progress(f"A station cannot be read yet: {error}")
+            time.sleep(_PAUSE)
+            continue
         flying = verdict.totals["in_flight"]
         silent = unheard(gathered.evidence.ledgers, began, silent_after)
         if not (flying or silent) or time.monotonic() > deadline:
