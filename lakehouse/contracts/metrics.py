@@ -13,6 +13,21 @@ CATALOGUE_VERSION = 1
 """Raised whenever a row below changes its meaning; a release names the version that it was published with."""
 
 
+DEFINITIONS = {
+    "gross_sales": "sum of the lines of orders placed (amount_minor, or quantity x unit_price_minor), "
+    "before discounts, shipping and tax",
+    "discounts": "line discounts and order discounts of orders placed",
+    "returns": "amounts of refunds and cancellations less their shipping and tax, at their own time",
+    "shipping": "shipping of orders placed, less what refunds and cancellations give back, at their own time",
+    "tax": "tax of orders placed, less what refunds and cancellations give back, at their own time",
+    "orders": "orders placed; an order_id that was placed in the 35 days before is not counted again",
+    "orders_cancelled": "orders cancelled; a cancellation moves no money unless it names an amount",
+    "units": "sum of the quantities of the lines of orders placed",
+    "page_views": "pages viewed",
+}
+"""What a measure counts, in words; the other formulas are made of measures."""
+
+
 class Unit(StrEnum):
     MONEY = "money"
     """An integer in the currency's minor unit; means are rounded half away from zero."""
@@ -60,7 +75,9 @@ class Metric:
 
     @property
     def formula(self) -> str:
-        """The definition in words of the measures, for example ``(gross_sales - discounts) / orders``."""
+        """A measure's definition in words, or how it is made of measures: ``(gross_sales - discounts) / orders``."""
+        if self.denominator is None and self.numerator == Sum((self.name,)):
+            return DEFINITIONS[self.name]
         top = _spell(self.numerator)
         if self.denominator is None:
             return top
