@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from delta.exceptions import ConcurrentTransactionException
 from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse import delta_log
@@ -61,14 +62,19 @@ class BronzeWriter:
         """Shuts out older drivers, and returns what bronze has consumed once none of them can add to it.
 
         An older driver may commit between our look at the log and our fence; then the fence carries offsets
-        that are too low, and a second one, after which nothing can come between, carries the right ones.
+        that are too low, and a second one, after which nothing can come between, carries the right ones. If it
+        commits at the same instant, Delta refuses our fence, and we look again.
         """
         self._head = delta_log.head_version(self._files, self._paths.events) or 0
         last = self._last_commit(self._head)
         while True:
             self._consumed = ends_of(last)
             before = self._head
-            fence = self._commit(self._empty(), BatchFacts.nothing())
+            try:
+                fence = self._commit(self._empty(), BatchFacts.nothing())
+            except ConcurrentTransactionException:
+                last = self._last_commit(self._head)
+                continue
             between = list(delta_log.commits(self._files, self._paths.events, before, fence.version - 1))
             strangers = [found for found in map(delta_log.bronze_commit, between) if found is not None]
             if not strangers:

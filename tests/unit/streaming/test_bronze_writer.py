@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from delta.exceptions import ConcurrentTransactionException
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
@@ -213,6 +214,32 @@ def test_two_drivers_racing_leave_every_position_once(bronze: Bronze, delay: flo
         assert racing.result(120) == first
     assert stopped.is_set()
     assert bronze.positions() == exactly_once(range(first + 3))
+
+
+class Overtaken(BronzeWriter):
+    """A driver whose first fence meets, at the same instant, a commit of the older driver."""
+
+    older: Callable[[], object] | None = None
+
+    def _append(self, rows: DataFrame, commit: BronzeCommit) -> None:
+        if self.older is not None:
+            older, self.older = self.older, None
+            older()
+            raise ConcurrentTransactionException("the same application id has just committed")
+        super()._append(rows, commit)
+
+
+def test_a_fence_that_met_an_older_drivers_commit_looks_again(bronze: Bronze) -> None:
+    old = bronze.begun()
+    old.write(bronze.batches(0, 2))
+    new = Overtaken(bronze.spark, bronze.files, bronze.paths, next_epoch(bronze.files, LAYOUT, 1, this_process()))
+    new.older = lambda: old.write(bronze.batches(2, 3))
+    assert new.fence()["events"][0] == 3
+    with pytest.raises(SupersededError):
+        old.write(bronze.batches(3, 4))
+    new.begin({"events": {0: 3}})
+    new.write(bronze.batches(3, 5))
+    assert bronze.positions() == exactly_once(range(5))
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
