@@ -72,18 +72,16 @@ class Cycle:
         last = self._versions.latest_snapshot(version.version)
         cursor = last.bronze if last else BronzeCursor(FIRST_GENERATION, -1)
         found = self._new_commits(cursor)
-        if found is None:
-            return Outcome(rows=0)
-        snapshot = self._advance(version, last, found, progress)
-        if snapshot is None:
-            return Outcome(rows=0)
-        self._versions.add_snapshot(snapshot)
-        if not _shows_something_new(last, snapshot):
-            return Outcome(found.rows, snapshot)
-        release = publish_snapshot(self._log, version, snapshot)
+        made = self._advance(version, last, found, progress) if found else None
+        if made is not None:
+            self._versions.add_snapshot(made)
+        # A former cycle may have died after its snapshot and before its release: the newest one counts, not only ours.
+        newest, release = made or last, None
+        if newest is not None and _shows_something_new(current, newest):
+            release = publish_snapshot(self._log, version, newest)
         if release is not None:
             catalog.show(self._trino, release.release)
-        return Outcome(found.rows, snapshot, release)
+        return Outcome(found.rows if found and made else 0, newest if release else made, release)
 
     def repair_views(self) -> None:
         """Points the readers' views at the current release, should its publisher have died before it could."""
@@ -211,5 +209,9 @@ class Cycle:
                     )
 
 
-def _shows_something_new(last: Snapshot | None, snapshot: Snapshot) -> bool:
-    return last is None or snapshot.changed or snapshot.complete_through != last.complete_through
+def _shows_something_new(current: Published | None, snapshot: Snapshot) -> bool:
+    """Whether readers would see another state than the current release's."""
+    if current is None:
+        return True
+    shown = current.release
+    return (shown.tables, shown.complete_through) != (snapshot.tables, snapshot.complete_through)

@@ -13,6 +13,7 @@ from lakehouse.clients.trino import Trino
 from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
+from lakehouse.errors import LakehouseError
 from lakehouse.releases import catalog, definition
 from lakehouse.releases.build import Build, run
 from lakehouse.releases.cycle import Cycle
@@ -137,8 +138,14 @@ def test_the_views_show_the_current_release(warehouse: Settings, stepped: int) -
     assert (int(shown[0]["total"]), shown[0]["release"]) == (expected, STEPS)
 
 
-def test_what_a_dead_build_left_behind_is_replaced(warehouse: Settings, stepped: int) -> None:
-    """Half of a cycle's work lies at the heads of the tables; the next cycle must not see it."""
+def die(*_: object) -> None:
+    raise LakehouseError("killed between the snapshot and its release")
+
+
+def test_what_a_dead_build_left_behind_is_replaced(
+    warehouse: Settings, stepped: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of a cycle's work lies at the heads of the tables, and the next one dies before it can publish."""
     trino, files, layout = (
         Trino.of(warehouse, user=TRANSFORM_USER),
         HdfsFiles(warehouse.hdfs_url),
@@ -154,8 +161,14 @@ def test_what_a_dead_build_left_behind_is_replaced(warehouse: Settings, stepped:
     )
     rows = [replace(row, seq=row.seq + 10_000) for row in random_rows(seed=7, count=40)]
     write(f"{warehouse.hdfs_url}{layout.bronze(1)}", [rows], START + timedelta(days=82))
+    with monkeypatch.context() as death:
+        death.setattr("lakehouse.releases.cycle.publish_snapshot", die)
+        with pytest.raises(LakehouseError, match="killed"):
+            Cycle(warehouse, files, trino).run()
     outcome = Cycle(warehouse, files, trino).run()
     assert outcome.release is not None
+    assert outcome.release.release.snapshot == STEPS + 1
+    assert Cycle(warehouse, files, trino).run().release is None
     assert outcome.snapshot is not None
     assert outcome.snapshot.number == STEPS + 1
     assert sales(trino, stepped) == expected_sales(ROWS + rows)
