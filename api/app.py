@@ -34,7 +34,7 @@ def assemble(settings: Settings, files: Files, root_url: str) -> Front:
     visible = Visible(
         ReleaseLog(files, layout),
         Copies(GoldFiles(files, root_url)),
-        settings.insights.retention,
+        settings.releases.retention,
         settings.insights.poll_interval,
     )
     observed = Observed()

@@ -5,6 +5,7 @@ In: environment variables with the prefix ``LAKEHOUSE_`` (``__`` between levels,
 passed down. A wrong value stops the start with a sentence that names the variable.
 """
 
+import math
 from datetime import timedelta
 from pathlib import Path
 
@@ -117,12 +118,27 @@ class TransformSettings(Section):
     order_repeat_days: int = 35
 
 
+class ReleaseSettings(Section):
+    """What becomes of releases and gold versions, and how history is rebuilt."""
+
+    retention: timedelta = timedelta(days=90)
+    """So long every release stays readable, from the instant at which another took its place."""
+    slice_rows: int = Field(default=2_000_000, ge=1)
+    """About how many bronze rows a reprocess builds at a time: what one Trino query holds in memory, and what is built
+    again after a kill."""
+    feed_every: timedelta = timedelta(minutes=1)
+    """How often versions that are not current (candidates, and those promoted away) are brought up to date."""
+    feed_former: timedelta = timedelta(days=7)
+    """So long a version that was promoted away is kept up to date, so that a rollback to it is fresh."""
+    max_change: float = Field(default=math.inf, ge=0)
+    """Promote refuses a candidate that changes any metric's total by more than this share, unless that is accepted."""
+
+
 class InsightsSettings(Section):
     """The insights API (contract 2)."""
 
-    retention: timedelta = timedelta(days=90)
     max_values: int = 100_000
-    poll_interval: timedelta = timedelta(seconds=1)
+    poll_interval: timedelta = timedelta(milliseconds=200)
 
 
 class TokenSettings(Section):
@@ -148,6 +164,7 @@ class Settings(BaseSettings):
     edge: EdgeSettings = EdgeSettings()
     streaming: StreamingSettings = StreamingSettings()
     transform: TransformSettings = TransformSettings()
+    releases: ReleaseSettings = ReleaseSettings()
     insights: InsightsSettings = InsightsSettings()
     tokens: TokenSettings = TokenSettings()
 

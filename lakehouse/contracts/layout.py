@@ -71,6 +71,10 @@ class Layout:
     def gold_version_manifest(self, version: int) -> str:
         return f"{self.gold_version(version)}/version.json"
 
+    def gold_version_drop(self, version: int) -> str:
+        """There once an operator has dropped the version."""
+        return f"{self.gold_version(version)}/dropped.json"
+
     def version_schema(self, version: int, layer: str) -> str:
         """Folder of the physical ``silver`` or ``gold`` tables of a version."""
         return f"{self.gold_version(version)}/{layer}"

@@ -7,7 +7,16 @@ Bronze and quarantine are written by Spark alone, silver and gold by Trino alone
 CATALOG = "lake"
 
 TRANSFORM_USER = "transform"
-"""The Trino user of the transform, the only one who may write."""
+"""The Trino user of the transform service, whose queries go first."""
+
+WRITERS = f"{TRANSFORM_USER}|reprocess-v[0-9]+"
+"""The Trino users who may write, a regular expression: the transform, and the rebuild of each gold version."""
+
+
+def reprocess_user(version: int) -> str:
+    """The Trino user of the rebuild of a gold version: its queries wait for the transform's."""
+    return f"reprocess-v{version}"
+
 
 BRONZE_SCHEMA, SILVER_SCHEMA, GOLD_SCHEMA, OPS_SCHEMA = "bronze", "silver", "gold", "ops"
 READER_SCHEMAS = (BRONZE_SCHEMA, SILVER_SCHEMA, GOLD_SCHEMA, OPS_SCHEMA)

@@ -5,6 +5,7 @@ to a rename can tell its own document from another's.
 """
 
 import uuid
+from enum import StrEnum
 
 import msgspec
 
@@ -13,6 +14,15 @@ from lakehouse.contracts.commit_info import EdgeMark, PartitionRange
 
 def new_nonce() -> str:
     return uuid.uuid4().hex
+
+
+class Reason(StrEnum):
+    """Why a release was published."""
+
+    FIRST = "first"
+    CYCLE = "cycle"
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
 
 
 class Definition(msgspec.Struct, frozen=True):
@@ -44,12 +54,50 @@ class TableState(msgspec.Struct, frozen=True):
     delta_version: int
 
 
+class Base(msgspec.Struct, frozen=True):
+    """What a candidate is built beside: the release that was current when it was planned."""
+
+    release: int
+    gold_version: int
+    snapshot: int
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """How a candidate is built. Carried out by whoever holds the version's lock, and the same whoever it is.
+
+    ``bronze`` names the commits that the slices read; its ``delta_version`` is -1 where the generation is made from raw
+    files first. With ``since`` or ``until`` (starts of UTC days), only events whose time lies within are built by the
+    new definition; the rest is copied from ``base``. ``shared`` names the tables (``layer.table``) that belong to the
+    base's version, because their model and all above it are the same.
+    """
+
+    source: str
+    bronze: BronzeCursor
+    base: Base | None
+    actor: str
+    why: str | None = None
+    since: int | None = None
+    until: int | None = None
+    shared: tuple[str, ...] = ()
+
+
 class GoldVersion(msgspec.Struct, frozen=True):
-    """The physical silver and gold tables that one definition builds."""
+    """The physical silver and gold tables that one definition builds. The first version of a warehouse has no plan."""
 
     version: int
     definition: Definition
     created_at: int
+    nonce: str
+    plan: Plan | None = None
+
+
+class Drop(msgspec.Struct, frozen=True):
+    """An operator's word that a gold version is needed no more. Its files may go."""
+
+    gold_version: int
+    actor: str
+    why: str | None
+    dropped_at: int
     nonce: str
 
 
@@ -59,6 +107,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     ``tables`` maps ``layer.table`` (``gold.merchant_sales``) to its state. ``marks`` and ``offsets`` are what the
     consumed bronze commits said last of each edge's incarnation and of each Kafka partition. ``complete_through`` is
     None until every edge has sent a mark. ``changed`` says whether any row differs from the snapshot before.
+    ``accepted_before`` is set while a candidate is built in slices: only events that were accepted before it are in.
     """
 
     gold_version: int
@@ -71,14 +120,16 @@ class Snapshot(msgspec.Struct, frozen=True):
     changed: bool
     query_ids: list[str]
     nonce: str
+    accepted_before: int | None = None
 
 
 class Release(msgspec.Struct, frozen=True):
     """What readers see: one snapshot, published as ``releases/N/manifest.json``.
 
     ``released_at`` is not in the document: it is the NameNode's stamp of the rename that published it (the
-    modification time of the folder ``releases/N``), strictly increasing with N. ``known`` names everything besides data
-    that an answer needs.
+    modification time of the folder ``releases/N``), strictly increasing with N. ``catalogue`` and ``tzdata`` name what
+    an answer needs besides data. ``reason`` is one of :class:`Reason`, ``why`` an operator's own words. While the
+    current release is ``held`` (``rollback --exact``), cycles publish nothing.
     """
 
     release: int
@@ -94,3 +145,5 @@ class Release(msgspec.Struct, frozen=True):
     catalogue: int
     tzdata: str
     nonce: str
+    why: str | None = None
+    held: bool = False

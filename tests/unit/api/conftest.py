@@ -22,7 +22,7 @@ from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import GOLD_KEYS, GOLD_MEASURES, MONEY_MEASURES, physical_schema
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import BronzeCursor, Definition, Release, TableState, new_nonce
-from lakehouse.settings import InsightsSettings, Settings
+from lakehouse.settings import InsightsSettings, ReleaseSettings, Settings
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
 from lakehouse.tokens.keys import KeyFolder
@@ -143,9 +143,8 @@ def service(warehouse: Warehouse, tmp_path: Path) -> Iterator[Service]:
     settings = Settings(
         home=tmp_path / "home",
         warehouse=ROOT,
-        insights=InsightsSettings(
-            retention=timedelta(days=1), max_values=1000, poll_interval=timedelta(milliseconds=50)
-        ),
+        releases=ReleaseSettings(retention=timedelta(days=1)),
+        insights=InsightsSettings(max_values=1000, poll_interval=timedelta(milliseconds=50)),
     )
     KeyFolder(settings.keys_path).ensure()
     app = assemble(settings, warehouse.files, f"file://{warehouse.folder}")
