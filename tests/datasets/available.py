@@ -6,6 +6,7 @@ from pathlib import Path
 from lakehouse.simulate.dataset import Dataset, simulated
 from tests.datasets.olist import olist
 from tests.datasets.online_retail import online_retail
+from tests.datasets.shown import under_prefix
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
@@ -17,7 +18,6 @@ def datasets() -> list[Dataset]:
     if sellers.exists() and shop.exists():
         return [olist(sellers), online_retail(shop)]
     start, end = datetime(2026, 1, 20, tzinfo=UTC), datetime(2026, 3, 10, tzinfo=UTC)
-    return [
-        simulated(seed=seed, merchants=merchants, start=start, end=end, visits_per_day=visits)
-        for seed, merchants, visits in ((1, 200, 3.0), (2, 1, 300.0))
-    ]
+    many = simulated(seed=1, merchants=200, start=start, end=end, visits_per_day=3.0)
+    one = simulated(seed=2, merchants=1, start=start, end=end, visits_per_day=300.0)
+    return [many, under_prefix(one, "alone-")]  # generated merchants have the same names in every set
