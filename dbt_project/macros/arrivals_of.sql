@@ -1,5 +1,5 @@
-{# The bronze rows of the commits of this build. A build from the beginning reads the table at a version; a cycle reads
-   the change feed, which names the commit of every row, so that a late segment is never skipped. #}
+{# The bronze rows of the commits of this build. A build from the beginning reads the table at a version, all of it or a
+   slice; a cycle reads the change feed, which names the commit of every row, so that a late segment is never skipped. #}
 {% macro arrivals_of(relation) -%}
     {%- if var('from_version') | int >= 0 -%}
     table(lake.system.table_changes(
@@ -8,9 +8,20 @@
         since_version => {{ var('from_version') }}
     ))
     where _change_type = 'insert' and _commit_version <= {{ var('to_version') }}
-    {%- elif var('to_version') | int >= 0 -%}
-    {{ relation }} for version as of {{ var('to_version') }}
     {%- else -%}
-    {{ relation }}
+    {{ relation }}{{ ' for version as of ' ~ var('to_version') if var('to_version') | int >= 0 }}
+    where true
+    {%- if var('accepted_from') %}
+        and accepted_at >= timestamp '{{ var('accepted_from') }}' and accepted_date >= date '{{ var('accepted_from')[:10] }}'
+    {%- endif %}
+    {%- if var('accepted_before') %}
+        and accepted_at < timestamp '{{ var('accepted_before') }}' and accepted_date <= date '{{ var('accepted_before')[:10] }}'
+    {%- endif %}
+    {%- if var('since') %}
+        and "time" >= timestamp '{{ var('since') }}'
+    {%- endif %}
+    {%- if var('until') %}
+        and "time" < timestamp '{{ var('until') }}'
+    {%- endif %}
     {%- endif -%}
 {%- endmacro %}

@@ -14,7 +14,8 @@ from lakehouse.contracts.layout import Layout
 from lakehouse.ledger import read_edges, read_tables
 from lakehouse.ledger.model import Evidence, Run, Station
 from lakehouse.ledger.read_kafka import KafkaRuns, read_kafka
-from lakehouse.releases.log import Published, ReleaseLog
+from lakehouse.releases.log import ReleaseLog
+from lakehouse.releases.model import Release
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
 
@@ -39,34 +40,36 @@ class Gatherer:
         self._layout = Layout(settings.warehouse)
         self._trino = Trino.of(settings, read_only=True)
 
-    def gather(self) -> Gathered:
-        """Reads everything once."""
-        current = ReleaseLog(self._files, self._layout).current()
+    def gather(self, shown: Release | None = None) -> Gathered:
+        """Reads everything once; silver as the current release has it, or as ``shown`` would."""
+        if shown is None:
+            current = ReleaseLog(self._files, self._layout).current()
+            shown = current.release if current else None
         kafka = read_kafka(self._settings.kafka_bootstrap)
         manifests = list(read_edges.read_manifests(self._files, self._layout))
         ledgers = tuple(read_edges.read_ledgers(self._files, self._layout))
         raw = tuple(read_edges.raw_runs(manifests))
         late: Counter[int] = Counter()
-        tables, aged_out = self._tables(current, kafka, raw, late)
+        tables, aged_out = self._tables(shown, kafka, raw, late)
         evidence = Evidence(
             ledgers=ledgers,
             stations={**tables, Station.KAFKA: (*kafka.runs, *aged_out), Station.RAW: raw},
             raw_holes=tuple(read_edges.raw_holes(manifests, ledgers)),
             late=late,
-            rejected=self._rejected(current),
-            complete_through=current.release.complete_through if current else None,
+            rejected=self._rejected(shown),
+            complete_through=shown.complete_through if shown else None,
         )
-        return Gathered(evidence, current.number if current else None, aged_out)
+        return Gathered(evidence, shown.release if shown else None, aged_out)
 
     def _tables(
-        self, current: Published | None, kafka: KafkaRuns, raw: tuple[Run, ...], late: Counter[int]
+        self, release: Release | None, kafka: KafkaRuns, raw: tuple[Run, ...], late: Counter[int]
     ) -> tuple[Stations, tuple[Run, ...]]:
         """What the release's tables hold, and what only bronze still knows of Kafka."""
         found: dict[Station, list[Run]] = {station: [] for station in Station}
         aged_out: list[Run] = []
-        if current is None or current.release.bronze.delta_version < 0:
+        if release is None or release.bronze.delta_version < 0:
             return {}, ()
-        release, cursor = current.release, current.release.bronze
+        cursor = release.bronze
         aged = {number: offset for number, offset in kafka.earliest.items() if offset > 0}
         days: set[date] = set(read_tables.bronze_days(self._trino, cursor))
         for day in sorted(days):
@@ -78,9 +81,8 @@ class Gatherer:
                 found[station].append(run)
         return {station: tuple(runs) for station, runs in found.items()}, tuple(aged_out)
 
-    def _rejected(self, current: Published | None) -> Counter[int]:
-        if current is None:
+    def _rejected(self, release: Release | None) -> Counter[int]:
+        if release is None:
             return Counter()
-        release = current.release
         snapshot = Versions(self._files, self._layout).snapshot(release.gold_version, release.snapshot)
         return read_tables.rejected_hours(self._trino, release.bronze, snapshot)

@@ -6,6 +6,7 @@ names the first model or audit that failed. dbt runs in this process, so that a 
 
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,11 @@ SOURCE = "lakehouse-transform"
 
 
 class BuildFailedError(LakehouseError):
-    """A model or an audit failed; nothing has been published."""
+    """A model or an audit failed; nothing has been published. What ``is_lasting`` would fail again."""
+
+    def __init__(self, message: str, *, is_lasting: bool = False) -> None:
+        super().__init__(message)
+        self.is_lasting = is_lasting
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,9 @@ class Build:
     """What a build writes and what it reads.
 
     The bronze commits of ``generation`` after ``from_version`` (-1: from the beginning) and up to ``to_version``; rows
-    carry ``snapshot``.
+    carry ``snapshot``. A build from the beginning may take a slice: accepted from ``accepted_from`` (included) to
+    ``accepted_before`` (not), with a time from ``since`` (included) to ``until`` (not); all in microseconds. Trino
+    knows the build's queries by ``user``.
     """
 
     gold_version: int
@@ -37,9 +44,14 @@ class Build:
     from_version: int
     to_version: int
     order_repeat_days: int
+    accepted_from: int | None = None
+    accepted_before: int | None = None
+    since: int | None = None
+    until: int | None = None
+    user: str = TRANSFORM_USER
 
     @property
-    def variables(self) -> dict[str, int]:
+    def variables(self) -> dict[str, int | str]:
         """The project's variables."""
         return {
             "gold_version": self.gold_version,
@@ -48,12 +60,26 @@ class Build:
             "from_version": self.from_version,
             "to_version": self.to_version,
             "order_repeat_days": self.order_repeat_days,
+            "accepted_from": timestamp(self.accepted_from),
+            "accepted_before": timestamp(self.accepted_before),
+            "since": timestamp(self.since),
+            "until": timestamp(self.until),
         }
+
+
+def timestamp(micros: int | None) -> str:
+    """An instant as a Trino timestamp literal names it, to the millisecond; '' for None."""
+    if micros is None:
+        return ""
+    return (
+        datetime.fromtimestamp(micros / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S.")
+        + f"{micros // 1000 % 1000:03} UTC"
+    )
 
 
 def run(settings: Settings, project: Path, build: Build) -> list[str]:
     """Builds and audits; raises :class:`BuildFailedError`. Returns the ids of the queries."""
-    _connect(settings)
+    _connect(settings, build.user)
     result = _dbt(settings, project, build)
     if result.exception is not None:
         raise BuildFailedError(f"dbt could not run: {result.exception}. Its log is in {_log_folder(settings)}")
@@ -62,7 +88,8 @@ def run(settings: Settings, project: Path, build: Build) -> list[str]:
         first = failures[0]
         raise BuildFailedError(
             f"{first.node.name} failed, with {len(failures) - 1} more: {first.message}. "
-            f"dbt's log is in {_log_folder(settings)}"
+            f"dbt's log is in {_log_folder(settings)}",
+            is_lasting=first.status == "fail" or "USER_ERROR" in str(first.message),
         )
     return [query for node in result.result.results if (query := _query_id(node)) is not None]
 
@@ -92,8 +119,8 @@ def _query_id(node: Any) -> str | None:
     return str(query) if query else None
 
 
-def _connect(settings: Settings) -> None:
+def _connect(settings: Settings, user: str) -> None:
     """dbt reads its profile's connection from the environment."""
     os.environ["LAKEHOUSE_TRINO_HOST"] = settings.host
     os.environ["LAKEHOUSE_TRINO_PORT"] = str(settings.ports.trino)
-    os.environ["LAKEHOUSE_TRINO_USER"] = TRANSFORM_USER
+    os.environ["LAKEHOUSE_TRINO_USER"] = user

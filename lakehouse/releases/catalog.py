@@ -11,6 +11,7 @@ from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import LakehouseError
 from lakehouse.releases import views
+from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import Release
 from lakehouse.settings import Settings
 
@@ -24,8 +25,6 @@ def prepare(trino: Trino, settings: Settings, layout: Layout, version: int, gene
         _make_schema(trino, tables.physical_schema(layer, version), folder)
     _register(trino, tables.bronze_table(generation), f"{settings.hdfs_url}{layout.bronze(generation)}")
     _register(trino, tables.quarantine_table(generation), f"{settings.hdfs_url}{layout.quarantine(generation)}")
-    for statement in views.bronze_statements(generation):
-        trino.query(statement)
 
 
 def locations(trino: Trino, version: int) -> dict[str, str]:
@@ -34,11 +33,12 @@ def locations(trino: Trino, version: int) -> dict[str, str]:
     for layer in (tables.SILVER_SCHEMA, tables.GOLD_SCHEMA):
         schema = f"{tables.CATALOG}.{tables.physical_schema(layer, version)}"
         for row in trino.query(f"SHOW TABLES FROM {schema}"):
-            found[f"{layer}.{row['Table']}"] = _location(trino, f"{schema}.{row['Table']}")
+            found[f"{layer}.{row['Table']}"] = location(trino, f"{schema}.{row['Table']}")
     return found
 
 
-def _location(trino: Trino, table: str) -> str:
+def location(trino: Trino, table: str) -> str:
+    """The folder on HDFS of a Delta table, without scheme and host."""
     shown = trino.query(f"SHOW CREATE TABLE {table}")[0]["Create Table"]
     match = re.search(r"location = '([^']+)'", shown)
     if match is None:
@@ -48,8 +48,25 @@ def _location(trino: Trino, table: str) -> str:
 
 def show(trino: Trino, release: Release) -> None:
     """Points the views that analysts read at a release."""
-    for statement in views.statements(release):
+    for statement in (*views.bronze_statements(release.bronze.generation), *views.statements(release)):
         trino.query(statement)
+
+
+def show_current(trino: Trino, log: ReleaseLog) -> Published | None:
+    """Points the views at the current release, and again if it has changed meanwhile: of two who do this at once, the
+    one that shows last has seen the newest."""
+    shown: Published | None = None
+    while (current := log.current()) is not None and current != shown:
+        show(trino, current.release)
+        shown = current
+    return shown
+
+
+def remove(trino: Trino, version: int) -> None:
+    """Drops the tables of a gold version, with their files, and its schemas. Safe to repeat."""
+    for layer in (tables.GOLD_SCHEMA, tables.SILVER_SCHEMA):
+        schema = f"{tables.CATALOG}.{tables.physical_schema(layer, version)}"
+        trino.query(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
 
 
 def _make_schema(trino: Trino, schema: str, location: str) -> None:

@@ -1,40 +1,49 @@
-"""Publishes a snapshot as a release, if readers should see it.
+"""Publishes snapshots as releases: by a cycle, if readers should see a change; by an operator, as he says.
 
-A release is published only when data changed or ``complete_through`` moved a step, and only while the release that it
-follows names the same gold version: a live cycle can never undo a promote.
+A cycle's release is published only when data changed or ``complete_through`` moved a step, and only while the release
+that it follows names the same gold version and is not held: a live cycle can never undo what an operator did. Of two
+operators one wins; the other is refused.
 """
 
 from importlib.metadata import version as package_version
 
 from lakehouse.contracts.metrics import CATALOGUE_VERSION
-from lakehouse.errors import AlreadyExistsError
+from lakehouse.contracts.tables import TRANSFORM_USER
+from lakehouse.errors import AlreadyExistsError, RefusedError
 from lakehouse.releases.log import Published, ReleaseLog
-from lakehouse.releases.model import GoldVersion, Release, Snapshot, new_nonce
+from lakehouse.releases.model import GoldVersion, Reason, Release, Snapshot, new_nonce
 
-CYCLE_REASON = "cycle"
-FIRST_REASON = "first"
-TRANSFORM = "transform"
-"""The actor of releases that no operator asked for."""
+BY_CYCLES = (Reason.FIRST, Reason.CYCLE)
 
 
 def publish_snapshot(log: ReleaseLog, version: GoldVersion, snapshot: Snapshot) -> Published | None:
-    """The new release, or None if another gold version is current by now."""
+    """The new release, or None if readers would see nothing new or have been given another version."""
     while True:
         parent = log.current()
-        if parent is not None and parent.release.gold_version != version.version:
+        if parent is not None and not _may_follow(parent.release, snapshot):
             return None
         try:
-            return log.append(_follow(parent, version, snapshot))
+            return log.append(following(parent, version, snapshot, Reason.CYCLE if parent else Reason.FIRST))
         except AlreadyExistsError:
             continue  # Another publisher was first: look at what it has published, and follow that.
 
 
-def _follow(parent: Published | None, version: GoldVersion, snapshot: Snapshot) -> Release:
+def following(
+    parent: Published | None,
+    version: GoldVersion,
+    snapshot: Snapshot,
+    reason: Reason,
+    *,
+    actor: str = TRANSFORM_USER,
+    why: str | None = None,
+    held: bool = False,
+) -> Release:
+    """The document of a release of ``snapshot`` after ``parent``, to be appended."""
     return Release(
         release=parent.number + 1 if parent else 1,
         parent=parent.number if parent else None,
-        reason=CYCLE_REASON if parent else FIRST_REASON,
-        actor=TRANSFORM,
+        reason=reason,
+        actor=actor,
         snapshot=snapshot.number,
         gold_version=version.version,
         definition=version.definition,
@@ -44,7 +53,29 @@ def _follow(parent: Published | None, version: GoldVersion, snapshot: Snapshot) 
         catalogue=CATALOGUE_VERSION,
         tzdata=tzdata_version(),
         nonce=new_nonce(),
+        why=why,
+        held=held,
     )
+
+
+def refuse_after_another_operator(log: ReleaseLog, seen: Published) -> Published:
+    """The current release, unless an operator has published one after ``seen``: he did not know of ours, nor we of
+    his."""
+    current = log.current() or seen
+    for number in range(seen.number + 1, current.number + 1):
+        release = log.get(number).release
+        if release.reason not in BY_CYCLES:
+            raise RefusedError(
+                f"release {number} ({release.reason} of gold version {release.gold_version} by {release.actor}) was "
+                "published meanwhile; look at `lakehouse release list`, then decide again"
+            )
+    return current
+
+
+def _may_follow(parent: Release, snapshot: Snapshot) -> bool:
+    if parent.gold_version != snapshot.gold_version or parent.held:
+        return False
+    return (parent.tables, parent.complete_through) != (snapshot.tables, snapshot.complete_through)
 
 
 def tzdata_version() -> str:

@@ -1,24 +1,25 @@
-"""The transform service: one cycle after the other, for ever.
+"""The transform service: one cycle after the other, for ever; and what else gold versions need.
 
 Keeps the live line at most an hour late (aim: five minutes). A cycle that fails is logged with its reason and tried
-again; readers stay at the last release meanwhile.
+again; readers stay at the last release meanwhile. Between cycles, versions that are not current are brought up to date,
+and plans that nobody carries out are taken up.
 """
 
-import fcntl
 import logging
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from prometheus_client import Counter, Gauge
 
 from lakehouse.clients.files import HdfsFiles
-from lakehouse.clients.trino import Trino
-from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError
+from lakehouse.releases import catalog
+from lakehouse.releases.advance import Builder
 from lakehouse.releases.cycle import Cycle, Outcome
+from lakehouse.releases.leftovers import end_transform_queries
+from lakehouse.releases.log import Published, ReleaseLog
+from lakehouse.releases.others import Others
 from lakehouse.service import Health, fields, log_as_json, serve
 from lakehouse.settings import Settings
 
@@ -28,34 +29,46 @@ _seconds = Gauge("lakehouse_transform_cycle_seconds", "Duration of the last cycl
 _release = Gauge("lakehouse_transform_release", "Number of the last release that a cycle published.")
 
 
-@contextmanager
-def the_only_transform(settings: Settings) -> Iterator[None]:
-    """Waits until no other transform of this stack is at work. It saves work; safety does not rest on it."""
-    folder = settings.home_path / "run"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "transform.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+class Transform:
+    """Everything that the service does in one turn of its loop."""
 
+    def __init__(self, settings: Settings, health: Health | None = None) -> None:
+        self._builder = Builder(settings, HdfsFiles(settings.hdfs_url))
+        self._health = health
+        self._cycle = Cycle(settings, self._builder.files)
+        self._log = ReleaseLog(self._builder.files, self._builder.layout)
+        self._shown: Published | None = None
 
-def end_leftover_queries(trino: Trino) -> None:
-    """Ends the queries of a former owner, so that none of them can commit while ours run."""
-    running = trino.query(
-        "SELECT query_id FROM system.runtime.queries "
-        f"WHERE \"user\" = '{TRANSFORM_USER}' AND state NOT IN ('FINISHED', 'FAILED') "
-        "AND query NOT LIKE '%runtime.queries%'"
-    )
-    for row in running:
-        trino.query(
-            f"CALL system.runtime.kill_query(query_id => '{row['query_id']}', message => 'a new transform took over')"
-        )
+    def turn(self) -> Outcome:
+        """One live cycle; then SQL is shown what is current, also where somebody else has published it."""
+        started = time.monotonic()
+        outcome = self._cycle.run(self._beat)
+        current = self._log.current()
+        if current is not None and current != self._shown:
+            self._shown = catalog.show_current(self._builder.trino, self._log)
+        self._beat("waiting")
+        self._report(outcome, time.monotonic() - started)
+        return outcome
+
+    def take_over(self) -> None:
+        end_transform_queries(self._builder.trino)
+
+    def _beat(self, state: str) -> None:
+        if self._health is not None:
+            self._health.beat(state)
+
+    def _report(self, outcome: Outcome, seconds: float) -> None:
+        _cycles.labels("idle" if outcome.snapshot is None else "built").inc()
+        if outcome.release is None:
+            return
+        _seconds.set(seconds)
+        _release.set(outcome.release.number)
+        log.info("released", extra=fields(release=outcome.release.number, rows=outcome.rows, seconds=round(seconds, 2)))
 
 
 def run_once(settings: Settings) -> Outcome:
     """One cycle, as ``lakehouse transform`` runs it."""
-    cycle = Cycle(settings, HdfsFiles(settings.hdfs_url), Trino.of(settings, user=TRANSFORM_USER))
-    with the_only_transform(settings):
-        return cycle.run(log.info)
+    return Transform(settings).turn()
 
 
 def serve_forever(settings: Settings) -> None:
@@ -66,35 +79,19 @@ def serve_forever(settings: Settings) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    trino = Trino.of(settings, user=TRANSFORM_USER)
-    cycle = Cycle(settings, HdfsFiles(settings.hdfs_url), trino)
+    transform, others = Transform(settings, health), Others(settings)
     fresh = True
     while not stop.is_set():
         try:
-            with the_only_transform(settings):
-                if fresh:
-                    end_leftover_queries(trino)
-                    cycle.repair_views()
-                    fresh = False
-                _observe(cycle, health)
+            if fresh:
+                transform.take_over()
+                fresh = False
+            transform.turn()
+            others.turn(health.beat)
         except LakehouseError as error:
             fresh = True
             _cycles.labels("failed").inc()
             health.fail(str(error))
             log.error("cycle failed", extra=fields(reason=str(error)))
         stop.wait(settings.transform.interval.total_seconds())
-
-
-def _observe(cycle: Cycle, health: Health) -> None:
-    started = time.monotonic()
-    outcome = cycle.run(lambda state: health.beat(state))
-    health.beat("waiting")
-    _cycles.labels("idle" if outcome.snapshot is None else "built").inc()
-    if outcome.release is not None:
-        seconds = time.monotonic() - started
-        _seconds.set(seconds)
-        _release.set(outcome.release.number)
-        log.info(
-            "released",
-            extra=fields(release=outcome.release.number, rows=outcome.rows, seconds=round(seconds, 2)),
-        )
+    others.stop()

@@ -1,7 +1,8 @@
 """Gold versions and their snapshots, as documents on HDFS.
 
 A gold version belongs to one definition for ever. Its snapshots are numbered from 1; each is published by a rename
-without overwrite, so of two builders of the same number one wins and the other learns it.
+without overwrite, so of two builders of the same number one wins and the other learns it. The first version of a
+warehouse has no plan; every other is built by one (``rebuild``), and is no candidate any more once it is dropped.
 """
 
 import time
@@ -10,8 +11,8 @@ import msgspec
 
 from lakehouse.clients.files import Entry, Files, publish
 from lakehouse.contracts.layout import Layout
-from lakehouse.errors import NotFoundError
-from lakehouse.releases.model import Definition, GoldVersion, Snapshot, new_nonce
+from lakehouse.errors import AlreadyExistsError, NotFoundError
+from lakehouse.releases.model import Definition, Drop, GoldVersion, Plan, Snapshot, new_nonce
 
 
 class Versions:
@@ -21,13 +22,17 @@ class Versions:
         self._files = files
         self._layout = layout
 
-    def create(self, definition: Definition) -> GoldVersion:
+    def create(self, definition: Definition, plan: Plan | None = None) -> GoldVersion:
         """A new version with the next number. Another creator of the same number makes this one take the next."""
-        number = max(self.numbers(), default=0) + 1
-        version = GoldVersion(number, definition, time.time_ns() // 1000, new_nonce())
-        path = self._layout.gold_version_manifest(number)
-        publish(self._files, self._layout.staging, path, msgspec.json.encode(version))
-        return version
+        while True:
+            number = max(self.numbers(), default=0) + 1
+            version = GoldVersion(number, definition, time.time_ns() // 1000, new_nonce(), plan)
+            path = self._layout.gold_version_manifest(number)
+            try:
+                publish(self._files, self._layout.staging, path, msgspec.json.encode(version))
+            except AlreadyExistsError:
+                continue
+            return version
 
     def numbers(self) -> list[int]:
         return sorted(int(entry.name) for entry in self._files.list(self._layout.gold_versions))
@@ -37,15 +42,39 @@ class Versions:
         data = self._files.read(self._layout.gold_version_manifest(number))
         return msgspec.json.decode(data, type=GoldVersion)
 
+    def all(self) -> list[GoldVersion]:
+        """Oldest first; without those whose creator died before their manifest was published."""
+        found = []
+        for number in self.numbers():
+            try:
+                found.append(self.get(number))
+            except NotFoundError:
+                continue
+        return found
+
+    def drop_of(self, version: int) -> Drop | None:
+        """The document by which an operator has dropped it, if one has."""
+        try:
+            return msgspec.json.decode(self._files.read(self._layout.gold_version_drop(version)), type=Drop)
+        except NotFoundError:
+            return None
+
+    def add_drop(self, drop: Drop) -> None:
+        """Raises :class:`AlreadyExistsError` if it has been dropped before."""
+        path = self._layout.gold_version_drop(drop.gold_version)
+        publish(self._files, self._layout.staging, path, msgspec.json.encode(drop))
+
     def snapshot(self, version: int, number: int) -> Snapshot:
         """Raises :class:`NotFoundError`."""
         data = self._files.read(self._layout.snapshot(version, number))
         return msgspec.json.decode(data, type=Snapshot)
 
+    def snapshot_numbers(self, version: int) -> list[int]:
+        return sorted(map(_number, self._files.list(self._layout.snapshots(version))))
+
     def latest_snapshot(self, version: int) -> Snapshot | None:
-        entries = self._files.list(self._layout.snapshots(version))
-        number = max(map(_number, entries), default=None)
-        return None if number is None else self.snapshot(version, number)
+        numbers = self.snapshot_numbers(version)
+        return self.snapshot(version, numbers[-1]) if numbers else None
 
     def add_snapshot(self, snapshot: Snapshot) -> None:
         """Raises :class:`AlreadyExistsError` if another builder has published this number."""
@@ -53,14 +82,11 @@ class Versions:
         publish(self._files, self._layout.staging, path, msgspec.json.encode(snapshot))
 
     def live(self, current: int | None) -> GoldVersion | None:
-        """The version that is fed: the current release's, or before the first release the newest."""
+        """The version that cycles publish: the current release's, or before the first release the one without a
+        plan."""
         if current is not None:
             return self.get(current)
-        numbers = self.numbers()
-        try:
-            return self.get(numbers[-1]) if numbers else None
-        except NotFoundError:
-            return None
+        return next((version for version in self.all() if version.plan is None), None)
 
 
 def _number(entry: Entry) -> int:

@@ -85,7 +85,7 @@ def _random_row(chance: random.Random, number: int) -> Row:
         edge=chance.choice(["edge-1", "edge-2"]),
         segment=f"{number % 3:016x}-{number % 5}",
         seq=number,
-        accepted_at=START + timedelta(days=80, seconds=chance.randrange(30), milliseconds=number % 100),
+        accepted_at=START + timedelta(days=80, minutes=chance.randrange(30), milliseconds=number % 100),
         merchant_id=chance.choice(["shop-a", "shop-b"]),
         source="/shop",
         id=f"e{chance.randrange(80)}",

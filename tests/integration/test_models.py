@@ -1,28 +1,27 @@
 """The models on the real Trino: built in steps they equal a full rebuild, and both equal the naive computation."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
-from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError
 from lakehouse.releases import catalog, definition
 from lakehouse.releases.build import Build, run
-from lakehouse.releases.cycle import Cycle
 from lakehouse.releases.log import ReleaseLog
+from lakehouse.releases.service import Transform
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
 from tests import embedded_stack
 from tests.integration import naive_models
-from tests.integration.bronze_rows import START, Row, chunks, random_rows, write
+from tests.integration.bronze_rows import START, chunks, random_rows, write
+from tests.integration.gold_state import expected_sales, sales, traffic
 
 pytestmark = pytest.mark.stack
 
@@ -49,11 +48,10 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 @pytest.fixture(scope="module")
 def stepped(warehouse: Settings) -> int:
     """The gold version that cycles have built, one bronze commit after the other."""
-    files = HdfsFiles(warehouse.hdfs_url)
-    cycle = Cycle(warehouse, files, Trino.of(warehouse, user=TRANSFORM_USER))
-    outcomes = [cycle.run() for _ in range(STEPS)]
+    cycle = Transform(warehouse)
+    outcomes = [cycle.turn() for _ in range(STEPS)]
     assert [outcome.rows for outcome in outcomes] == [len(rows) for rows in chunks(ROWS, STEPS)]
-    assert cycle.run().snapshot is None
+    assert cycle.turn().snapshot is None
     return 1
 
 
@@ -70,26 +68,6 @@ def rebuilt(warehouse: Settings, stepped: int) -> int:
     project = definition.thaw(files, layout, version.definition, warehouse.home_path)
     run(warehouse, project, Build(version.version, 1, 1, -1, STEPS - 1, warehouse.transform.order_repeat_days))
     return version.version
-
-
-def sales(trino: Trino, version: int, snapshot: float = math.inf) -> dict[Any, dict[str, int]]:
-    """What gold shows in a snapshot, without the keys that count nothing."""
-    measures = tables.GOLD_MEASURES[tables.MERCHANT_SALES]
-    newest: dict[Any, dict[str, int]] = {}
-    for row in trino.query(f"SELECT * FROM lake.gold_v{version}.merchant_sales ORDER BY snapshot"):
-        if row["snapshot"] <= snapshot:
-            newest[(row["merchant_id"], row["slot"], row["currency"])] = {m: int(row[m]) for m in measures if row[m]}
-    return {key: found for key, found in newest.items() if found}
-
-
-def expected_sales(rows: list[Row]) -> dict[Any, dict[str, int]]:
-    return {key: {m: v for m, v in found.items() if v} for key, found in naive_models.sales(rows).items()}
-
-
-def traffic(trino: Trino, version: int) -> dict[tuple[str, datetime], int]:
-    rows = trino.query(f"SELECT * FROM lake.gold_v{version}.merchant_traffic ORDER BY snapshot")
-    newest = {(row["merchant_id"], row["slot"]): row["page_views"] for row in rows}
-    return {key: count for key, count in newest.items() if count}
 
 
 def verdicts(trino: Trino, version: int) -> dict[Any, str]:
@@ -146,11 +124,7 @@ def test_what_a_dead_build_left_behind_is_replaced(
     warehouse: Settings, stepped: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half of a cycle's work lies at the heads of the tables, and the next one dies before it can publish."""
-    trino, files, layout = (
-        Trino.of(warehouse, user=TRANSFORM_USER),
-        HdfsFiles(warehouse.hdfs_url),
-        Layout(warehouse.warehouse),
-    )
+    trino, layout = Trino.of(warehouse, user=TRANSFORM_USER), Layout(warehouse.warehouse)
     before = sales(trino, stepped)
     merchant = next(iter(before))[0]
     trino.query(
@@ -164,11 +138,11 @@ def test_what_a_dead_build_left_behind_is_replaced(
     with monkeypatch.context() as death:
         death.setattr("lakehouse.releases.cycle.publish_snapshot", die)
         with pytest.raises(LakehouseError, match="killed"):
-            Cycle(warehouse, files, trino).run()
-    outcome = Cycle(warehouse, files, trino).run()
+            Transform(warehouse).turn()
+    outcome = Transform(warehouse).turn()
     assert outcome.release is not None
     assert outcome.release.release.snapshot == STEPS + 1
-    assert Cycle(warehouse, files, trino).run().release is None
+    assert Transform(warehouse).turn().release is None
     assert outcome.snapshot is not None
     assert outcome.snapshot.number == STEPS + 1
     assert sales(trino, stepped) == expected_sales(ROWS + rows)

@@ -1,0 +1,45 @@
+"""``lakehouse promote V``: readers are shown a candidate, in one release. Exit 1 with the gate that does not open."""
+
+from typing import Annotated
+
+import typer
+
+from lakehouse.cli.operator import Actor, Why
+from lakehouse.cli.output import Format, print_json, progress
+from lakehouse.cli.release import summary
+from lakehouse.clients.files import HdfsFiles
+from lakehouse.releases import catalog, gates
+from lakehouse.releases.advance import Builder
+from lakehouse.releases.log import ReleaseLog
+from lakehouse.releases.promote import Order, Promote
+from lakehouse.settings import load_settings
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def promote(
+    gold_version: Annotated[int, typer.Argument(help="The candidate's number, as `lakehouse reprocess` prints it.")],
+    actor: Actor,
+    why: Why = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Accept differences beyond LAKEHOUSE_RELEASES__MAX_CHANGE; needs --reason.")
+    ] = False,
+    output: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.TABLE,
+) -> None:
+    """Show readers another gold version: API, SQL and all tables at once.
+
+    Checked first: its audits, that it has caught up, that the ledger is balanced, that it differs no more than is
+    allowed.
+
+    Examples: lakehouse promote 2; lakehouse promote 2 --accept --reason "refunds were counted twice"
+    """
+    settings = load_settings()
+    builder = Builder(settings, HdfsFiles(settings.hdfs_url))
+    order = Order(gold_version, actor, why, accept)
+    published = Promote(builder, (gates.ledger_is_balanced(settings),), (gates.caught_up,)).run(order, progress)
+    catalog.show_current(builder.trino, ReleaseLog(builder.files, builder.layout))
+    if output is Format.JSON:
+        print_json(summary(published))
+    else:
+        print(f"Release {published.number} shows gold version {gold_version}.")

@@ -1,0 +1,74 @@
+"""``lakehouse reprocess``: history, built anew beside what readers see.
+
+In: the dbt project that is checked out, and bounds. Out: a candidate, caught up with the live line; the last line on
+stdout is its number. Killed or ended, it goes on in the transform service; run again, it is waited for.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lakehouse.cli.operator import Actor, Why
+from lakehouse.cli.output import Format, print_json, progress
+from lakehouse.errors import RefusedError
+from lakehouse.releases import definition
+from lakehouse.releases.plan import Source, Wish
+from lakehouse.releases.reprocess import carry_out, start
+from lakehouse.settings import load_settings
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def reprocess(
+    actor: Actor,
+    source: Annotated[
+        Source, typer.Option("--from", help="bronze, or the raw files where bronze itself is wrong.")
+    ] = Source.BRONZE,
+    since: Annotated[
+        str | None, typer.Option(help="Only events of this UTC day and later; the rest stays as it is shown.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Only events before this UTC day.")] = None,
+    why: Why = None,
+    project: Annotated[Path, typer.Option(help="The dbt project to freeze.")] = definition.PROJECT,
+    output: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.TABLE,
+) -> None:
+    """Build history anew, with the definition now checked out, beside the one that readers see.
+
+    Returns once the candidate has caught up with the live line, which goes on meanwhile; from then on it is kept up to
+    date until it is promoted or dropped. An unfinished one of the same definition and bounds is taken up again.
+
+    Examples: lakehouse reprocess --from bronze; lakehouse reprocess --from bronze --since 2026-03-01 --reason "refunds
+    were counted twice"; lakehouse reprocess --from raw
+    """
+    settings = load_settings()
+    wish = Wish(source, actor, why, _day("--since", since), _day("--until", until), project)
+    version = start(settings, wish)
+    progress(f"Gold version {version.version} is built from definition {version.definition.fingerprint[:12]}.")
+    try:
+        carry_out(settings, version, progress)
+    except KeyboardInterrupt:
+        progress(
+            f"Gold version {version.version} is built on by the transform service; "
+            f"`lakehouse drop {version.version}` ends that."
+        )
+        raise
+    if output is Format.JSON:
+        print_json({"gold_version": version.version, "definition": version.definition.fingerprint})
+    else:
+        print(version.version)
+
+
+def _day(option: str, text: str | None) -> datetime | None:
+    """A date, or an instant with an offset."""
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise RefusedError(f"{option} must be a date or an instant, for example 2026-03-01") from error
+    if instant.tzinfo is None and len(text) > len("2026-03-01"):
+        raise RefusedError(f"{option} needs an offset, for example 2026-03-01T00:00:00Z")
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant

@@ -1,0 +1,69 @@
+"""``lakehouse rollback``: readers are shown an earlier gold version again, by a new release."""
+
+from typing import Annotated
+
+import typer
+
+from lakehouse.cli.operator import Actor, Why
+from lakehouse.cli.output import Format, print_json, progress
+from lakehouse.cli.release import summary
+from lakehouse.clients.files import HdfsFiles
+from lakehouse.clients.trino import Trino
+from lakehouse.contracts.layout import Layout
+from lakehouse.contracts.tables import TRANSFORM_USER
+from lakehouse.errors import LakehouseError, NotFoundError, RefusedError
+from lakehouse.releases import catalog
+from lakehouse.releases.log import Published, ReleaseLog
+from lakehouse.releases.rollback import Return
+from lakehouse.releases.rollback import rollback as roll_back
+from lakehouse.releases.versions import Versions
+from lakehouse.settings import load_settings
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def rollback(
+    actor: Actor,
+    to: Annotated[int | None, typer.Option(help="The gold version of this release, instead.")] = None,
+    exact: Annotated[
+        bool,
+        typer.Option("--exact", help="That release's own numbers; new events are not shown until you publish again."),
+    ] = False,
+    why: Why = None,
+    output: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.TABLE,
+) -> None:
+    """Take the last promote back: show the gold version that was current before it, at its newest audited snapshot.
+
+    Examples: lakehouse rollback; lakehouse rollback --to 41 --reason "tax is missing"; lakehouse rollback --to 41
+    --exact
+    """
+    settings = load_settings()
+    files, layout = HdfsFiles(settings.hdfs_url), Layout(settings.warehouse)
+    log = ReleaseLog(files, layout)
+    before = log.current()
+    try:
+        published = roll_back(log, Versions(files, layout), Return(actor, to, exact, why))
+    except NotFoundError as error:
+        raise RefusedError(str(error)) from error
+    _say_how_stale(before, published)
+    _show(Trino.of(settings, user=TRANSFORM_USER), log)
+    if output is Format.JSON:
+        print_json(summary(published))
+    else:
+        print(f"Release {published.number} shows gold version {published.release.gold_version}.")
+
+
+def _say_how_stale(before: Published | None, published: Published) -> None:
+    old, new = (before.release.complete_through if before else None), published.release.complete_through
+    if old is not None and (new is None or new < old):
+        behind = f"{(old - new) / 3_600_000_000:.1f} hours behind" if new is not None else "complete through no hour"
+        progress(f"Gold version {published.release.gold_version} is {behind}; the next cycles bring it up to date.")
+
+
+def _show(trino: Trino, log: ReleaseLog) -> None:
+    """SQL follows; should Trino be away, the transform service does it once it is back."""
+    try:
+        catalog.show_current(trino, log)
+    except LakehouseError as error:
+        progress(f"The views of `gold` follow later, for Trino does not answer: {error}")

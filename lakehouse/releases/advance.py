@@ -1,0 +1,207 @@
+"""Brings a gold version forward by one audited snapshot, whoever wants it: the live cycle, a rebuild, a promote.
+
+In: a version, its newest snapshot and the bronze commits (or the slice of them) to consume. Out: the next snapshot,
+published. Killed anywhere, the next builder starts from the last audited snapshot again and replaces what was left.
+The caller holds the version's lock (``locks``).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from lakehouse import delta_log
+from lakehouse.clients.files import Files
+from lakehouse.clients.trino import Trino
+from lakehouse.contracts import tables
+from lakehouse.contracts.commit_info import BronzeCommit
+from lakehouse.contracts.layout import Layout
+from lakehouse.delta_log import Commit
+from lakehouse.errors import LakehouseError, NotFoundError
+from lakehouse.releases import build, catalog, definition, watermark
+from lakehouse.releases.model import BronzeCursor, GoldVersion, Snapshot, TableState, new_nonce
+from lakehouse.releases.versions import Versions
+from lakehouse.settings import Settings
+
+FIRST_GENERATION = 1
+EPOCH = datetime.fromtimestamp(0, UTC)
+Progress = Callable[[str], None]
+
+
+class ForeignCommitError(LakehouseError):
+    """Someone else wrote to a table of this build while it ran: it must be built again."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """The bronze commits of one cycle."""
+
+    generation: int
+    after: int
+    through: int
+    commits: list[BronzeCommit]
+    rows: int
+    newest_at: datetime
+
+
+@dataclass(frozen=True)
+class Built:
+    """The tables after a build, and the queries that wrote them."""
+
+    tables: dict[str, TableState]
+    query_ids: list[str]
+
+
+class Builder:
+    """Builds with the rights and the priority of one Trino user."""
+
+    def __init__(self, settings: Settings, files: Files, *, user: str = tables.TRANSFORM_USER) -> None:
+        self.settings = settings
+        self.files = files
+        self.user = user
+        self.trino = Trino.of(settings, user=user)
+        self.layout = Layout(settings.warehouse)
+        self.versions = Versions(files, self.layout)
+        self._prepared: set[tuple[int, int]] = set()
+
+    def new_commits(self, cursor: BronzeCursor, through: int | None = None) -> Input | None:
+        """The commits after the cursor, at most ``max_rows_per_cycle`` rows of them (or one commit), and none after
+        ``through``; None if there is none."""
+        found: list[Commit] = []
+        said: list[BronzeCommit] = []
+        rows = 0
+        for commit in delta_log.commits_since(self.files, self.layout.bronze(cursor.generation), cursor.delta_version):
+            if through is not None and commit.version > through:
+                break
+            statement = delta_log.bronze_commit(commit)
+            found.append(commit)
+            if statement is not None:
+                said.append(statement)
+                rows += statement.rows
+            if rows >= self.settings.transform.max_rows_per_cycle:
+                break
+        if not said:
+            return None
+        return Input(cursor.generation, cursor.delta_version, found[-1].version, said, rows, found[-1].timestamp)
+
+    def consume(
+        self, version: GoldVersion, last: Snapshot | None, found: Input, progress: Progress, *, always: bool = False
+    ) -> Snapshot | None:
+        """The next snapshot: built where rows have come, else only if ``complete_through`` has moved a step, or
+        ``always``."""
+        marks = watermark.fold_marks(last.marks if last else (), found.commits)
+        reached = watermark.complete_through(
+            marks,
+            found.newest_at,
+            self.settings.transform.grace,
+            self.settings.transform.edge_silent_after,
+            last.complete_through if last else None,
+        )
+        built = Built(dict(last.tables) if last else {}, [])
+        if found.rows:
+            number = last.number + 1 if last else 1
+            progress(f"building snapshot {number} of gold version {version.version} from {found.rows} bronze rows")
+            plan = self.plain_build(version, number, found.generation, found.after, found.through)
+            built = self.build(version, last, plan)
+        elif last is None or (reached == last.complete_through and not always):
+            return None
+        return self.publish(
+            Snapshot(
+                gold_version=version.version,
+                number=last.number + 1 if last else 1,
+                bronze=BronzeCursor(found.generation, found.through),
+                tables=built.tables,
+                marks=marks,
+                offsets=watermark.fold_offsets(last.offsets if last else {}, found.commits),
+                complete_through=reached,
+                changed=bool(found.rows) and (last is None or built.tables != last.tables),
+                query_ids=built.query_ids,
+                nonce=new_nonce(),
+            )
+        )
+
+    def plain_build(self, version: GoldVersion, number: int, generation: int, after: int, through: int) -> build.Build:
+        return build.Build(
+            gold_version=version.version,
+            snapshot=number,
+            generation=generation,
+            from_version=after,
+            to_version=through,
+            order_repeat_days=self.settings.transform.order_repeat_days,
+            user=self.user,
+        )
+
+    def build(self, version: GoldVersion, last: Snapshot | None, plan: build.Build) -> Built:
+        """Runs the version's own frozen definition, and makes sure that nobody else wrote to its tables meanwhile."""
+        self.prepare(version, plan.generation)
+        self.replace_leftovers(version, last, plan.snapshot)
+        before = {name: state.delta_version for name, state in self.states(version).items()}
+        project = definition.thaw(self.files, self.layout, version.definition, self._definitions)
+        queries = build.run(self.settings, project, plan)
+        states = self.states(version)
+        self._refuse_foreign_commits(states, before, set(queries))
+        return Built(states, queries)
+
+    def publish(self, snapshot: Snapshot) -> Snapshot:
+        self.versions.add_snapshot(snapshot)
+        return snapshot
+
+    def prove(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot with what all of its bronze commits say of marks and offsets."""
+        bronze, said, newest_at = self.layout.bronze(snapshot.bronze.generation), [], EPOCH
+        for commit in delta_log.commits(self.files, bronze, -1, snapshot.bronze.delta_version):
+            statement = delta_log.bronze_commit(commit)
+            said += [statement] if statement else []
+            newest_at = commit.timestamp
+        marks, settings = watermark.fold_marks((), said), self.settings.transform
+        return msgspec.structs.replace(
+            snapshot,
+            marks=marks,
+            offsets=watermark.fold_offsets({}, said),
+            complete_through=watermark.complete_through(
+                marks, newest_at, settings.grace, settings.edge_silent_after, None
+            ),
+        )
+
+    def prepare(self, version: GoldVersion, generation: int) -> None:
+        """Schemas of the version, and the bronze tables that it reads."""
+        if (version.version, generation) not in self._prepared:
+            catalog.prepare(self.trino, self.settings, self.layout, version.version, generation)
+            self._prepared.add((version.version, generation))
+
+    def replace_leftovers(self, version: GoldVersion, last: Snapshot | None, number: int) -> None:
+        """Gold rows that an unfinished build of this number has left. (Silver is merged by key.)"""
+        for name, state in self.states(version).items():
+            audited = last.tables.get(name) if last else None
+            if name.startswith(tables.GOLD_SCHEMA) and state != audited:
+                table = f"{tables.CATALOG}.{state.schema}.{name.partition('.')[2]}"
+                self.trino.query(f"DELETE FROM {table} WHERE snapshot >= {number}")
+
+    def states(self, version: GoldVersion) -> dict[str, TableState]:
+        """The tables of a gold version as they are now, by ``layer.table``."""
+        found: dict[str, TableState] = {}
+        for name, location in catalog.locations(self.trino, version.version).items():
+            head = delta_log.head_version(self.files, location)
+            if head is None:
+                raise NotFoundError(f"{name} has no Delta log at {location}: run `lakehouse fsck`")
+            schema = tables.physical_schema(name.partition(".")[0], version.version)
+            found[name] = TableState(schema, location, head)
+        return found
+
+    @property
+    def _definitions(self) -> Path:
+        folder = self.settings.home_path / "definitions"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _refuse_foreign_commits(self, states: dict[str, TableState], before: dict[str, int], ours: set[str]) -> None:
+        """A frozen former builder may wake up and write; what it wrote must not be published as ours."""
+        for name, state in states.items():
+            for commit in delta_log.commits(self.files, state.location, before.get(name, -1), state.delta_version):
+                if commit.data_change and commit.query_id not in ours:
+                    raise ForeignCommitError(
+                        f"version {commit.version} of {name} was written by query {commit.query_id}, which is not of "
+                        "this build; it will be built again"
+                    )

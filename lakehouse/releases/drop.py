@@ -1,0 +1,51 @@
+"""Drop: a candidate is needed no more; its tables go.
+
+In: a gold version's number. Out: its drop document, after which nobody feeds or promotes it, and the removal of its
+tables now or, where it is being built, by its builder as soon as that sees the document. What readers were shown is
+never dropped within the retention.
+"""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+from lakehouse.errors import AlreadyExistsError, RefusedError
+from lakehouse.releases import catalog
+from lakehouse.releases.advance import Builder, Progress
+from lakehouse.releases.leftovers import end_queries
+from lakehouse.releases.locks import building
+from lakehouse.releases.log import ReleaseLog
+from lakehouse.releases.model import Drop, new_nonce
+from lakehouse.releases.standing import Stand, Standing, stands
+
+
+def drop(builder: Builder, number: int, actor: str, why: str | None, say: Progress = lambda _: None) -> None:
+    """Raises :class:`RefusedError` where readers see the version, or may ask for it within the retention."""
+    log = ReleaseLog(builder.files, builder.layout)
+    found = next((stand for stand in stands(builder.versions, log.refresh()) if stand.number == number), None)
+    if found is None:
+        raise RefusedError(f"there is no gold version {number}; see `lakehouse release list`")
+    _refuse_if_needed(found, builder.settings.releases.retention)
+    try:
+        builder.versions.add_drop(Drop(number, actor, why, time.time_ns() // 1000, new_nonce()))
+    except AlreadyExistsError as error:
+        raise RefusedError(f"gold version {number} has been dropped already") from error
+    end_queries(builder.trino, number)
+    with building(builder.settings, number, wait=False) as mine:
+        if mine:
+            catalog.remove(builder.trino, number)
+            say(f"the tables of gold version {number} are removed")
+        else:
+            say(f"gold version {number} is being built; whoever builds it stops, and removes its tables")
+
+
+def _refuse_if_needed(stand: Stand, retention: timedelta) -> None:
+    match stand.standing:
+        case Standing.CURRENT:
+            raise RefusedError(f"gold version {stand.number} is what readers see; roll back or promote another first")
+        case Standing.DROPPED:
+            raise RefusedError(f"gold version {stand.number} has been dropped already")
+        case Standing.FORMER if stand.left_at is not None and datetime.now(UTC) - stand.left_at < retention:
+            raise RefusedError(
+                f"gold version {stand.number} was shown to readers until {stand.left_at.isoformat()}; what was shown "
+                f"stays readable for {retention.days} days (LAKEHOUSE_RELEASES__RETENTION)"
+            )

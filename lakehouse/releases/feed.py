@@ -1,0 +1,39 @@
+"""Keeps versions that are not current up to date: candidates until they are promoted or dropped, and former ones for a
+while, so that a rollback to them is fresh.
+
+In: a version and the live version's newest snapshot. Out: snapshots at the same bronze commits as the live ones, so
+that two versions can always be compared at one point.
+"""
+
+from lakehouse.releases.advance import Builder, Progress
+from lakehouse.releases.model import BronzeCursor, GoldVersion, Snapshot
+
+
+class Feeder:
+    """Uses the builder's user. The caller holds the version's lock."""
+
+    def __init__(self, builder: Builder) -> None:
+        self._builder = builder
+
+    def step(self, version: GoldVersion, live: BronzeCursor | None, progress: Progress) -> Snapshot | None:
+        """One snapshot nearer to ``live``; None if there is nothing to consume up to it.
+
+        Where the live version reads another bronze generation, everything that this version's generation has.
+        """
+        last = self._builder.versions.latest_snapshot(version.version)
+        if last is None:
+            return None
+        through = live.delta_version if live and live.generation == last.bronze.generation else None
+        found = self._builder.new_commits(last.bronze, through)
+        if found is None:
+            return None
+        # Also where it changes nothing: the live version has a snapshot there, and the two are compared at one point.
+        return self._builder.consume(version, last, found, progress, always=through is not None)
+
+    def catch_up(self, version: GoldVersion, live: BronzeCursor | None, progress: Progress) -> Snapshot:
+        """Steps until nothing is left up to ``live``. Returns the newest snapshot."""
+        while self.step(version, live, progress) is not None:
+            continue
+        newest = self._builder.versions.latest_snapshot(version.version)
+        assert newest is not None, "a version is fed once it is built"
+        return newest

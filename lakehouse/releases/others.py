@@ -1,0 +1,91 @@
+"""Gold versions that are not current, as the transform service looks after them.
+
+In: the versions' standings. Out: candidates and former versions are brought up to date, one step every now and then;
+plans that nobody carries out any more are, each by a process of its own.
+"""
+
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from lakehouse.clients.files import HdfsFiles
+from lakehouse.errors import LakehouseError
+from lakehouse.releases.advance import Builder
+from lakehouse.releases.feed import Feeder
+from lakehouse.releases.leftovers import end_queries
+from lakehouse.releases.locks import building
+from lakehouse.releases.log import ReleaseLog
+from lakehouse.releases.model import BronzeCursor
+from lakehouse.releases.progress import Phase, ProgressFile
+from lakehouse.releases.standing import Stand, Standing, is_fed, stands
+from lakehouse.service import fields
+from lakehouse.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Others:
+    """Call :meth:`turn` after each live cycle. A failure here never stops the live line."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._builder = Builder(settings, HdfsFiles(settings.hdfs_url))
+        self._feeder = Feeder(self._builder)
+        self._log = ReleaseLog(self._builder.files, self._builder.layout)
+        self._fed_at: dict[int, float] = {}
+        self._workers: dict[int, subprocess.Popen[bytes]] = {}
+
+    def turn(self, say: Callable[[str], None]) -> None:
+        """At most one step of one version, so that the next live cycle is not kept waiting."""
+        self._workers = {number: worker for number, worker in self._workers.items() if worker.poll() is None}
+        found = stands(self._builder.versions, self._log.refresh())
+        for stand in found:
+            if stand.standing is Standing.BUILDING:
+                self._take_up(stand)
+        for stand in sorted(found, key=self._last_fed):
+            if self._is_due(stand):
+                self._feed(stand, _live_cursor(found), say)
+                return
+
+    def stop(self) -> None:
+        """Whoever carries out a plan goes on at the next start."""
+        for worker in self._workers.values():
+            worker.terminate()
+            worker.wait()
+
+    def _take_up(self, stand: Stand) -> None:
+        progress = ProgressFile(self._builder.files, self._builder.layout, stand.number).read()
+        if stand.number in self._workers or (progress is not None and progress.phase is Phase.FAILED):
+            return
+        with building(self._settings, stand.number, wait=False) as free:
+            if not free:
+                return
+        log.info("a plan is taken up", extra=fields(gold_version=stand.number))
+        command = [sys.executable, "-m", "lakehouse.releases.reprocess", str(stand.number)]
+        self._workers[stand.number] = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+
+    def _last_fed(self, stand: Stand) -> float:
+        return self._fed_at.get(stand.number, float("-inf"))
+
+    def _is_due(self, stand: Stand) -> bool:
+        due = time.monotonic() - self._last_fed(stand) >= self._settings.releases.feed_every.total_seconds()
+        return due and is_fed(stand, datetime.now(UTC), self._settings.releases.feed_former)
+
+    def _feed(self, stand: Stand, live: BronzeCursor | None, say: Callable[[str], None]) -> None:
+        with building(self._settings, stand.number, wait=False) as mine:
+            if not mine:
+                return  # its rebuild is catching up, or it is being promoted
+            self._fed_at[stand.number] = time.monotonic()
+            try:
+                end_queries(self._builder.trino, stand.number)
+                self._feeder.step(stand.version, live, say)
+            except LakehouseError as error:
+                log.error("not fed", extra=fields(gold_version=stand.number, reason=str(error)))
+
+
+def _live_cursor(found: list[Stand]) -> BronzeCursor | None:
+    live = next((stand for stand in found if stand.standing is Standing.CURRENT), None)
+    return live.newest.bronze if live and live.newest else None

@@ -1,0 +1,110 @@
+"""What a reprocess is to build: a plan beside the current release, published with the candidate's gold version.
+
+In: the dbt project that is checked out, where to read from, and an operator's bounds. Out: the gold version that the
+plan belongs to, new or unfinished. Nothing is built here.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from lakehouse import delta_log
+from lakehouse.errors import RefusedError
+from lakehouse.releases import definition
+from lakehouse.releases.advance import FIRST_GENERATION, Builder
+from lakehouse.releases.log import Published, ReleaseLog
+from lakehouse.releases.model import Base, BronzeCursor, GoldVersion, Plan
+from lakehouse.releases.progress import Phase, ProgressFile
+from lakehouse.releases.standing import Standing, stands
+
+_DAY = timedelta(days=1) // timedelta(microseconds=1)
+
+
+class Source(StrEnum):
+    BRONZE = "bronze"
+    RAW = "raw"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What an operator asks for. Bounds are widened to whole UTC days, because an identity is looked up within one."""
+
+    source: Source
+    actor: str
+    why: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    project: Path = definition.PROJECT
+
+    @property
+    def first(self) -> int | None:
+        return None if self.since is None else _micros(self.since) // _DAY * _DAY
+
+    @property
+    def end(self) -> int | None:
+        return None if self.until is None else -(-_micros(self.until) // _DAY) * _DAY
+
+
+def plan(builder: Builder, wish: Wish) -> GoldVersion:
+    """The version to build. An unfinished one of the same wish is taken up again.
+
+    Raises :class:`RefusedError` where the wish cannot be fulfilled; nothing has changed then.
+    """
+    if wish.first is not None and wish.end is not None and wish.end <= wish.first:
+        raise RefusedError("--until must be after --since")
+    log = ReleaseLog(builder.files, builder.layout)
+    current = log.current()
+    if current is None and (wish.first is not None or wish.end is not None):
+        raise RefusedError("nothing has been released yet that --since and --until could leave as it is")
+    frozen = definition.freeze(builder.files, builder.layout, wish.project)
+    unfinished = _unfinished(builder, log, wish, frozen.fingerprint)
+    if unfinished is not None:
+        return unfinished
+    return builder.versions.create(
+        frozen,
+        Plan(
+            source=wish.source,
+            bronze=_bronze(builder, current, wish),
+            base=_base(current),
+            actor=wish.actor,
+            why=wish.why,
+            since=wish.first,
+            until=wish.end,
+        ),
+    )
+
+
+def _unfinished(builder: Builder, log: ReleaseLog, wish: Wish, fingerprint: str) -> GoldVersion | None:
+    for stand in reversed(stands(builder.versions, log.refresh())):
+        made = stand.version.plan
+        if made is None or stand.standing not in (Standing.BUILDING, Standing.CANDIDATE):
+            continue
+        same = (made.source, made.since, made.until) == (wish.source, wish.first, wish.end)
+        progress = ProgressFile(builder.files, builder.layout, stand.number).read()
+        is_done = progress is not None and progress.phase is Phase.DONE
+        if same and stand.version.definition.fingerprint == fingerprint and not is_done:
+            return stand.version
+    return None
+
+
+def _bronze(builder: Builder, current: Published | None, wish: Wish) -> BronzeCursor:
+    """Where the release stands: then both can be compared as soon as history is built."""
+    if wish.source is Source.RAW:
+        raise RefusedError("raw is not built yet")
+    if current is not None:
+        return current.release.bronze
+    head = delta_log.head_version(builder.files, builder.layout.bronze(FIRST_GENERATION))
+    if head is None:
+        raise RefusedError("bronze holds nothing yet: send events, then look at `lakehouse status`")
+    return BronzeCursor(FIRST_GENERATION, head)
+
+
+def _base(current: Published | None) -> Base | None:
+    if current is None:
+        return None
+    return Base(current.number, current.release.gold_version, current.release.snapshot)
+
+
+def _micros(instant: datetime) -> int:
+    return (instant - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)

@@ -1,0 +1,81 @@
+"""How far a rebuild is: one small document that whoever carries it out keeps fresh, and that anyone may watch.
+
+In: the rebuild's own counts. Out: ``gold_versions/N/progress.json``. Nothing rests on it: what has been built is known
+from the snapshots.
+"""
+
+import time
+from enum import StrEnum
+
+import msgspec
+
+from lakehouse.clients.files import Files, replace
+from lakehouse.contracts.layout import Layout
+from lakehouse.errors import NotFoundError
+
+
+class Phase(StrEnum):
+    RAW = "raw"
+    """Raw files are made into a new bronze generation."""
+    COPY = "copy"
+    """What lies outside of --since and --until is copied."""
+    SLICES = "slices"
+    CATCH_UP = "catch_up"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """``rows`` of ``rows_total`` bronze rows are built; instants in microseconds since 1970.
+
+    ``rows_per_second`` is that of this run, None until a slice is done; ``failure`` says why it has stopped.
+    """
+
+    phase: Phase
+    updated_at: int
+    rows: int = 0
+    rows_total: int | None = None
+    rows_per_second: float | None = None
+    failure: str | None = None
+    detail: str | None = None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """By the rate so far; None where nobody can say."""
+        if self.rows_total is None or not self.rows_per_second:
+            return None
+        return max(0, self.rows_total - self.rows) / self.rows_per_second
+
+
+class ProgressFile:
+    """The document of one gold version."""
+
+    def __init__(self, files: Files, layout: Layout, version: int) -> None:
+        self._files = files
+        self._layout = layout
+        self._path = layout.gold_version_progress(version)
+        self._began = time.monotonic()
+        self._rows_before: int | None = None
+
+    def read(self) -> Progress | None:
+        try:
+            return msgspec.json.decode(self._files.read(self._path), type=Progress)
+        except NotFoundError:
+            return None
+
+    def say(
+        self,
+        phase: Phase,
+        *,
+        rows: int = 0,
+        rows_total: int | None = None,
+        failure: str | None = None,
+        detail: str | None = None,
+    ) -> Progress:
+        if self._rows_before is None and phase is Phase.SLICES:
+            self._rows_before, self._began = rows, time.monotonic()
+        built = rows - (self._rows_before or 0)
+        rate = built / (time.monotonic() - self._began) if built > 0 else None
+        said = Progress(phase, time.time_ns() // 1000, rows, rows_total, rate, failure, detail)
+        replace(self._files, self._layout.staging, self._path, msgspec.json.encode(said))
+        return said

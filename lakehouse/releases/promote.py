@@ -1,0 +1,105 @@
+"""Promote: a candidate becomes what readers see, in one release for all tables. Gates first.
+
+In: a gold version and the operator's word. Out: a release, or a refusal that has changed nothing. While the gates are
+checked the live version's lock is held, so that the release follows exactly the one that the gates were checked
+against; should another machine publish meanwhile, the gates are checked again, and after another operator we are
+refused.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from lakehouse.errors import AlreadyExistsError, NotFoundError, RefusedError
+from lakehouse.releases.advance import Builder, Progress
+from lakehouse.releases.feed import Feeder
+from lakehouse.releases.gates import Gate, Prospect
+from lakehouse.releases.locks import building
+from lakehouse.releases.log import Published, ReleaseLog
+from lakehouse.releases.model import GoldVersion, Reason, Snapshot
+from lakehouse.releases.publish import following, refuse_after_another_operator
+from lakehouse.releases.standing import is_built
+
+PATIENCE = 600.0
+"""Seconds to wait for who builds one of the two versions."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """An operator's word: who, why, and whether he accepts differences beyond the limit."""
+
+    gold_version: int
+    actor: str
+    why: str | None = None
+    accept: bool = False
+
+
+class Promote:
+    """``gates`` are checked in order, before the locks are taken (slow ones) and while they are held."""
+
+    def __init__(self, builder: Builder, slow: tuple[Gate, ...], gates: tuple[Gate, ...]) -> None:
+        self._builder = builder
+        self._slow = slow
+        self._gates = gates
+        self._log = ReleaseLog(builder.files, builder.layout)
+
+    def run(self, order: Order, say: Progress = lambda _: None) -> Published:
+        """The new release. Raises :class:`RefusedError` with the gate that does not open."""
+        seen = self._log.current()
+        if seen is None:
+            raise RefusedError("nothing has been released yet: the first cycle publishes the first release")
+        version, newest = self._candidate(order, seen)
+        self._check(self._slow, order, Prospect(version, newest, seen), say)
+        with _locked(self._builder, version.version):
+            self._follow(version, seen, say)
+            with _locked(self._builder, seen.release.gold_version):
+                return self._publish(order, version, seen, say)
+
+    def _candidate(self, order: Order, seen: Published) -> tuple[GoldVersion, Snapshot]:
+        number, versions = order.gold_version, self._builder.versions
+        try:
+            version = versions.get(number)
+        except NotFoundError as error:
+            raise RefusedError(f"there is no gold version {number}; see `lakehouse release list`") from error
+        if versions.drop_of(number) is not None:
+            raise RefusedError(f"gold version {number} has been dropped; `lakehouse reprocess` builds a new one")
+        if seen.release.gold_version == number and not seen.release.held:
+            raise RefusedError(f"gold version {number} is what readers see already (release {seen.number})")
+        newest = versions.latest_snapshot(number)
+        if newest is None or not is_built(newest):
+            raise RefusedError(f"gold version {number} is not built yet; `lakehouse reprocess` goes on with it")
+        return version, newest
+
+    def _publish(self, order: Order, version: GoldVersion, seen: Published, say: Progress) -> Published:
+        while True:
+            parent = refuse_after_another_operator(self._log, seen)
+            snapshot = self._follow(version, parent, say)
+            self._check(self._gates, order, Prospect(version, snapshot, parent), say)
+            release = following(parent, version, snapshot, Reason.PROMOTE, actor=order.actor, why=order.why)
+            try:
+                return self._log.append(release)
+            except AlreadyExistsError:
+                say("another release was published meanwhile: the gates are checked again")
+
+    def _follow(self, version: GoldVersion, parent: Published, say: Progress) -> Snapshot:
+        """The candidate stands where its parent stands, or later."""
+        live = self._builder.versions.latest_snapshot(parent.release.gold_version)
+        return Feeder(self._builder).catch_up(version, live.bronze if live else None, say)
+
+    def _check(self, gates: tuple[Gate, ...], order: Order, prospect: Prospect, say: Progress) -> None:
+        for gate in gates:
+            say(gate(prospect, order.accept))
+
+
+@contextmanager
+def _locked(builder: Builder, version: int) -> Iterator[None]:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        with building(builder.settings, version, wait=False) as mine:
+            if mine:
+                yield
+                return
+        if time.monotonic() > deadline:
+            raise RefusedError(f"gold version {version} is being built by another process; try again later")
+        time.sleep(0.1)

@@ -1,0 +1,173 @@
+"""Builds a candidate by its plan: history in slices, then the live tail. Killed anywhere, it goes on where it was.
+
+In: a gold version with a plan. Out: its snapshots, one a slice, until it stands where the live version stands. Each
+slice is audited like a cycle; what a kill leaves behind is replaced. The live line does not wait for any of it: the
+queries run under another user, whose resource group comes last, and each gold version has a lock of its own.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import msgspec
+
+from lakehouse.clients.trino import QueryFailedError
+from lakehouse.errors import LakehouseError, NotReadyError, RefusedError
+from lakehouse.releases import catalog, copy_base
+from lakehouse.releases.advance import Builder, Built, ForeignCommitError
+from lakehouse.releases.build import BuildFailedError
+from lakehouse.releases.feed import Feeder
+from lakehouse.releases.log import ReleaseLog
+from lakehouse.releases.model import BronzeCursor, GoldVersion, Plan, Snapshot, new_nonce
+from lakehouse.releases.progress import Phase, ProgressFile
+from lakehouse.releases.slices import Slice, Wanted, cut
+from lakehouse.releases.standing import is_built
+
+ATTEMPTS = 4
+"""So often is a slice tried. Trino or HDFS may be started again meanwhile; a model that is wrong stays wrong."""
+PAUSE = 10.0
+NOTHING_YET = 0
+"""``accepted_before`` of a snapshot that has consumed no bronze row."""
+
+Say = Callable[[str], None]
+
+
+class DroppedError(RefusedError):
+    """The candidate was dropped while it was being built."""
+
+
+class Rebuild:
+    """One candidate. The caller holds the version's lock."""
+
+    def __init__(self, builder: Builder, version: GoldVersion, say: Say = lambda _: None) -> None:
+        if version.plan is None:
+            raise RefusedError(f"gold version {version.version} is no candidate: nothing was planned for it")
+        self._builder = builder
+        self._version = version
+        self._plan: Plan = version.plan
+        self._say = say
+        self._log = ReleaseLog(builder.files, builder.layout)
+        self._progress = ProgressFile(builder.files, builder.layout, version.version)
+
+    def run(self) -> Snapshot:
+        """Returns the snapshot that stands where the live version stands; raises what has stopped it."""
+        try:
+            last = self._builder.versions.latest_snapshot(self._version.version)
+            if last is None or not is_built(last):
+                self._build_history(last)
+            return self._catch_up()
+        except DroppedError:
+            raise
+        except LakehouseError as error:
+            self._progress.say(Phase.FAILED, failure=str(error))
+            raise
+
+    def _build_history(self, last: Snapshot | None) -> None:
+        source = last.bronze if last else self._plan.bronze
+        self._builder.prepare(self._version, source.generation)
+        if last is None and self._is_partial:
+            last = self._copy(source)
+        minutes = Wanted(source, self._plan.since, self._plan.until).per_minute(self._builder.trino)
+        total, begin = sum(rows for _, rows in minutes), last.accepted_before if last else None
+        waiting = cut([minute for minute in minutes if minute[0] >= (begin or 0)], self._slice_rows, begin or None)
+        done = total - sum(part.rows for part in waiting)
+        for part in waiting:
+            self._progress.say(Phase.SLICES, rows=done, rows_total=total)
+            last = self._repeat(partial(self._slice, source, part, last))
+            done += part.rows
+            self._say(f"{done:,} of {total:,} bronze rows are built")
+        self._progress.say(Phase.SLICES, rows=done, rows_total=total)
+
+    @property
+    def _slice_rows(self) -> int:
+        return self._builder.settings.releases.slice_rows
+
+    @property
+    def _is_partial(self) -> bool:
+        return self._plan.since is not None or self._plan.until is not None
+
+    def _copy(self, source: BronzeCursor) -> Snapshot:
+        """Snapshot 1 holds what the plan leaves as it is."""
+        base = self._base()
+        assert base is not None, "a plan with bounds has a base"
+        self._progress.say(Phase.COPY)
+        self._say(f"copying what is not reprocessed from gold version {base.gold_version}")
+        catalog.remove(self._builder.trino, self._version.version)
+        catalog.prepare(
+            self._builder.trino, self._builder.settings, self._builder.layout, self._version.version, source.generation
+        )
+        copy_base.copy_outside(self._builder.trino, base, self._version.version, self._plan.since, self._plan.until)
+        built = Built(self._builder.states(self._version), [])
+        return self._publish(copy_base.SNAPSHOT, source, built, accepted_before=NOTHING_YET)
+
+    def _slice(self, source: BronzeCursor, part: Slice, last: Snapshot | None) -> Snapshot:
+        if self._builder.versions.drop_of(self._version.version) is not None:
+            raise DroppedError(f"gold version {self._version.version} has been dropped")
+        number = last.number + 1 if last else 1
+        plan = replace(
+            self._builder.plain_build(self._version, number, source.generation, -1, source.delta_version),
+            accepted_from=part.accepted_from,
+            accepted_before=part.accepted_before,
+            since=self._plan.since,
+            until=self._plan.until,
+        )
+        built = self._builder.build(self._version, last, plan)
+        base = self._base()
+        if self._is_partial and base is not None:
+            copy_base.refuse_new_tables(base, built.tables)
+        return self._publish(number, source, built, part.accepted_before)
+
+    def _publish(self, number: int, source: BronzeCursor, built: Built, accepted_before: int | None) -> Snapshot:
+        """With the last slice the snapshot says what the commits prove, as that of a cycle would."""
+        empty = Snapshot(
+            gold_version=self._version.version,
+            number=number,
+            bronze=source,
+            tables=built.tables,
+            marks=[],
+            offsets={},
+            complete_through=None,
+            changed=True,
+            query_ids=built.query_ids,
+            nonce=new_nonce(),
+            accepted_before=accepted_before,
+        )
+        return self._builder.publish(empty if accepted_before is not None else self._proven(empty))
+
+    def _proven(self, snapshot: Snapshot) -> Snapshot:
+        base = self._base()
+        if base is None or base.bronze != snapshot.bronze:
+            return self._builder.prove(snapshot)
+        return msgspec.structs.replace(
+            snapshot, marks=base.marks, offsets=base.offsets, complete_through=base.complete_through
+        )
+
+    def _base(self) -> Snapshot | None:
+        base = self._plan.base
+        return self._builder.versions.snapshot(base.gold_version, base.snapshot) if base else None
+
+    def _catch_up(self) -> Snapshot:
+        """Up to where the live version stands when this begins; from then on the transform service feeds it."""
+        self._progress.say(Phase.CATCH_UP)
+        feeder, live = Feeder(self._builder), self._live_cursor()
+        newest = self._repeat(lambda: feeder.catch_up(self._version, live, self._say))
+        self._progress.say(Phase.DONE)
+        return newest
+
+    def _live_cursor(self) -> BronzeCursor | None:
+        current = self._log.current()
+        newest = self._builder.versions.latest_snapshot(current.release.gold_version) if current else None
+        return newest.bronze if newest else None
+
+    def _repeat(self, attempt: Callable[[], Snapshot]) -> Snapshot:
+        """What fails because a server is away is tried again."""
+        for number in range(1, ATTEMPTS):
+            try:
+                return attempt()
+            except (NotReadyError, QueryFailedError, BuildFailedError, ForeignCommitError) as error:
+                if isinstance(error, BuildFailedError) and error.is_lasting:
+                    raise
+                self._say(f"attempt {number} failed, and is repeated: {error}")
+                time.sleep(PAUSE)
+        return attempt()

@@ -1,0 +1,74 @@
+"""Rollback: readers are shown an earlier gold version again, by a new release. Nothing is built and nothing is checked:
+what is published was audited and shown before.
+
+In: the release log and an operator's word. Out: a release that names the version's newest audited snapshot, or with
+``exact`` a former release's own; then the live line holds still until an operator publishes again.
+"""
+
+from dataclasses import dataclass
+
+from lakehouse.errors import AlreadyExistsError, NotFoundError, RefusedError
+from lakehouse.releases.log import Published, ReleaseLog
+from lakehouse.releases.model import GoldVersion, Reason, Snapshot
+from lakehouse.releases.publish import following, refuse_after_another_operator
+from lakehouse.releases.standing import is_built
+from lakehouse.releases.versions import Versions
+
+
+@dataclass(frozen=True)
+class Return:
+    """Where to go back to. Without ``to``: to what was current before the last promote."""
+
+    actor: str
+    to: int | None = None
+    exact: bool = False
+    why: str | None = None
+
+
+def rollback(log: ReleaseLog, versions: Versions, wish: Return) -> Published:
+    """The new release. Raises :class:`RefusedError` and changes nothing where there is nothing to go back to."""
+    seen = log.current()
+    if seen is None:
+        raise RefusedError("nothing has been released yet")
+    target = log.get(wish.to) if wish.to is not None else _before_last_promote(log)
+    version, snapshot = _what_to_show(versions, target, wish)
+    while True:
+        parent = refuse_after_another_operator(log, seen)
+        _refuse_what_is_shown(parent, snapshot, wish)
+        release = following(parent, version, snapshot, Reason.ROLLBACK, actor=wish.actor, why=wish.why, held=wish.exact)
+        try:
+            return log.append(release)
+        except AlreadyExistsError:
+            continue  # a cycle was first: what we go back to is the same
+
+
+def _before_last_promote(log: ReleaseLog) -> Published:
+    for published in reversed(log.refresh()):
+        if published.release.reason == Reason.PROMOTE and published.release.parent is not None:
+            return log.get(published.release.parent)
+    raise RefusedError("nothing has been promoted yet; `rollback --to RELEASE` goes back to any release's gold version")
+
+
+def _what_to_show(versions: Versions, target: Published, wish: Return) -> tuple[GoldVersion, Snapshot]:
+    number = target.release.gold_version
+    if versions.drop_of(number) is not None:
+        raise RefusedError(f"gold version {number}, which release {target.number} showed, has been dropped")
+    version = versions.get(number)
+    if wish.exact:
+        return version, versions.snapshot(number, target.release.snapshot)
+    newest = versions.latest_snapshot(number)
+    if newest is None or not is_built(newest):
+        raise NotFoundError(f"gold version {number} has no snapshot: run `lakehouse fsck`")
+    return version, newest
+
+
+def _refuse_what_is_shown(parent: Published, snapshot: Snapshot, wish: Return) -> None:
+    shown = parent.release
+    if shown.gold_version != snapshot.gold_version:
+        return
+    is_same = shown.held and shown.snapshot == snapshot.number if wish.exact else not shown.held
+    if is_same:
+        raise RefusedError(
+            f"readers see gold version {shown.gold_version} already (release {shown.release}); "
+            "`lakehouse release list` shows what there was, and `rollback --to RELEASE` goes back to it"
+        )

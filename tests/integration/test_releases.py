@@ -1,0 +1,172 @@
+"""Reprocess, promote, rollback and drop on the real HDFS and Trino, against the naive computation."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+
+from lakehouse.clients.files import HdfsFiles
+from lakehouse.clients.trino import Trino
+from lakehouse.contracts.layout import Layout
+from lakehouse.errors import RefusedError
+from lakehouse.releases import definition, gates
+from lakehouse.releases.advance import Builder
+from lakehouse.releases.drop import drop
+from lakehouse.releases.log import ReleaseLog
+from lakehouse.releases.plan import Source, Wish
+from lakehouse.releases.promote import Order, Promote
+from lakehouse.releases.reprocess import carry_out, start
+from lakehouse.releases.rollback import Return, rollback
+from lakehouse.releases.service import Transform
+from lakehouse.releases.versions import Versions
+from lakehouse.settings import Settings
+from tests import embedded_stack
+from tests.integration.bronze_rows import START, Row, chunks, random_rows, write
+from tests.integration.gold_state import expected_sales, sales, shown_sales, traffic
+from tests.integration.naive_models import page_views
+
+pytestmark = pytest.mark.stack
+
+ROWS = random_rows(seed=4, count=500)
+FIRST, SECOND, THIRD = chunks(ROWS, 3)
+LAYOUT = Layout("/lakehouse")
+
+
+class Warehouse:
+    """HDFS and Trino without the services; what arrives is said by the test."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.files = HdfsFiles(settings.hdfs_url)
+        self.trino = Trino.of(settings)
+        self.builder = Builder(settings, self.files)
+        self.versions = Versions(self.files, LAYOUT)
+        self.transform = Transform(settings)
+
+    @property
+    def log(self) -> ReleaseLog:
+        return ReleaseLog(self.files, LAYOUT)
+
+    def arrive(self, rows: list[Row], day: int) -> None:
+        write(f"{self.settings.hdfs_url}{LAYOUT.bronze(1)}", [rows], START + timedelta(days=day))
+
+    def promote(self, version: int) -> int:
+        return Promote(self.builder, (), (gates.caught_up,)).run(Order(version, "olga")).number
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    own = embedded_stack.create(tmp_path_factory.mktemp("releases"))
+    releases = own.settings.releases.model_copy(update={"slice_rows": 60})
+    settings = own.settings.model_copy(update={"releases": releases})
+    try:
+        embedded_stack.start(own, ["hdfs", "trino"])
+        write(f"{settings.hdfs_url}{LAYOUT.quarantine(1)}", [[]], START)
+        yield Warehouse(settings)
+    finally:
+        embedded_stack.stop(own)
+
+
+@pytest.fixture(scope="module")
+def buggy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project with a planted bug: refunds and cancellations count twice."""
+    project = tmp_path_factory.mktemp("project") / "dbt_project"
+    copytree(definition.PROJECT, project)
+    facts = project / "macros" / "sales_facts_of.sql"
+    right = "{{ money('amount_minor') }} - {{ money('shipping_minor') }} - {{ money('tax_minor') }}"
+    assert facts.read_text().count(right) == 1
+    facts.write_text(facts.read_text().replace(right, f"2 * ({right})"))
+    return project
+
+
+def with_the_bug(rows: list[Row]) -> dict[object, dict[str, int]]:
+    return {
+        key: {name: 2 * value if name == "returns" else value for name, value in found.items()}
+        for key, found in expected_sales(rows).items()
+    }
+
+
+def test_a_candidate_is_built_in_slices_and_equals_the_naive_computation(warehouse: Warehouse, buggy: Path) -> None:
+    warehouse.arrive(FIRST, 81)
+    assert warehouse.transform.turn().release is not None
+    warehouse.arrive(SECOND, 82)
+    candidate = start(warehouse.settings, Wish(Source.BRONZE, "olga", project=buggy))
+    assert warehouse.transform.turn().release is not None
+    told: list[str] = []
+    carry_out(warehouse.settings, candidate, told.append)
+    assert candidate.version == 2
+    assert len(warehouse.versions.snapshot_numbers(2)) > 3, told
+    assert sales(warehouse.trino, 2) == with_the_bug(FIRST + SECOND)
+    assert traffic(warehouse.trino, 2) == page_views(FIRST + SECOND)
+    assert shown_sales(warehouse.trino) == expected_sales(FIRST + SECOND)
+
+
+def test_promote_and_rollback_are_one_release_each(warehouse: Warehouse) -> None:
+    before = warehouse.log.current()
+    assert before is not None
+    number = warehouse.promote(2)
+    assert number == before.number + 1
+    assert warehouse.transform.turn().release is None
+    assert shown_sales(warehouse.trino) == with_the_bug(FIRST + SECOND)
+    with pytest.raises(RefusedError, match="readers see already"):
+        warehouse.promote(2)
+    back = rollback(warehouse.log, warehouse.versions, Return("olga", why="twice"))
+    assert (back.number, back.release.gold_version, back.release.why) == (number + 1, 1, "twice")
+    warehouse.transform.turn()
+    assert shown_sales(warehouse.trino) == expected_sales(FIRST + SECOND)
+    with pytest.raises(RefusedError, match="already"):
+        rollback(warehouse.log, warehouse.versions, Return("olga"))
+
+
+def test_the_exact_release_is_held_until_an_operator_publishes(warehouse: Warehouse) -> None:
+    held = rollback(warehouse.log, warehouse.versions, Return("olga", to=1, exact=True))
+    assert held.release.held
+    warehouse.arrive(THIRD, 83)
+    outcome = warehouse.transform.turn()
+    assert outcome.snapshot is not None
+    assert outcome.release is None
+    assert shown_sales(warehouse.trino) == expected_sales(FIRST)
+    rollback(warehouse.log, warehouse.versions, Return("olga", to=1))
+    warehouse.transform.turn()
+    assert shown_sales(warehouse.trino) == expected_sales(ROWS)
+
+
+def test_promote_brings_the_candidate_to_its_parents_commits(warehouse: Warehouse) -> None:
+    warehouse.promote(2)
+    warehouse.transform.turn()
+    assert shown_sales(warehouse.trino) == with_the_bug(ROWS)
+    current, newest = warehouse.log.current(), warehouse.versions.latest_snapshot(1)
+    assert current is not None
+    assert newest is not None
+    assert current.release.bronze == newest.bronze
+
+
+def test_only_the_days_between_are_reprocessed(warehouse: Warehouse) -> None:
+    """The current version counts refunds twice; the right definition from day 20 to day 36 mends that span alone."""
+    since, until = START + timedelta(days=20), START + timedelta(days=36, hours=5)
+    candidate = start(warehouse.settings, Wish(Source.BRONZE, "olga", since=since, until=until))
+    carry_out(warehouse.settings, candidate, lambda _: None)
+    wrong, right = with_the_bug(ROWS), expected_sales(ROWS)
+    end = START + timedelta(days=37)
+    expected = {key: (right if since <= key[1] < end else wrong)[key] for key in wrong}
+    assert sales(warehouse.trino, candidate.version) == expected
+    late = [replace(row, seq=row.seq + 10_000) for row in random_rows(seed=9, count=60)]
+    warehouse.arrive(late, 84)
+    warehouse.promote(candidate.version)
+
+
+def test_drop(warehouse: Warehouse, buggy: Path) -> None:
+    with pytest.raises(RefusedError, match="readers"):
+        drop(warehouse.builder, 3, "olga", None)
+    with pytest.raises(RefusedError, match="shown to readers"):
+        drop(warehouse.builder, 2, "olga", None)
+    candidate = start(warehouse.settings, Wish(Source.BRONZE, "olga", project=buggy))
+    drop(warehouse.builder, candidate.version, "olga", "no")
+    with pytest.raises(RefusedError, match="dropped"):
+        carry_out(warehouse.settings, candidate, lambda _: None)
+    with pytest.raises(RefusedError, match="dropped"):
+        warehouse.promote(candidate.version)
+    assert not warehouse.trino.query(f"SHOW SCHEMAS FROM lake LIKE 'gold_v{candidate.version}'")
