@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BOOTSTRAP := compose/local/bootstrap.lock
 
-.PHONY: help install reinstall lock format check unit test demo down
+.PHONY: help install reinstall lock format check unit test demo down bench bench-peers bench-releases
 
 help:  ## show the targets
-	@sed -n 's/^\([a-z]*\):.*##/\1:/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST)
 
 install: $(STAMP)  ## create .venv with everything that the locks name
 
@@ -34,6 +34,8 @@ lock: install  ## choose new versions: requirements.lock and artifacts.lock
 		--no-emit-find-links --no-header --python-version 3.11 --group dev pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 		--python-version 3.11 -c requirements.lock compose/local/bootstrap.in -o $(BOOTSTRAP)
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-strip-extras --no-emit-index-url \
+		--no-emit-find-links --no-header --python-version 3.11 --group bench -o bench/peers.lock
 	$(BIN)/python -m compose.local.lock
 
 format: install  ## format the code
@@ -45,11 +47,25 @@ check: install  ## format, lint and types
 	$(BIN)/ruff check
 	$(BIN)/mypy
 
-test: check  ## check, and all tests (they start the embedded stack)
+test: check bench-peers  ## check, and all tests (they start the embedded stack)
 	$(BIN)/pytest
 
 demo: install  ## start the stack, let simulated merchants send, and leave it running
 	$(BIN)/lakehouse demo
+
+# Whom we are compared with stays out of .venv.
+bench-peers: install
+	@test -x bench/.venv/bin/python || $(BIN)/python -m venv bench/.venv
+	@$(BIN)/uv pip install --quiet --python bench/.venv/bin/python --require-hashes -r bench/peers.lock
+
+bench: bench-peers  ## measure everything, beside its peers; reports are written to bench/reports
+	$(BIN)/python -m bench $(BENCH)
+
+# SIZE is the rows of bronze of the first two; the third rebuilds ROWS. For example:
+# make bench-releases SIZE=1000000 NAMES="rebuild switch"
+NAMES ?= rebuild switch undisturbed
+bench-releases: bench-peers  ## measure rebuilding, promote and rollback (SIZE=2000000 ROWS=20000000 NAMES=...)
+	$(BIN)/python -m bench $(if $(SIZE),--size $(SIZE) --large $(SIZE)) $(if $(ROWS),--rows $(ROWS)) $(BENCH) $(NAMES)
 
 down: install  ## stop the stack
 	$(BIN)/lakehouse down

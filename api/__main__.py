@@ -1,5 +1,8 @@
 """``python -m api``: serves the insights API and its web page on ``settings.insights_url``, until it is stopped."""
 
+import ctypes
+from contextlib import suppress
+
 import uvicorn
 
 from api.app import create_app
@@ -10,6 +13,7 @@ from lakehouse.settings import load_settings
 def main() -> None:
     settings = load_settings()
     log_as_json("insights")
+    _give_memory_back()
     uvicorn.run(
         create_app(settings),
         host=settings.host,
@@ -21,6 +25,14 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=5,
     )
+
+
+def _give_memory_back() -> None:
+    """Arrays from 1 MiB on go back to the system as soon as they are free. By itself, glibc keeps twice the size of a
+    copy of 40 million rows from its loading (2.2 GB instead of 1.1)."""
+    mmap_threshold = -3
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL("libc.so.6").mallopt(mmap_threshold, 1 << 20)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -14,7 +14,11 @@ from api.front import Front
 from api.gold_files import GoldFiles
 from api.numbers import Numbers
 from api.observe import Observed
+from api.prospects import Prospects
+from api.restated import Restated
+from api.restatements import Restatements
 from api.visible import Visible
+from api.warm import Warmer
 from lakehouse import problem_pages
 from lakehouse.clients.files import Files, HdfsFiles
 from lakehouse.contracts.layout import Layout
@@ -31,25 +35,26 @@ def create_app(settings: Settings) -> Front:
 def assemble(settings: Settings, files: Files, root_url: str) -> Front:
     """The application over any file system; ``root_url`` is what Delta calls its root."""
     layout = Layout(settings.warehouse)
-    visible = Visible(
-        ReleaseLog(files, layout),
-        Copies(GoldFiles(files, root_url)),
-        settings.releases.retention,
-        settings.insights.poll_interval,
-    )
+    gold, prospects = GoldFiles(files, root_url), Prospects(files, layout)
+    copies, retention = Copies(gold), settings.releases.retention
+    visible = Visible(ReleaseLog(files, layout), copies, prospects, retention, settings.insights.poll_interval)
+    warmer = Warmer(visible, copies, prospects, settings.insights.warm_versions, retention)
+    restated = Restated(files, layout, gold, visible)
     observed = Observed()
     numbers = Numbers(visible, Verifier(settings), settings)
-    return Front(numbers, Facts(visible, observed), observed, _pages(visible))
+    feed = Restatements(numbers, visible, restated)
+    return Front(numbers, feed, Facts(visible, warmer, observed), observed, _pages(copies, visible, restated, warmer))
 
 
-def _pages(visible: Visible) -> FastAPI:
+def _pages(copies: Copies, *running: Visible | Restated | Warmer) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        polling = asyncio.create_task(visible.run())
+        tasks = [asyncio.create_task(one.run()) for one in running]
         yield
-        polling.cancel()
-        with suppress(asyncio.CancelledError):
-            await polling
+        copies.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     app: FastAPI = FastAPIOffline(
         title="Insights",

@@ -6,22 +6,25 @@ loaded were rewritten, the copy is read anew beside the old one, and takes its p
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+import os
+import threading
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from threading import Lock
-
-import pyarrow as pa
 
 from api.gold_files import GoldFiles
 from api.gold_rows import run_from_arrow
-from api.runs import Currencies, Run, add_run
-from lakehouse.contracts.tables import GOLD_MEASURES
-from lakehouse.errors import NotFoundError
+from api.live_files import follow
+from api.runs import Currencies, Run, add_run, merge, to_merge
+from lakehouse.contracts.tables import GOLD_MEASURES, GOLD_SCHEMA
+from lakehouse.errors import NotFoundError, NotReadyError
 from lakehouse.releases.model import TableState
 
-FILES_AT_ONCE = 32
-READERS = 4
+READERS = 2
+"""Files that are read at once by those whom somebody waits for."""
+
+_NICENESS = 10
+"""With it, loading 40 million rows moved the slowest of 2,500 answers from 9 ms to 11, without it to 26."""
 
 _log = logging.getLogger(__name__)
 
@@ -34,87 +37,147 @@ class TableCopy:
         self._folder = folder
         self._table = table
         self._delta_version = -1
-        self._loaded: set[str] = set()
+        self._live: frozenset[str] = frozenset()
         self._lock = Lock()
+        self._closed = False
         self.currencies = Currencies()
         self.runs: tuple[Run, ...] = ()
 
     def holds(self, delta_version: int) -> bool:
         return delta_version <= self._delta_version
 
-    def advance(self, delta_version: int) -> None:
+    def advance(self, delta_version: int, readers: int) -> None:
         """Loads at least what that Delta version holds. Blocks; safe to repeat after an error."""
+        if self.holds(delta_version):
+            return
         with self._lock:
             if self.holds(delta_version):
                 return
-            if self._delta_version < 0 or not self._append(delta_version):
-                self._reload(delta_version)
+            if self._delta_version < 0 or not self._append(delta_version, readers):
+                self._reload(delta_version, readers)
             self._delta_version = delta_version
 
-    def _append(self, delta_version: int) -> bool:
+    def tidy(self) -> None:
+        """Merges runs of like size, where that takes longer than a release may wait for its rows."""
+        while not self._closed and (parts := to_merge(self.runs)):
+            whole = merge(parts)
+            with self._lock:
+                first = next((place for place, run in enumerate(self.runs) if run is parts[0]), None)
+                if first is None or self.runs[first : first + len(parts)] != parts:
+                    return  # The copy has been read anew meanwhile.
+                self.runs = (*self.runs[:first], whole, *self.runs[first + len(parts) :])
+
+    def close(self) -> None:
+        """Ends a load that is under way, with an error."""
+        self._closed = True
+
+    def _append(self, delta_version: int, readers: int) -> bool:
         """False where that is not possible: a loaded file was rewritten, or the log no longer reaches back."""
         try:
-            changes = self._gold.changes(self._folder, self._delta_version, delta_version)
-            if changes.removed & (self._loaded | set(changes.added)):
+            commits = self._gold.commits(self._folder, self._delta_version, delta_version)
+            changes = follow(self._live, commits)
+            if changes is None:
                 return False
-            new = [path for path in changes.added if path not in self._loaded]
-            self.runs = self._read(new, self.runs)
+            self.runs = add_run(self.runs, self._read(changes.new, readers)) if changes.new else self.runs
         except NotFoundError:
             return False
-        self._loaded.update(new)
+        self._live = changes.live
         return True
 
-    def _reload(self, delta_version: int) -> None:
+    def _reload(self, delta_version: int, readers: int) -> None:
         paths = self._gold.live(self._folder, delta_version)
         _log.info("reading %d files of %s at version %d", len(paths), self._folder, delta_version)
-        self.runs = self._read(paths, ())
-        self._loaded = set(paths)
+        self.runs = add_run((), self._read(paths, readers)) if paths else ()
+        self._live = frozenset(paths)
 
-    def _read(self, paths: Iterable[str], runs: tuple[Run, ...]) -> tuple[Run, ...]:
-        """A batch of files becomes a run; memory holds no more than a batch beyond what is kept."""
-        for tables in self._batches(paths):
-            rows = pa.concat_tables(tables, promote_options="default")
-            runs = add_run(runs, run_from_arrow(rows, GOLD_MEASURES[self._table], self.currencies))
-        return runs
+    def _read(self, paths: Iterable[str], readers: int) -> Run:
+        with ThreadPoolExecutor(readers, thread_name_prefix="reader") as threads:
+            return merge(list(threads.map(self._run, paths)))
 
-    def _batches(self, paths: Iterable[str]) -> Iterator[list[pa.Table]]:
-        waiting = iter(paths)
-        with ThreadPoolExecutor(READERS) as readers:
-            while batch := list(islice(waiting, FILES_AT_ONCE)):
-                yield list(readers.map(lambda path: self._gold.rows(self._folder, path, self._table), batch))
+    def _run(self, path: str) -> Run:
+        if self._closed:
+            raise NotReadyError(f"{self._folder} is no longer being loaded")
+        rows = self._gold.rows(self._folder, path, self._table)
+        return run_from_arrow(rows, GOLD_MEASURES[self._table], self.currencies)
 
 
 class Copies:
-    """Copies by folder. The least recently used beyond ``kept`` are forgotten (those in use live on in their views)."""
+    """Copies by folder. Those neither shown nor pinned, least recently used and beyond ``kept``, are forgotten (what is
+    in use lives on in its views)."""
 
-    def __init__(self, gold: GoldFiles, kept: int = 4 * len(GOLD_MEASURES)) -> None:
+    def __init__(self, gold: GoldFiles, kept: int = 2 * len(GOLD_MEASURES)) -> None:
         self._gold = gold
         self._kept = kept
         self._lock = Lock()
         self._by_folder: dict[str, TableCopy] = {}
-
-    def of(self, states: Mapping[str, TableState]) -> dict[str, TableCopy]:
-        """The copies of tables by name, loaded or not."""
-        with self._lock:
-            found = {table: self._touch(table, state.location) for table, state in states.items()}
-            while len(self._by_folder) > self._kept:
-                del self._by_folder[next(iter(self._by_folder))]
-            return found
+        self._shown: frozenset[str] = frozenset()
+        self._pinned: frozenset[str] = frozenset()
 
     def loaded(self, states: Mapping[str, TableState]) -> dict[str, TableCopy] | None:
-        """The copies, if each holds the Delta version named."""
-        copies = self.of(states)
-        whole = all(copies[table].holds(state.delta_version) for table, state in states.items())
-        return copies if whole else None
+        """The copies of tables by name, if each holds the Delta version named."""
+        with self._lock:
+            if not all(self._is_loaded(state) for state in states.values()):
+                return None
+            return {table: self._touch(table, state.location) for table, state in states.items()}
 
-    def load(self, states: Mapping[str, TableState]) -> dict[str, TableCopy]:
+    def load(self, states: Mapping[str, TableState], readers: int = READERS) -> dict[str, TableCopy]:
         """The copies, loaded at least up to the Delta versions named. Blocks."""
-        copies = self.of(states)
+        with self._lock:
+            copies = {table: self._touch(table, state.location) for table, state in states.items()}
+            self._forget_beyond(self._kept)
         for table, state in states.items():
-            copies[table].advance(state.delta_version)
+            copies[table].advance(state.delta_version, readers)
         return copies
+
+    def show(self, states: Mapping[str, TableState]) -> dict[str, TableCopy]:
+        """As :meth:`load`, and these are what readers are shown from now on."""
+        with self._lock:
+            self._shown = frozenset(state.location for state in states.values())
+        return self.load(states)
+
+    def pin(self, folders: Iterable[str]) -> None:
+        """From now on these are kept, and of the others the most recently used."""
+        with self._lock:
+            self._pinned = frozenset(folders)
+            self._forget_beyond(self._kept)
+
+    def forget(self, folders: Iterable[str]) -> None:
+        with self._lock:
+            for folder in set(folders) - self._pinned - self._shown:
+                self._by_folder.pop(folder, None)
+
+    def holds(self, folder: str) -> bool:
+        return folder in self._by_folder
+
+    def tidy(self) -> None:
+        for copy in tuple(self._by_folder.values()):
+            copy.tidy()
+
+    def close(self) -> None:
+        for copy in tuple(self._by_folder.values()):
+            copy.close()
+
+    def _is_loaded(self, state: TableState) -> bool:
+        copy = self._by_folder.get(state.location)
+        return copy is not None and copy.holds(state.delta_version)
 
     def _touch(self, table: str, folder: str) -> TableCopy:
         copy = self._by_folder.pop(folder, None) or TableCopy(self._gold, folder, table)
         self._by_folder[folder] = copy
         return copy
+
+    def _forget_beyond(self, kept: int) -> None:
+        free = [folder for folder in self._by_folder if folder not in self._pinned | self._shown]
+        for folder in free[: max(0, len(free) - kept)]:
+            del self._by_folder[folder]
+
+
+def gold_tables(tables: Mapping[str, TableState]) -> dict[str, TableState]:
+    """The gold tables, of those that a release or snapshot names, that this code knows."""
+    return {table: tables[name] for table in GOLD_MEASURES if (name := f"{GOLD_SCHEMA}.{table}") in tables}
+
+
+def step_back() -> None:
+    """Others go first: the thread that calls this, and the readers that it starts, take what time is left."""
+    thread = threading.get_native_id()
+    os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICENESS)

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from msgspec import UNSET
+from msgspec.structs import astuple
 
-from api.schemas import MetricsAnswer, RevisionsAnswer
+from api.schemas import MetricsAnswer, RestatementsAnswer, RevisionsAnswer
 
 METRICS_COLUMNS = (
     "merchant_id",
@@ -29,6 +30,22 @@ METRICS_COLUMNS = (
 PREVIOUS_COLUMN = "previous_value"
 """Last, and only with ``compare``."""
 REVISIONS_COLUMNS = ("merchant_id", "metric", "currency", "start", "value", "release", "released_at", "reason")
+RESTATEMENTS_COLUMNS = (
+    "merchant_id",
+    "release",
+    "released_at",
+    "reason",
+    "metric",
+    "unit",
+    "currency",
+    "exponent",
+    "grain",
+    "start",
+    "hours",
+    "old_value",
+    "new_value",
+    "change",
+)
 
 
 def metrics_csv(answer: MetricsAnswer) -> bytes:
@@ -41,6 +58,11 @@ def revisions_csv(answer: RevisionsAnswer) -> bytes:
     head = (answer.merchant_id, answer.metric, answer.currency, answer.begin)
     lines = ((*head, one.value, one.release, one.released_at, one.reason) for one in answer.revisions)
     return _write(REVISIONS_COLUMNS, lines)
+
+
+def restatements_csv(answer: RestatementsAnswer) -> bytes:
+    lines = ((answer.merchant_id, *astuple(one)) for one in answer.restatements)
+    return _write(RESTATEMENTS_COLUMNS, lines)
 
 
 def _metrics_lines(answer: MetricsAnswer) -> Iterator[tuple[Any, ...]]:

@@ -12,12 +12,14 @@ from api.schemas import (
     CatalogueAnswer,
     Health,
     MetricEntry,
+    Prepared,
     ReleaseEntry,
     ReleasesAnswer,
     StatusAnswer,
     encode,
 )
 from api.visible import Visible
+from api.warm import Warmer
 from lakehouse.contracts.metrics import METRICS
 from lakehouse.releases.log import Published
 
@@ -39,8 +41,9 @@ _CATALOGUE_JSON = encode(CATALOGUE)
 
 
 class Facts:
-    def __init__(self, visible: Visible, observed: Observed) -> None:
+    def __init__(self, visible: Visible, warmer: Warmer, observed: Observed) -> None:
         self._visible = visible
+        self._warmer = warmer
         self._observed = observed
 
     async def catalogue(self, call: Call) -> Reply:
@@ -59,7 +62,7 @@ class Facts:
         read_nothing(call.query)
         view = self._visible.current
         if view is None:
-            return plain(encode(StatusAnswer(None, None, None, None, None)))
+            return plain(encode(StatusAnswer(None, None, None, None, None, [])))
         one = view.published
         answer = StatusAnswer(
             current_release=one.number,
@@ -67,6 +70,7 @@ class Facts:
             complete_through=stamp_of_micros(one.release.complete_through),
             freshness_seconds=max(0, int((datetime.now(UTC) - one.released_at).total_seconds())),
             gold_version=one.release.gold_version,
+            prepared=[Prepared(version, snapshot) for version, snapshot in self._warmer.prepared.items()],
         )
         return plain(encode(answer))
 

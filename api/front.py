@@ -12,6 +12,7 @@ from api.facts import Facts
 from api.negotiation import VARY
 from api.numbers import Numbers
 from api.observe import Observed
+from api.restatements import Restatements
 from lakehouse import problems
 from lakehouse.problems import Kind, ProblemError
 
@@ -27,10 +28,13 @@ _log = logging.getLogger(__name__)
 class Front:
     """``rest`` takes what is not in the two tables: pages, documentation, lifespan."""
 
-    def __init__(self, numbers: Numbers, facts: Facts, observed: Observed, rest: App) -> None:
+    def __init__(
+        self, numbers: Numbers, restatements: Restatements, facts: Facts, observed: Observed, rest: App
+    ) -> None:
         self._merchant: dict[str, MerchantHandler] = {
             "metrics": numbers.metrics,
             "revisions": numbers.revisions,
+            "restatements": restatements.feed,
         }
         self._fixed: dict[str, Handler] = {
             "/v1/metrics": facts.catalogue,

@@ -4,7 +4,6 @@ In: a table's folder, as the release names it, and Delta versions. Out: paths of
 module here that reads Delta; it blocks, so it is called from a thread.
 """
 
-from dataclasses import dataclass
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -12,19 +11,11 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from api.gold_rows import KEY_COLUMNS
+from api.gold_rows import CODED_COLUMNS, KEY_COLUMNS
 from lakehouse.clients.files import Files
 from lakehouse.contracts.tables import GOLD_MEASURES
-from lakehouse.delta_log import commits
+from lakehouse.delta_log import Commit, commits
 from lakehouse.errors import NotReadyError
-
-
-@dataclass(frozen=True)
-class Changes:
-    """What two Delta versions differ by: files with new rows, and all that were taken away or rewritten."""
-
-    added: tuple[str, ...]
-    removed: frozenset[str]
 
 
 class GoldFiles:
@@ -44,19 +35,16 @@ class GoldFiles:
             raise NotReadyError(f"version {delta_version} of {folder} cannot be read: {error}") from error
         return tuple(actions["path"].to_pylist())
 
-    def changes(self, folder: str, after: int, through: int) -> Changes:
+    def commits(self, folder: str, after: int, through: int) -> tuple[Commit, ...]:
         """Raises :class:`~lakehouse.errors.NotFoundError` where a commit between the two is no longer in the log."""
-        added: list[str] = []
-        removed: set[str] = set()
-        for commit in commits(self._files, folder, after, through):
-            if commit.data_change:
-                added += [add.path for add in commit.adds]
-                removed.update(commit.removes)
-        return Changes(tuple(added), frozenset(removed))
+        return tuple(commits(self._files, folder, after, through))
 
     def rows(self, folder: str, path: str, table: str) -> pa.Table:
         """The keys and measures of one data file."""
-        data = self._files.read(f"{folder}/{unquote(path)}")
-        file = pq.ParquetFile(pa.BufferReader(data))
+        data = pa.BufferReader(self._files.read(f"{folder}/{unquote(path)}"))
+        metadata = pq.read_metadata(data)
+        there = set(metadata.schema.names)
+        coded = [name for name in CODED_COLUMNS if name in there]
+        file = pq.ParquetFile(data, metadata=metadata, read_dictionary=coded)
         wanted = (*KEY_COLUMNS, *GOLD_MEASURES[table])
-        return file.read(columns=[name for name in wanted if name in file.schema_arrow.names], use_threads=False)
+        return file.read(columns=[name for name in wanted if name in there], use_threads=False)

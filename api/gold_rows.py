@@ -12,46 +12,57 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from api.buckets import SLOT
-from api.runs import MERCHANT_WIDTH, Column, Currencies, Ints, Run
+from api.runs import MERCHANT_WIDTH, Column, Currencies, Ints, Run, fixed_width, narrow
 
 KEY_COLUMNS = ("merchant_id", "slot", "currency", "snapshot")
+CODED_COLUMNS = ("merchant_id", "currency")
+"""Few distinct values: best read as the dictionary that they are on disk."""
 
 
 def run_from_arrow(table: pa.Table, measures: tuple[str, ...], currencies: Currencies) -> Run:
     """One run of the rows of ``table``, whose columns are those of a gold table, in any order."""
-    coded = pa.table(
-        {
-            "merchant": table["merchant_id"],
-            "slot": _slots(table["slot"]),
-            "currency": _currency_numbers(table, currencies),
-            "snapshot": pc.cast(table["snapshot"], pa.int32()),
-            "row": np.arange(len(table)),
-        }
-    ).sort_by([(name, "ascending") for name in ("merchant", "slot", "currency", "snapshot")])
-    order = _numbers(coded["row"])
-    merchants, offsets = _index(coded["merchant"])
+    merchants, numbers = _merchants(table["merchant_id"])
+    slot = _slots(table["slot"])
+    order = np.argsort(numbers << 32 | slot)
     return Run(
         merchants,
-        offsets,
-        _numbers(coded["slot"]).astype(np.int32),
-        _numbers(coded["currency"]).astype(np.int16),
-        _numbers(coded["snapshot"]).astype(np.int32),
-        {name: _measure(table, name)[order] for name in measures},
+        np.concatenate(([0], np.cumsum(np.bincount(numbers, minlength=len(merchants))))),
+        slot.take(order).astype(np.int32),
+        _currency_numbers(table, currencies).take(order),
+        _numbers(pc.cast(table["snapshot"], pa.int32())).take(order),
+        {name: narrow(_measure(table, name)).take(order) for name in measures},
     )
 
 
-def _slots(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _merchants(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.bytes_], Ints]:
+    """The distinct merchants, sorted, and the number of each row's."""
+    coded = _coded(column)
+    padded = pc.ascii_rpad(coded.dictionary.cast(pa.string()), width=MERCHANT_WIDTH, padding="\0")
+    names = fixed_width(padded.buffers()[2], len(padded))
+    order = np.argsort(names)
+    places = np.empty(len(names), dtype=np.int64)
+    places[order] = np.arange(len(names))
+    return names[order], places.take(coded.indices.to_numpy(zero_copy_only=False))
+
+
+def _coded(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    return column.unify_dictionaries().combine_chunks()
+
+
+def _slots(column: pa.ChunkedArray) -> Ints:
     units = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-    stamps = pc.cast(column, pa.int64())
-    return pc.cast(pc.divide(stamps, SLOT * units[column.type.unit]), pa.int32())
+    slots: Ints = _numbers(pc.divide(pc.cast(column, pa.int64()), SLOT * units[column.type.unit]))
+    return slots
 
 
 def _currency_numbers(table: pa.Table, currencies: Currencies) -> Column:
     if "currency" not in table.column_names:
         return np.zeros(len(table), dtype=np.int16)
-    coded = table["currency"].fill_null("").combine_chunks().dictionary_encode()
-    lookup = [currencies.number(code) for code in coded.dictionary.to_pylist()]
-    numbers: Column = np.array(lookup, dtype=np.int16)[coded.indices.to_numpy(zero_copy_only=False)]
+    coded = _coded(table["currency"])
+    lookup = [currencies.number(code or "") for code in coded.dictionary.to_pylist()]
+    numbers: Column = np.array([*lookup, 0], dtype=np.int16).take(_numbers(coded.indices.fill_null(len(lookup))))
     return numbers
 
 
@@ -69,11 +80,3 @@ def _measure(table: pa.Table, name: str) -> Column:
 def _numbers(column: Any) -> Column:
     array: Column = column.to_numpy() if isinstance(column, pa.ChunkedArray) else column.to_numpy(zero_copy_only=False)
     return array
-
-
-def _index(sorted_merchants: pa.ChunkedArray) -> tuple[npt.NDArray[np.bytes_], Ints]:
-    """The distinct merchants of a sorted column, and where the rows of each begin, with the end as the last."""
-    coded = sorted_merchants.combine_chunks().dictionary_encode()
-    names = np.array(coded.dictionary.to_pylist(), dtype=f"S{MERCHANT_WIDTH}")
-    counts = np.bincount(coded.indices.to_numpy(zero_copy_only=False), minlength=len(names))
-    return names, np.concatenate(([0], np.cumsum(counts)))

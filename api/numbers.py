@@ -34,7 +34,7 @@ class Numbers:
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="large-answers")
 
     async def metrics(self, call: Call, merchant: str) -> Reply:
-        self._authorize(call, merchant)
+        self.authorize(call, merchant)
         view = await self._visible.find(read_pointer(call.query))
         query = read_metrics_query(call.query, self._max_values)
         media = media_type(call.header(b"accept"))
@@ -44,7 +44,7 @@ class Numbers:
         return await loop.run_in_executor(self._threads, self._metrics, call, view, merchant, query, media)
 
     async def revisions(self, call: Call, merchant: str) -> Reply:
-        self._authorize(call, merchant)
+        self.authorize(call, merchant)
         view = await self._visible.find(read_pointer(call.query))
         query = read_revisions_query(call.query)
         media = media_type(call.header(b"accept"))
@@ -55,7 +55,7 @@ class Numbers:
         answer: MetricsAnswer = metrics_answer(view, merchant, query, self._max_values)
         return representation(call, metrics_csv(answer) if media is Media.CSV else encode(answer), media)
 
-    def _authorize(self, call: Call, merchant: str) -> None:
+    def authorize(self, call: Call, merchant: str) -> None:
         """401; 403 for every merchant but one's own; 404 for what cannot be a merchant."""
         header = call.header(b"authorization")
         if header is None:

@@ -46,11 +46,13 @@ _CSV = (
     f"{_CSV_RULES} series and bucket. Columns: {', '.join(csv_form.METRICS_COLUMNS)} and, with `compare`, "
     f"{csv_form.PREVIOUS_COLUMN}. An empty value is a JSON null."
 )
+_RESTATEMENTS_CSV = f"{_CSV_RULES} restatement. Columns: {', '.join(csv_form.RESTATEMENTS_COLUMNS)}."
 _REVISIONS_CSV = f"{_CSV_RULES} revision. Columns: {', '.join(csv_form.REVISIONS_COLUMNS)}."
 
 _ANSWERS = (
     schemas.MetricsAnswer,
     schemas.RevisionsAnswer,
+    schemas.RestatementsAnswer,
     schemas.CatalogueAnswer,
     schemas.ReleasesAnswer,
     schemas.StatusAnswer,
@@ -141,11 +143,32 @@ _PATHS: Json = {
     "/v1/merchants/{merchant_id}/revisions": _numbers(
         "How one number has changed",
         "The values that one bucket has had, from its first final one on, each with the release that brought it and "
-        "the reason: `first_final`, `late_events`, or the release's own. Releases beyond retention are left out. "
-        "`currency` is required for an amount of a merchant with several.",
+        "the reason: `first_final`, `late_events`, `new_definition` or `rollback`. Releases beyond retention are left "
+        "out. `currency` is required for an amount of a merchant with several.",
         schemas.RevisionsAnswer,
         _REVISIONS_CSV,
         _refs("merchant_id", "metric", "start", "grain", "tz", "currency", "as_known_at", "release"),
+    ),
+    "/v1/merchants/{merchant_id}/restatements": _numbers(
+        "Which final numbers have changed",
+        "A feed, oldest release first: one entry for each release, additive metric, currency and bucket (UTC) that had "
+        "been final and that the release changed; kept also beyond the retention of releases. To follow it, keep "
+        "`receipt.release` and ask again with it as `since_release`. It lags behind the releases by some seconds: the "
+        "receipt names the newest release that has been looked at. `reason` is `late_events`, `new_definition` or "
+        "`rollback`.",
+        schemas.RestatementsAnswer,
+        _RESTATEMENTS_CSV,
+        _refs(
+            "merchant_id",
+            "since_release",
+            "after",
+            "restated_from",
+            "restated_to",
+            "restated_metric",
+            "restated_limit",
+            "as_known_at",
+            "release",
+        ),
     ),
     "/v1/metrics": _operation(
         "The catalogue of metrics",

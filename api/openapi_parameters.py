@@ -3,7 +3,7 @@
 from typing import Any
 
 from api.buckets import Grain
-from api.query import MAX_RELEASES
+from api.query import MAX_RELEASES, MAX_RESTATEMENTS
 from lakehouse.contracts.metrics import METRICS
 
 Json = dict[str, Any]
@@ -20,6 +20,7 @@ _MOMENT = (
     "Numbers are kept by quarter of an hour: `from` is taken back to the quarter that it lies in, `to` forward to the "
     "end of its; the answer says what it covers."
 )
+_INSTANT_OR_DATE = "An instant with an offset (RFC 3339), or a date in UTC."
 _METRIC: Json = {"type": "string", "enum": list(METRICS)}
 
 PARAMETERS: dict[str, Json] = {
@@ -65,6 +66,22 @@ PARAMETERS: dict[str, Json] = {
     ),
     "limit": _parameter(
         "limit", "Entries of a page.", {"type": "integer", "minimum": 1, "maximum": MAX_RELEASES, "default": 100}
+    ),
+    "since_release": _parameter(
+        "since_release",
+        "Only restatements of releases with a higher number. Not together with `after`.",
+        {"type": "integer", "minimum": 0, "default": 0},
+    ),
+    "after": _parameter("after", "The next page: `next` of the page before, with the same other parameters.", TEXT),
+    "restated_from": _parameter("from", f"Only buckets that begin then or later. {_INSTANT_OR_DATE}", TEXT),
+    "restated_to": _parameter("to", f"Only buckets that begin before. {_INSTANT_OR_DATE}", TEXT),
+    "restated_metric": _parameter(
+        "metric",
+        "One additive metric.",
+        {"type": "string", "enum": [name for name, metric in METRICS.items() if metric.additive]},
+    ),
+    "restated_limit": _parameter(
+        "limit", "Entries of a page.", {"type": "integer", "minimum": 1, "maximum": MAX_RESTATEMENTS, "default": 1000}
     ),
     "before": _parameter("before", "Only releases with a lower number.", {"type": "integer", "minimum": 0}),
 }

@@ -22,7 +22,7 @@ from api.parameters import (
     zone_named,
 )
 from api.runs import Ints
-from api.zones import Zone
+from api.zones import EARLIEST, LATEST, Zone
 from lakehouse.contracts.metrics import Metric
 from lakehouse.problems import ProblemError
 
@@ -30,7 +30,9 @@ POINTER = ("as_known_at", "release")
 METRICS_PARAMETERS = ("metrics", "from", "to", "grain", "tz", "currency", "compare", *POINTER)
 REVISIONS_PARAMETERS = ("metric", "start", "grain", "tz", "currency", *POINTER)
 RELEASES_PARAMETERS = ("limit", "before")
+RESTATEMENTS_PARAMETERS = ("since_release", "after", "from", "to", "metric", "limit", *POINTER)
 MAX_RELEASES = 1000
+MAX_RESTATEMENTS = 10_000
 
 _HOURS = {Grain.HOUR: 1, Grain.DAY: 23, Grain.WEEK: 167, Grain.MONTH: 671}
 """No bucket that is not clipped is shorter, but for clocks that are changed."""
@@ -74,6 +76,19 @@ class RevisionsQuery:
     grain: Grain
     edges: Ints
     currency: str | None
+
+
+@dataclass(frozen=True)
+class RestatementsQuery:
+    """Restatements of releases from ``after`` on, less the first ``skip`` of that one, whose buckets begin at a slot
+    from ``first`` (included) to ``last`` (not)."""
+
+    after: int
+    skip: int
+    first: int
+    last: int
+    metric: str | None
+    limit: int
 
 
 @dataclass(frozen=True)
@@ -138,6 +153,28 @@ def read_page(raw: bytes) -> Page:
     return Page(limit, number("before", given["before"]) if "before" in given else None)
 
 
+def read_restatements_query(raw: bytes) -> RestatementsQuery:
+    given = parameters(raw, RESTATEMENTS_PARAMETERS)
+    if "after" in given and "since_release" in given:
+        raise bad("after", "give `after` or `since_release`")
+    after, skip = (
+        _restatement_cursor(given["after"])
+        if "after" in given
+        else (number("since_release", given.get("since_release", "0")) + 1, 0)
+    )
+    where = zone_named("UTC")
+    begin, end = (
+        moment(name, given[name], where) if name in given else int(limit.timestamp())
+        for name, limit in (("from", EARLIEST), ("to", LATEST))
+    )
+    if end <= begin:
+        raise bad("to", "must be after `from`")
+    limit = number("limit", given.get("limit", "1000"))
+    if not 1 <= limit <= MAX_RESTATEMENTS:
+        raise bad("limit", f"must be 1 to {MAX_RESTATEMENTS}")
+    return RestatementsQuery(after, skip, -(-begin // SLOT), -(-end // SLOT), _one_additive(given.get("metric")), limit)
+
+
 def read_nothing(raw: bytes) -> None:
     """For routes without parameters."""
     parameters(raw, ())
@@ -164,6 +201,22 @@ def _pointer(given: list[tuple[str, str]]) -> Pointer:
     if known_at is None:
         raise bad(name, "must be an instant with an offset, for example 2026-11-23T10:00:00Z")
     return Pointer(instant=known_at)
+
+
+def _restatement_cursor(text: str) -> tuple[int, int]:
+    release, dot, skip = text.partition(".")
+    if not dot:
+        raise bad("after", "must be `next` of an answer")
+    return number("after", release), number("after", skip)
+
+
+def _one_additive(text: str | None) -> str | None:
+    if text is None:
+        return None
+    metric, *more = metrics_named(text)
+    if more or not metric.additive:
+        raise bad("metric", "name one additive metric; the others follow from these")
+    return metric.name
 
 
 def _compare(text: str | None) -> bool:

@@ -17,21 +17,19 @@ from api.receipts import stamp
 from api.schemas import Revision, RevisionsAnswer
 from api.visible import ReleaseView, Visible
 from lakehouse.releases.log import Published
+from lakehouse.releases.restatements import REASONS
 
 FIRST_FINAL = "first_final"
 """The reason of the first entry: the bucket's end had been passed by ``complete_through``."""
-LATE_EVENTS = "late_events"
-"""The reason of what a cycle changed. A promote, a rollback or a rebuild gives its release's own reason."""
-CYCLE_REASONS = frozenset({"cycle", "first"})
 
 
 async def revisions_answer(
     visible: Visible, view: ReleaseView, merchant: str, query: RevisionsQuery, threads: Executor
 ) -> RevisionsAnswer:
-    line = _line(view, merchant, query)
     end_micros = int(query.edges[-1]) * SLOT * 1_000_000
     releases = _from_final_on(visible.timeline.through(view.published), end_micros)
     views = [found for release in releases if (found := await visible.view_if_kept(release)) is not None]
+    line = _line([*views, view], merchant, query)
     revisions = await asyncio.get_running_loop().run_in_executor(
         threads, lambda: list(_changes(views, merchant, line, query))
     )
@@ -51,12 +49,19 @@ async def revisions_answer(
     )
 
 
-def _line(view: ReleaseView, merchant: str, query: RevisionsQuery) -> Line:
-    lines = list(lines_of(view, merchant, query.metric, query.currency))
+def _line(views: Iterable[ReleaseView], merchant: str, query: RevisionsQuery) -> Line:
+    """The one line that all the views have. Amounts of several currencies are never summed: not those that another gold
+    version knew either."""
+    richest: dict[int, ReleaseView] = {}
+    for view in sorted(views, key=lambda view: view.snapshot):
+        richest[view.published.release.gold_version] = view  # rows are only ever added to a version
+    lines = {line for view in richest.values() for line in lines_of(view, merchant, query.metric, query.currency)}
     if len(lines) > 1:
-        codes = ", ".join(str(line.currency) for line in lines)
+        lines -= {Line(query.metric, None)}
+    if len(lines) > 1:
+        codes = ", ".join(sorted(str(line.currency) for line in lines))
         raise bad("currency", f"is required, for the merchant has amounts in {codes}")
-    return lines[0]
+    return lines.pop()
 
 
 def _from_final_on(releases: Iterable[Published], end_micros: int) -> Iterator[Published]:
@@ -82,9 +87,6 @@ def _changes(views: Iterable[ReleaseView], merchant: str, line: Line, query: Rev
 
 
 def _revision(published: Published, value: Value, first: bool) -> Revision:
-    reason = published.release.reason
-    if first:
-        reason = FIRST_FINAL
-    elif reason in CYCLE_REASONS:
-        reason = LATE_EVENTS
+    own = published.release.reason
+    reason = FIRST_FINAL if first else REASONS.get(own, own)
     return Revision(value, published.number, stamp(published.released_at), reason)  # type: ignore[arg-type]

@@ -5,25 +5,35 @@ of a merchant in any snapshot. Keeps the half of promise 4 that is a filter: the
 with the greatest ``snapshot`` <= S, so one copy answers for every release of its gold version.
 
 A run is a handful of flat arrays and an index of merchants, all of fixed width, so that a memory-mapped file can take
-the place of memory without a change here. Amounts are 64-bit integers; a column that could overflow them when summed
-is kept as Python integers.
+the place of memory without a change here. Amounts are integers of as few bits as they need; where a sum could overflow
+64, they become Python integers.
+
+Runs are made and merged in threads beside the event loop: what works on all rows here is a call that leaves the
+interpreter to others (sorts, takes, arithmetic), or is cut into pieces.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 Ints = npt.NDArray[np.int64]
 Column = npt.NDArray[Any]
-"""int64, or Python integers (dtype object)."""
+"""Integers of any width, or Python integers (dtype object)."""
 
 MERCHANT_WIDTH = 64
 SAFE_SUM = 1 << 58
 """Sums of absolute values stay below this in int64; formulas add at most a few of them."""
 
+PIECE = 1 << 20
+"""Rows that are worked on at a time by what does not let other threads run."""
+MERGED_AT_ONCE = 1 << 18
+"""Runs that hold more rows together are merged later (:func:`tidied`), not while a release waits for its rows."""
 
 _NOTHING: Ints = np.zeros(0, dtype=np.int64)
 
@@ -34,12 +44,14 @@ class Currencies:
     def __init__(self) -> None:
         self.codes: list[str] = [""]
         self._numbers: dict[str, int] = {"": 0}
+        self._lock = Lock()
 
     def number(self, code: str) -> int:
-        if code not in self._numbers:
-            self._numbers[code] = len(self.codes)
-            self.codes.append(code)
-        return self._numbers[code]
+        with self._lock:
+            if code not in self._numbers:
+                self.codes.append(code)
+                self._numbers[code] = len(self.codes) - 1
+            return self._numbers[code]
 
     def find(self, code: str) -> int | None:
         return self._numbers.get(code)
@@ -47,7 +59,7 @@ class Currencies:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """Rows sorted by merchant, slot, currency and snapshot.
+    """Rows sorted by merchant and slot.
 
     Merchant i has the rows from ``offsets[i]`` (included) to ``offsets[i + 1]`` (not).
     """
@@ -78,35 +90,95 @@ class Rows:
     measures: dict[str, Column]
 
 
-def merge(runs: list[Run]) -> Run:
+def merge(runs: Sequence[Run]) -> Run:
     """One run with the rows of all."""
-    merchants = np.unique(np.concatenate([run.merchants for run in runs]))
-    numbers = np.concatenate(
-        [np.repeat(np.searchsorted(merchants, run.merchants), np.diff(run.offsets)) for run in runs]
-    )
-    slot, currency, snapshot = (
-        np.concatenate([getattr(run, name) for run in runs]) for name in ("slot", "currency", "snapshot")
-    )
-    order = np.lexsort((snapshot, currency, slot, numbers))
-    counts = np.bincount(numbers, minlength=len(merchants))
-    return Run(
-        merchants,
-        np.concatenate(([0], np.cumsum(counts))),
-        slot[order],
-        currency[order],
-        snapshot[order],
-        {name: np.concatenate([run.measures[name] for run in runs])[order] for name in runs[0].measures},
-    )
+    if len(runs) == 1:
+        return runs[0]
+    merchants, numbers = _all_merchants(runs)
+    counts = np.zeros(len(merchants), dtype=np.int64)
+    for run, number in zip(runs, numbers, strict=True):
+        counts[number] += np.diff(run.offsets)
+    # The rows of each run are in order already, which a stable sort finds and merges.
+    order = np.argsort(_keys(runs, numbers), kind="stable")
+    slot, currency, snapshot = (_taken([getattr(run, name) for run in runs], order) for name in _KEYS)
+    measures = {name: _taken([run.measures[name] for run in runs], order) for name in runs[0].measures}
+    return Run(merchants, np.concatenate(([0], np.cumsum(counts))), slot, currency, snapshot, measures)
 
 
-def add_run(runs: tuple[Run, ...], new: Run) -> tuple[Run, ...]:
-    """The runs with one more; runs of like size are merged, so that there are few (the logarithm of the rows)."""
+def add_run(runs: tuple[Run, ...], new: Run, at_once: int = MERGED_AT_ONCE) -> tuple[Run, ...]:
+    """The runs with one more; the last ones are merged as long as they are of like size and hold few rows."""
     if len(new) == 0:
         return runs
     kept = [*runs, new]
-    while len(kept) > 1 and len(kept[-2]) <= 2 * len(kept[-1]):
+    while len(kept) > 1 and _alike(kept[-2], kept[-1]) and len(kept[-2]) + len(kept[-1]) <= at_once:
         kept[-2:] = [merge(kept[-2:])]
     return tuple(kept)
+
+
+def to_merge(runs: tuple[Run, ...]) -> tuple[Run, ...]:
+    """Neighbours that should be one run, so that there are few (the logarithm of the rows); () if all is well."""
+    for place in range(len(runs) - 1, 0, -1):
+        if _alike(runs[place - 1], runs[place]):
+            first = place - 1
+            while first > 0 and len(runs[first - 1]) <= 2 * sum(map(len, runs[first : place + 1])):
+                first -= 1
+            return runs[first : place + 1]
+    return ()
+
+
+def _alike(older: Run, newer: Run) -> bool:
+    return len(older) <= 2 * len(newer)
+
+
+_KEYS = ("slot", "currency", "snapshot")
+
+
+def _all_merchants(runs: Sequence[Run]) -> tuple[npt.NDArray[np.bytes_], list[Ints]]:
+    """The merchants of all runs, sorted, and the place of each run's merchants among them."""
+    names = [as_arrow(run.merchants) for run in runs]
+    distinct = pc.unique(pa.chunked_array(names))
+    merchants = np.sort(fixed_width(distinct.buffers()[1], len(distinct)))
+    among = as_arrow(merchants)
+    return merchants, [pc.index_in(own, among).to_numpy().astype(np.int64) for own in names]
+
+
+def fixed_width(data: pa.Buffer | None, count: int) -> npt.NDArray[np.bytes_]:
+    """Merchants that lie one after the other, each filled up with zeros."""
+    return np.frombuffer(data or b"", dtype=f"S{MERCHANT_WIDTH}", count=count)
+
+
+def as_arrow(merchants: npt.NDArray[np.bytes_]) -> pa.Array:
+    """The same bytes as an Arrow array, zeros at the ends included."""
+    data = pa.py_buffer(np.ascontiguousarray(merchants).view(np.uint8))
+    return pa.Array.from_buffers(pa.binary(MERCHANT_WIDTH), len(merchants), [None, data])
+
+
+def _keys(runs: Sequence[Run], numbers: list[Ints]) -> Ints:
+    """Merchant and slot of every row in one number."""
+    keys = np.empty(sum(map(len, runs)), dtype=np.int64)
+    end = 0
+    for run, number in zip(runs, numbers, strict=True):
+        keys[end : end + len(run)] = run.slot
+        for first, last in _pieces(run.offsets):
+            rows = slice(end + int(run.offsets[first]), end + int(run.offsets[last]))
+            keys[rows] |= np.repeat(number[first:last] << 32, np.diff(run.offsets[first : last + 1]))
+        end += len(run)
+    return keys
+
+
+def _pieces(offsets: Ints) -> Iterator[tuple[int, int]]:
+    """Ranges of merchants that have about ``PIECE`` rows or are one merchant."""
+    first, end = 0, len(offsets) - 1
+    while first < end:
+        last = int(np.searchsorted(offsets, offsets[first] + PIECE))
+        last = min(max(last, first + 1), end)
+        yield first, last
+        first = last
+
+
+def _taken(columns: list[Column], order: Ints) -> Column:
+    taken: Column = np.concatenate(columns).take(order)
+    return taken
 
 
 def rows_at(runs: tuple[Run, ...], merchant: bytes, snapshot: int, first: int, last: int, names: Iterable[str]) -> Rows:
@@ -137,10 +209,24 @@ def currencies_at(runs: tuple[Run, ...], merchant: bytes, snapshot: int) -> set[
 
 def safe_to_sum(column: Column) -> Column:
     """The column as int64 if no sum of its values can overflow, else as Python integers."""
+    if column.dtype == object:
+        return column
+    if not len(column):
+        return _NOTHING
+    largest = max(int(column.max()), -int(column.min()))
+    return column.astype(np.int64 if largest * len(column) < SAFE_SUM else object, copy=False)
+
+
+def narrow(column: Column) -> Column:
+    """The column in as few bits as its values need."""
     if column.dtype == object or not len(column):
         return column
-    largest = max(int(column.max()), -int(column.min()))
-    return column if largest * len(column) < SAFE_SUM else column.astype(object)
+    least, most = int(column.min()), int(column.max())
+    kind = next(k for k in _WIDTHS if np.iinfo(k).min <= least and most <= np.iinfo(k).max)
+    return column.astype(kind, copy=False)
+
+
+_WIDTHS = (np.int8, np.int16, np.int32, np.int64)
 
 
 def _window(run: Run, merchant: bytes, first: int, last: int) -> slice:

@@ -112,6 +112,34 @@ class RevisionsAnswer(msgspec.Struct, frozen=True, rename={"begin": "from", "end
     receipt: Receipt
 
 
+class RestatementEntry(msgspec.Struct, frozen=True):
+    """A final number that this release changed. The bucket is an hour or, where a release restated more than 24 hours
+    of a month at once, a day (UTC); ``hours`` of its hours differ, also where they cancel out."""
+
+    release: int
+    released_at: Instant
+    reason: str
+    metric: str
+    unit: str
+    currency: str | None
+    exponent: int | None
+    grain: str
+    start: Instant
+    hours: int
+    old_value: Number
+    new_value: Number
+    change: Number
+
+
+class RestatementsAnswer(msgspec.Struct, frozen=True):
+    """Oldest release first. ``next`` is the value of ``after`` for the next page, null on the last one."""
+
+    merchant_id: str
+    restatements: list[RestatementEntry]
+    next: str | None
+    receipt: Receipt
+
+
 class MetricEntry(msgspec.Struct, frozen=True):
     """A row of the catalogue. ``error`` is the largest relative error of its values; 0 is exact."""
 
@@ -143,14 +171,22 @@ class ReleasesAnswer(msgspec.Struct, frozen=True):
     next: int | None
 
 
+class Prepared(msgspec.Struct, frozen=True):
+    """A gold version that is in memory, and the newest of its snapshots there: its release would be shown at once."""
+
+    gold_version: int
+    snapshot: int
+
+
 class StatusAnswer(msgspec.Struct, frozen=True):
-    """``freshness_seconds``: the age of the current release. All null before the first release."""
+    """``freshness_seconds``: the age of the current release. All null, and nothing prepared, before the first one."""
 
     current_release: int | None
     released_at: Instant | None
     complete_through: Instant | None
     freshness_seconds: int | None
     gold_version: int | None
+    prepared: list[Prepared]
 
 
 class Health(msgspec.Struct, frozen=True):

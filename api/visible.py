@@ -14,16 +14,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
-from api.copies import Copies, TableCopy
+from api.copies import Copies, TableCopy, gold_tables, step_back
+from api.prospects import Prospects
 from api.query import Pointer
 from api.receipts import receipt
 from api.schemas import Receipt
 from api.timeline import Timeline, nothing_yet
-from lakehouse.contracts.tables import GOLD_MEASURES, GOLD_SCHEMA
 from lakehouse.errors import LakehouseError, NotFoundError
 from lakehouse.problems import Kind, ProblemError
 from lakehouse.releases.log import Published, ReleaseLog
-from lakehouse.releases.model import TableState
 
 PATIENCE = timedelta(seconds=10)
 """So long does a request wait for the log or for an older gold version before it is told to come again."""
@@ -54,12 +53,17 @@ class ReleaseView:
 class Visible:
     """Use from one event loop. ``poll`` is called again and again by :meth:`run`."""
 
-    def __init__(self, log: ReleaseLog, copies: Copies, retention: timedelta, interval: timedelta) -> None:
+    def __init__(
+        self, log: ReleaseLog, copies: Copies, prospects: Prospects, retention: timedelta, interval: timedelta
+    ) -> None:
         self._log = log
         self._copies = copies
+        self._prospects = prospects
         self._retention = retention
         self._interval = interval
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix="loader")
+        self._poller = ThreadPoolExecutor(1, thread_name_prefix="poller")
+        self._loaders = ThreadPoolExecutor(2, thread_name_prefix="loader", initializer=step_back)
+        """Apart from the other, so that a newest release never waits for an old one."""
         self.timeline = Timeline()
         self._current: ReleaseView | None = None
         self._loading: dict[int, asyncio.Task[ReleaseView]] = {}
@@ -90,9 +94,9 @@ class Visible:
         """Reads the log, loads what the newest release needs, then shows it."""
         started = utc_now()
         loop = asyncio.get_running_loop()
-        releases = await loop.run_in_executor(self._threads, self._log.refresh)
+        releases = await loop.run_in_executor(self._poller, self._log.refresh)
         if (count := len(releases)) > self.timeline.count:
-            view = await loop.run_in_executor(self._threads, self._load, releases[count - 1])
+            view = await loop.run_in_executor(self._poller, self._show, releases[count - 1])
             self.timeline, self._current = Timeline(releases, count), view
             _log.info("release %d is visible", view.published.number)
         self.read_through = started
@@ -106,18 +110,26 @@ class Visible:
     async def find(self, pointer: Pointer) -> ReleaseView:
         """404 where there is no such release (yet), 410 beyond retention, 400 for an instant in the future, and 503
         while that cannot be known."""
+        return await self.view(await self.named(pointer))
+
+    async def named(self, pointer: Pointer) -> Published:
+        """The release that is meant, whose tables need not be loaded."""
         if self._current is None:
             raise nothing_yet() if self.read_through else _come_again("the release log has not been read yet")
         if pointer.problem is not None:
             raise pointer.problem
         if pointer.release is not None:
-            return await self.view(self.timeline.numbered(pointer.release))
+            return self._kept(self.timeline.numbered(pointer.release))
         if pointer.instant is None:
-            return self._current
+            return self._current.published
         self.timeline.check_past(pointer.instant, utc_now())
         if pointer.instant > self.timeline.newest.released_at:
             await self._wait_until_read(pointer.instant)
-        return await self.view(self.timeline.as_known_at(pointer.instant))
+        return self._kept(self.timeline.as_known_at(pointer.instant))
+
+    def _kept(self, published: Published) -> Published:
+        self.timeline.check_kept(published, self._retention, utc_now())
+        return published
 
     async def view(self, published: Published) -> ReleaseView:
         """Any visible release; an older gold version is loaded at its first use."""
@@ -126,7 +138,9 @@ class Visible:
         if published is current.published:
             return current
         self.timeline.check_kept(published, self._retention, utc_now())
-        copies = self._copies.loaded(_gold_tables(published))
+        if published.release.gold_version in self._prospects.dropped:
+            raise _dropped(published)
+        copies = self._copies.loaded(gold_tables(published.release.tables))
         return await self._loaded_aside(published) if copies is None else ReleaseView(published, copies)
 
     async def view_if_kept(self, published: Published) -> ReleaseView | None:
@@ -160,29 +174,28 @@ class Visible:
         except TimeoutError as error:
             raise _come_again(f"gold version {published.release.gold_version} is being loaded") from error
         except NotFoundError as error:
-            detail = f"gold version {published.release.gold_version} has been dropped"
-            raise ProblemError(Kind.BEYOND_RETENTION, detail) from error
+            raise _dropped(published) from error
         except LakehouseError as error:
             raise _come_again(f"gold version {published.release.gold_version} cannot be read now") from error
 
     async def _load_aside(self, published: Published) -> ReleaseView:
         try:
             loop = asyncio.get_running_loop()
-            view = await loop.run_in_executor(self._threads, self._load, published)
-            if self._current is not None:
-                self._copies.of(_gold_tables(self._current.published))  # the last to be forgotten
-            return view
+            return await loop.run_in_executor(self._loaders, self._load_if_kept, published)
         finally:
             del self._loading[published.number]
 
-    def _load(self, published: Published) -> ReleaseView:
-        return ReleaseView(published, self._copies.load(_gold_tables(published)))
+    def _show(self, published: Published) -> ReleaseView:
+        return ReleaseView(published, self._copies.show(gold_tables(published.release.tables)))
+
+    def _load_if_kept(self, published: Published) -> ReleaseView:
+        if self._prospects.is_dropped(published.release.gold_version):
+            raise NotFoundError(f"gold version {published.release.gold_version} has been dropped")
+        return ReleaseView(published, self._copies.load(gold_tables(published.release.tables)))
 
 
-def _gold_tables(published: Published) -> dict[str, TableState]:
-    """The gold tables that the release names and this code knows."""
-    tables = published.release.tables
-    return {table: tables[name] for table in GOLD_MEASURES if (name := f"{GOLD_SCHEMA}.{table}") in tables}
+def _dropped(published: Published) -> ProblemError:
+    return ProblemError(Kind.BEYOND_RETENTION, f"gold version {published.release.gold_version} has been dropped")
 
 
 def _come_again(detail: str) -> ProblemError:

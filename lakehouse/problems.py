@@ -50,6 +50,7 @@ class Kind(Enum):
     )
     NOT_ACCEPTABLE = ("not-acceptable", 406, "No such representation", "Accept application/json or text/csv.")
     TIMEOUT = ("request-timeout", 408, "The body did not arrive in time", "Send it again with the same ids.")
+    CONFLICT = ("conflict", 409, "It does not go with what there is", "See `detail`; look again, then decide.")
     BEYOND_RETENTION = ("beyond-retention", 410, "That moment is no longer kept", "Ask for a later moment.")
     TOO_LARGE = (
         "too-large",

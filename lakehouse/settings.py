@@ -123,6 +123,10 @@ class ReleaseSettings(Section):
 
     retention: timedelta = timedelta(days=90)
     """So long every release stays readable, from the instant at which another took its place."""
+    silver_window: timedelta = timedelta(days=1)
+    """So long silver stays readable as it was; SQL on silver is pinned to the current release."""
+    vacuum_margin: timedelta = timedelta(hours=1)
+    """A vacuum takes no file that is younger: it may belong to a writer or reader that is at work."""
     slice_rows: int = Field(default=2_000_000, ge=1)
     """About how many bronze rows a reprocess builds at a time: what one Trino query holds in memory, and what is built
     again after a kill."""
@@ -139,6 +143,8 @@ class InsightsSettings(Section):
 
     max_values: int = 100_000
     poll_interval: timedelta = timedelta(milliseconds=200)
+    warm_versions: int = Field(default=3, ge=0)
+    """So many gold versions beside the current one are held in memory, ahead of a promote or rollback to them."""
 
 
 class TokenSettings(Section):

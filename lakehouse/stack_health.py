@@ -19,6 +19,8 @@ from lakehouse.settings import Settings
 
 DEADLINE_SECONDS = 3.0
 _CALL_SECONDS = 2.0
+QUERY_SOURCE = "status"
+"""The client name that Trino shows for our question."""
 # No proxy that the environment names stands between the parts of one machine.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -136,7 +138,7 @@ def _bean(namenode: str, name: str) -> Any:
 
 def _trino(url: str) -> None:
     """A real query: the server answers some seconds before it has a node to run one."""
-    page = read_json(f"{url}/v1/statement", b"SELECT 1", {"X-Trino-User": "lakehouse", "X-Trino-Source": "status"})
+    page = read_json(f"{url}/v1/statement", b"SELECT 1", {"X-Trino-User": "lakehouse", "X-Trino-Source": QUERY_SOURCE})
     deadline = time.monotonic() + _CALL_SECONDS
     while "nextUri" in page:
         if time.monotonic() > deadline:

@@ -11,24 +11,26 @@ import signal
 import sys
 import threading
 from datetime import timedelta
-from pathlib import Path
 
 from pyspark.sql import SparkSession
 
 from lakehouse.clients.files import Files, HdfsFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import LakehouseError, SupersededError
+from lakehouse.releases import generations
 from lakehouse.service import Health, fields, log_as_json, serve
 from lakehouse.settings import Settings, load_settings
 from streaming.bronze_tables import BronzePaths
+from streaming.feeds import Feeds
+from streaming.feeds_health import FeedsHealth
 from streaming.kafka_bounds import read_bounds
-from streaming.kafka_to_bronze import KafkaToBronze, Source, retry_until_ready
-from streaming.spark import end_jvm, open_session
+from streaming.kafka_source import Source
+from streaming.kafka_to_bronze import KafkaToBronze, retry_until_ready
+from streaming.spark import end_jvm, jars_in, open_session
 
 log = logging.getLogger("streaming")
 
 HEARTBEAT_LIMIT = timedelta(minutes=2)
-FIRST_GENERATION = 1
 SUPERSEDED = 3
 
 
@@ -38,7 +40,7 @@ def main() -> int:
     log_as_json("streaming")
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
-    health = Health(HEARTBEAT_LIMIT)
+    health = FeedsHealth(HEARTBEAT_LIMIT)
     try:
         settings = load_settings()
         port = settings.ports.streaming if arguments.port is None else arguments.port
@@ -56,13 +58,13 @@ def main() -> int:
     return 0
 
 
-def run(settings: Settings, arguments: argparse.Namespace, health: Health, stop: threading.Event) -> None:
+def run(settings: Settings, arguments: argparse.Namespace, health: FeedsHealth, stop: threading.Event) -> None:
     """Waits for HDFS and Kafka, then carries records until ``stop``."""
     home = settings.home_path / "streaming"
     files = HdfsFiles(settings.hdfs_url)
     retry_until_ready(lambda: files.make_folder(settings.warehouse), health, stop)
     spark = open_session(
-        _jars(settings.spark_jars),
+        jars_in(settings.spark_jars),
         settings.java_home,
         home / "scratch",
         host=settings.host,
@@ -79,30 +81,33 @@ def _carry(
     files: Files,
     settings: Settings,
     arguments: argparse.Namespace,
-    health: Health,
+    health: FeedsHealth,
     stop: threading.Event,
 ) -> None:
-    tuning = settings.streaming
+    tuning, layout = settings.streaming, Layout(settings.warehouse)
     source = Source(
         settings.kafka_bootstrap, tuning.trigger_interval, tuning.max_records_per_batch, arguments.topic_prefix
     )
     retry_until_ready(lambda: read_bounds(spark, source.bootstrap, source.topics), health, stop)
-    paths = BronzePaths(settings.hdfs_url, Layout(settings.warehouse), arguments.generation)
-    checkpoints = settings.home_path / "streaming" / "checkpoints"
-    KafkaToBronze(spark, files, paths, source, health).run(stop, checkpoints)
+
+    def feed(generation: int, stop: threading.Event, health: Health) -> None:
+        """One generation. What it was made from is read once: it never changes."""
+        made = generations.streamed(files, layout, generation)
+        paths = BronzePaths(settings.hdfs_url, layout, generation)
+        checkpoints = settings.home_path / "streaming" / "checkpoints" / f"g{generation}"
+        known = made.segments if made else None
+        KafkaToBronze(spark, files, paths, source, health, known).run(stop, checkpoints)
+
+    Feeds(feed, lambda: _active(files, layout, arguments.generation), health).run(stop)
 
 
-def _jars(folder: Path) -> list[Path]:
-    """Put there, checked, by ``lakehouse up``: nothing is fetched at run time."""
-    jars = sorted(folder.glob("*.jar"))
-    if not jars:
-        raise LakehouseError(f"{folder} holds no jars: run `lakehouse up`, which puts them there.")
-    return jars
+def _active(files: Files, layout: Layout, only: int | None) -> list[int]:
+    return [number for number in generations.active(files, layout) if only in (None, number)]
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m streaming", description="Carries Kafka into bronze.")
-    parser.add_argument("--generation", type=int, default=FIRST_GENERATION, help="the bronze generation to write")
+    parser.add_argument("--generation", type=int, help="feed only this bronze generation; by default all active ones")
     parser.add_argument("--topic-prefix", default="", help="read topics of this prefix, for a line beside the live one")
     parser.add_argument("--port", type=int, help="where /healthz and /metrics are; by default the stack's own port")
     return parser.parse_args()

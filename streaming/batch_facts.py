@@ -14,7 +14,10 @@ from lakehouse.contracts.commit_info import EdgeMark, PartitionRange
 
 @dataclass(frozen=True)
 class BatchFacts:
-    """``read`` has the offsets of each partition that brought something, from the first read to past the last."""
+    """``read`` has the offsets of each partition that brought something, from the first read to past the last.
+
+    Lines of raw files have no offsets, and are not in it.
+    """
 
     read: dict[tuple[str, int], PartitionRange]
     marks: list[EdgeMark]
@@ -32,8 +35,9 @@ def facts_of(summary: Iterable[Row]) -> BatchFacts:
     marks: dict[tuple[str, str], dict[int, int]] = {}
     rows = quarantined = 0
     for row in summary:
-        place = (row["topic"], row["partition"])
-        read[place] = _joined(read.get(place), PartitionRange(row["first"], row["last"] + 1))
+        if row["first"] is not None:
+            place = (row["topic"], row["partition"])
+            read[place] = _joined(read.get(place), PartitionRange(row["first"], row["last"] + 1))
         rows += row["rows"]
         quarantined += row["quarantined"]
         if row["mark"] is not None:

@@ -12,19 +12,20 @@ stops.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from delta.exceptions import ConcurrentTransactionException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as f
 
 from lakehouse import delta_log
 from lakehouse.clients.files import Files
 from lakehouse.contracts import tables
-from lakehouse.contracts.commit_info import BronzeCommit
-from lakehouse.errors import SupersededError
+from lakehouse.contracts.commit_info import BronzeCommit, PartitionRange, SegmentRanges
+from lakehouse.errors import LakehouseError, SupersededError
 from lakehouse.service import fields
 from streaming import split_events
 from streaming.batch_facts import BatchFacts, facts_of
@@ -47,13 +48,24 @@ class Written:
 
 
 class BronzeWriter:
-    """The only writer of a bronze generation, as long as its epoch is the highest."""
+    """The only writer of a bronze generation, as long as its epoch is the highest.
 
-    def __init__(self, spark: SparkSession, files: Files, paths: BronzePaths, epoch: int) -> None:
+    Batches of segments that are ``known``, because bronze has their raw files, make no rows.
+    """
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        files: Files,
+        paths: BronzePaths,
+        epoch: int,
+        known: SegmentRanges | None = None,
+    ) -> None:
         self._spark = spark
         self._files = files
         self._paths = paths
         self._epoch = epoch
+        self._known = known or {}
         self._batch = 0
         self._head = -1
         self._consumed: Offsets = {}
@@ -87,18 +99,58 @@ class BronzeWriter:
 
     def write(self, records: DataFrame) -> Written | None:
         """Writes a micro-batch; None if there was nothing in it."""
-        parsed = split_events.parse(records)
+        parsed = split_events.parse(records, self._known)
         facts = facts_of(split_events.summary(parsed).collect())
-        if not facts.read:
-            return None
+        return self._write(parsed, facts) if facts.read else None
+
+    def write_segments(self, lines: DataFrame, segments: SegmentRanges, expected: int) -> Written:
+        """Writes the lines of whole raw files, which hold as many events as ``expected`` says."""
+        parsed = split_events.parse(lines)
+        facts = facts_of(split_events.summary(parsed).collect())
+        if not facts.quarantined and facts.rows != expected:
+            raise LakehouseError(
+                f"{facts.rows} events were read from raw files whose manifests say {expected}. Nothing was written; "
+                "start the build again, and if it says this again, look at HDFS with `lakehouse status`."
+            )
+        return self._write(parsed, facts, segments)
+
+    def write_cut(
+        self,
+        records: DataFrame,
+        ranges: dict[tuple[str, int], PartitionRange],
+        known: SegmentRanges,
+        older: DataFrame | None,
+    ) -> Written:
+        """Takes what is no batch from ``ranges`` of Kafka, in which bronze has all batches from raw files already.
+
+        So their low marks are true of bronze, and it may be fed from the ends of the ranges. ``older`` is quarantine
+        that Kafka has no more.
+        """
+        parsed = split_events.parse(records, known)
+        facts = replace(facts_of(split_events.summary(parsed).collect()), read=ranges)
+        return self._write(parsed, facts, older=older)
+
+    def _write(
+        self,
+        parsed: DataFrame,
+        facts: BatchFacts,
+        segments: SegmentRanges | None = None,
+        older: DataFrame | None = None,
+    ) -> Written:
         if facts.quarantined:
-            rows = split_events.quarantine_rows(parsed, self._epoch, self._batch, datetime.now(UTC))
-            rows.coalesce(1).write.format("delta").mode("append").save(self._paths.quarantine_url)
+            self._quarantine(split_events.quarantine_rows(parsed, self._epoch, self._batch, datetime.now(UTC)))
+        if older is not None:
+            self._quarantine(older.withColumns({"epoch": f.lit(self._epoch), "batch": f.lit(self._batch)}))
+            facts = replace(facts, quarantined=facts.quarantined + older.count())
         tasks = 1 if facts.rows <= ROWS_PER_FILE else 2
         rows = split_events.bronze_rows(parsed).coalesce(tasks) if facts.rows else self._empty()
-        return self._commit(rows, facts)
+        return self._commit(rows, facts, segments)
 
-    def _commit(self, rows: DataFrame, facts: BatchFacts) -> Written:
+    def _quarantine(self, rows: DataFrame) -> None:
+        chosen = [f.col(name).cast(type_) for name, type_ in tables.QUARANTINE_COLUMNS.items()]
+        rows.select(*chosen).coalesce(1).write.format("delta").mode("append").save(self._paths.quarantine_url)
+
+    def _commit(self, rows: DataFrame, facts: BatchFacts, segments: SegmentRanges | None = None) -> Written:
         commit = BronzeCommit(
             generation=self._paths.generation,
             epoch=self._epoch,
@@ -107,6 +159,7 @@ class BronzeWriter:
             marks=facts.marks,
             rows=facts.rows,
             quarantined=facts.quarantined,
+            segments=segments or {},
         )
         version = self._confirmed(commit, lambda: self._append(rows, commit))
         self._consumed = ends_of(commit)

@@ -1,4 +1,4 @@
-"""The streaming query: takes over, finds where bronze stopped, and feeds micro-batches to the writer.
+"""The streaming query of one generation: takes over, finds where bronze stopped, and feeds micro-batches to the writer.
 
 In: a session, and the topics. Out: commits of the bronze table, until it is told to stop, fails or is
 superseded. Each start is a new epoch with a new checkpoint folder: the checkpoint never says where to read
@@ -12,57 +12,54 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as f
 
 from lakehouse.clients.files import Files
-from lakehouse.contracts.topics import ALL_TOPICS
+from lakehouse.contracts.commit_info import SegmentRanges
 from lakehouse.errors import NotReadyError
 from lakehouse.service import Health, fields
 from streaming import measures
 from streaming.bronze_tables import BronzePaths, create_tables
 from streaming.bronze_writer import BronzeWriter
 from streaming.kafka_bounds import read_bounds
+from streaming.kafka_source import Source
 from streaming.lease import Lease, this_process
 from streaming.offsets import Bounds, Offsets, start_offsets
 from streaming.takeover import next_epoch
 
 log = logging.getLogger(__name__)
 
-TOPICS = tuple(topic.name for topic in ALL_TOPICS)
 STOP_PATIENCE = 15.0
 """Seconds that a running micro-batch gets to finish when the job is told to stop."""
 
 
-@dataclass(frozen=True)
-class Source:
-    """What to read, and how much at a time. With a prefix a second line can run beside the live one."""
-
-    bootstrap: str
-    trigger: timedelta
-    max_records: int
-    topic_prefix: str = ""
-
-    @property
-    def topics(self) -> list[str]:
-        return [self.topic_prefix + name for name in TOPICS]
-
-
 class KafkaToBronze:
-    """One driver, from takeover to its end."""
+    """One driver of one generation, from takeover to its end.
 
-    def __init__(self, spark: SparkSession, files: Files, paths: BronzePaths, source: Source, health: Health) -> None:
+    ``known`` are the segments that the generation was made from: Kafka may bring them again, and they are left out.
+    """
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        files: Files,
+        paths: BronzePaths,
+        source: Source,
+        health: Health,
+        known: SegmentRanges | None = None,
+    ) -> None:
         self._spark = spark
         self._files = files
         self._paths = paths
         self._source = source
         self._health = health
+        self._known = known
+        self._generation = str(paths.generation)
         self._lease = Lease(files, paths.layout, paths.generation)
         self._writing = threading.Lock()
         self._failure: Exception | None = None
@@ -75,12 +72,12 @@ class KafkaToBronze:
         create_tables(self._spark, self._paths)
         epoch = next_epoch(self._files, self._paths.layout, self._paths.generation, this_process())
         self._lease.take(epoch)
-        measures.EPOCH.set(epoch)
-        writer = BronzeWriter(self._spark, self._files, self._paths, epoch)
+        measures.EPOCH.labels(self._generation).set(epoch)
+        writer = BronzeWriter(self._spark, self._files, self._paths, epoch, self._known)
         consumed = writer.fence()
         start = start_offsets(consumed, self._bounds())
         writer.begin(start)
-        log.info("bronze taken over", extra=fields(epoch=epoch, start=start))
+        log.info("bronze taken over", extra=fields(generation=self._paths.generation, epoch=epoch, start=start))
         query = self._start(writer, start, _fresh_checkpoint(checkpoints, epoch))
         self._watch(query, stop)
         self._lease.release()
@@ -97,17 +94,15 @@ class KafkaToBronze:
         prefix = self._source.topic_prefix
         records = (
             self._spark.readStream.format("kafka")
-            .option("kafka.bootstrap.servers", self._source.bootstrap)
-            .option("subscribe", ",".join(self._source.topics))
+            .options(**self._source.options)
             .option("startingOffsets", json.dumps({prefix + topic: offsets for topic, offsets in start.items()}))
             .option("failOnDataLoss", "true")
             .option("maxOffsetsPerTrigger", self._source.max_records)
-            .option("kafka.max.partition.fetch.bytes", 8 << 20)
             .load()
-            .select(f.substr("topic", f.lit(len(prefix) + 1)).alias("topic"), "partition", "offset", "value")
         )
         return (
-            records.writeStream.foreachBatch(lambda batch, number: self._write(writer, batch))
+            self._source.select(records)
+            .writeStream.foreachBatch(lambda batch, number: self._write(writer, batch))
             .option("checkpointLocation", checkpoint.as_uri())
             .trigger(processingTime=f"{self._source.trigger // timedelta(milliseconds=1)} milliseconds")
             .start()
@@ -135,17 +130,17 @@ class KafkaToBronze:
                 raise (self._failure or error) from error
             if not query.status["isTriggerActive"]:
                 self._health.beat("waiting for records")
-            measures.LAG.set(measures.lag(query))
+            measures.LAG.labels(self._generation).set(measures.lag(query))
             self._renew_lease()
         if self._writing.acquire(timeout=STOP_PATIENCE):
             query.stop()
-        log.info("stopped on request")
+        log.info("stopped on request", extra=fields(generation=self._paths.generation))
 
     def _renew_lease(self) -> None:
         try:
             self._lease.renew()
         except NotReadyError as error:
-            log.warning("the lease could not be renewed", extra=fields(error=str(error)))
+            log.warning("the lease could not be renewed", extra=fields(generation=self._generation, error=str(error)))
 
 
 def retry_until_ready(attempt: Callable[[], object], health: Health, stop: threading.Event, pause: float = 2.0) -> None:

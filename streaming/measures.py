@@ -1,6 +1,6 @@
 """What operators see of the streaming job: Prometheus metrics, and a log line for each commit.
 
-No merchant is in a label.
+Each generation of bronze has its own series. No merchant is in a label.
 """
 
 import json
@@ -14,31 +14,37 @@ from streaming.bronze_writer import Written
 
 log = logging.getLogger(__name__)
 
-ROWS = Counter("streaming_rows", "Rows committed to bronze.")
-QUARANTINED = Counter("streaming_quarantined", "Records put into quarantine.")
-BATCHES = Counter("streaming_batches", "Micro-batches committed to bronze.")
+_LABELS = ("generation",)
+
+ROWS = Counter("streaming_rows", "Rows committed to bronze.", _LABELS)
+QUARANTINED = Counter("streaming_quarantined", "Records put into quarantine.", _LABELS)
+BATCHES = Counter("streaming_batches", "Micro-batches committed to bronze.", _LABELS)
 SECONDS = Histogram(
-    "streaming_batch_seconds", "From the start of a micro-batch to its commit.", buckets=(0.5, 1, 2, 5, 10, 30, 60)
+    "streaming_batch_seconds",
+    "From the start of a micro-batch to its commit.",
+    _LABELS,
+    buckets=(0.5, 1, 2, 5, 10, 30, 60),
 )
-EPOCH = Gauge("streaming_epoch", "Epoch of this driver; 0 while it stands by.")
-VERSION = Gauge("streaming_bronze_version", "Delta version of the last bronze commit of this driver.")
-COMMITTED_AT = Gauge("streaming_last_commit_timestamp_seconds", "When the last bronze commit was made.")
-LAG = Gauge("streaming_lag_records", "Records in Kafka that bronze does not have yet.")
+EPOCH = Gauge("streaming_epoch", "Epoch of this driver; 0 while it stands by.", _LABELS)
+VERSION = Gauge("streaming_bronze_version", "Delta version of the last bronze commit of this driver.", _LABELS)
+COMMITTED_AT = Gauge("streaming_last_commit_timestamp_seconds", "When the last bronze commit was made.", _LABELS)
+LAG = Gauge("streaming_lag_records", "Records in Kafka that bronze does not have yet.", _LABELS)
 
 
 def report(written: Written, seconds: float) -> None:
     """Counts and logs a commit. ``seconds`` is what its micro-batch took."""
-    commit = written.commit
-    BATCHES.inc()
-    ROWS.inc(commit.rows)
-    QUARANTINED.inc(commit.quarantined)
-    SECONDS.observe(seconds)
-    VERSION.set(written.version)
-    COMMITTED_AT.set_to_current_time()
+    commit, generation = written.commit, str(written.commit.generation)
+    BATCHES.labels(generation).inc()
+    ROWS.labels(generation).inc(commit.rows)
+    QUARANTINED.labels(generation).inc(commit.quarantined)
+    SECONDS.labels(generation).observe(seconds)
+    VERSION.labels(generation).set(written.version)
+    COMMITTED_AT.labels(generation).set_to_current_time()
     offsets = sum(r.end - r.start for partitions in commit.offsets.values() for r in partitions.values())
     log.info(
         "batch committed",
         extra=fields(
+            generation=commit.generation,
             epoch=commit.epoch,
             batch=commit.batch,
             version=written.version,

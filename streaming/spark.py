@@ -11,6 +11,8 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from lakehouse.errors import LakehouseError
+
 CONFIGURATION = Path(__file__).parent / "spark_conf"
 """``log4j2.properties``, and ``spark-env.sh``, which lets this process alone decide how to stop."""
 
@@ -60,6 +62,14 @@ def open_session(
     for name, value in options.items():
         builder = builder.config(name, value)
     return builder.getOrCreate()
+
+
+def jars_in(folder: Path) -> list[Path]:
+    """Put there, checked, by ``lakehouse up``: nothing is fetched at run time."""
+    jars = sorted(folder.glob("*.jar"))
+    if not jars:
+        raise LakehouseError(f"{folder} holds no jars: run `lakehouse up`, which puts them there.")
+    return jars
 
 
 def end_jvm(spark: SparkSession, patience: float = 5.0) -> None:

@@ -18,10 +18,12 @@ from pyspark.sql import functions as f
 from pyspark.sql import types as t
 
 from lakehouse.contracts import tables, topics
+from lakehouse.contracts.commit_info import SegmentRanges
 from lakehouse.contracts.records import CLOSED_MARK
 from streaming.record_schema import KIND, KINDS, record_schema, required, required_of_event
+from streaming.segment_ranges import is_among
 
-RECORD, REFUSAL, DETAIL = "record", "refusal", "refusal_detail"
+RECORD, REFUSAL, DETAIL, KNOWN = "record", "refusal", "refusal_detail", "known"
 BATCH, LOW_MARK, REJECTED = KINDS
 PARTIAL_RESULTS = "spark.sql.json.enablePartialResults"
 ALLOWED = {topics.EVENTS.name: (BATCH, LOW_MARK), topics.REJECTED.name: (REJECTED,)}
@@ -46,8 +48,11 @@ class Station(StrEnum):
     STREAMING = "streaming"
 
 
-def parse(records: DataFrame) -> DataFrame:
-    """Adds the parsed ``record``, ``refusal`` (why it is refused; null if good) and ``refusal_detail``."""
+def parse(records: DataFrame, known: SegmentRanges | None = None) -> DataFrame:
+    """Adds the parsed ``record``, ``refusal`` (why it is refused; null if good) and ``refusal_detail``.
+
+    Adds ``known`` too: the batch is of a segment that bronze has from its raw file, and makes no row again.
+    """
     _refuse_partial_results(records)
     # read as an array of one: a struct alone would be taken from the front of the text, whatever follows it
     text = f.concat(f.lit("["), f.col("value").cast("string"), f.lit("]"))
@@ -55,12 +60,13 @@ def parse(records: DataFrame) -> DataFrame:
     parsed = records.withColumn("_array", array)
     parsed = parsed.withColumn(RECORD, f.when(f.size("_array") == 1, f.get("_array", f.lit(0)))).drop("_array")
     judged = parsed.withColumn(REFUSAL, _refusal())
-    return judged.withColumn(DETAIL, f.when(f.col(REFUSAL).isNotNull(), _detail()))
+    judged = judged.withColumn(DETAIL, f.when(f.col(REFUSAL).isNotNull(), _detail()))
+    return judged.withColumn(KNOWN, is_among(known or {}, _field("segment")))
 
 
 def bronze_rows(parsed: DataFrame) -> DataFrame:
     """One row per event of the good batches, with exactly the columns of the bronze table."""
-    good = f.when(f.col(REFUSAL).isNull() & (_field(KIND) == BATCH), _field("events"))
+    good = f.when(f.col(REFUSAL).isNull() & (_field(KIND) == BATCH) & ~f.col(KNOWN), _field("events"))
     events = parsed.select("*", f.posexplode(good).alias("index", "event"))
     accepted_at = _instant(_field("accepted_at"))
     columns = {
@@ -123,7 +129,7 @@ def summary(parsed: DataFrame) -> DataFrame:
         f.min("offset").alias("first"),
         f.max("offset").alias("last"),
         f.max(f.when(marks, _field("mark"))).alias("mark"),
-        f.sum(f.when(good & (kind == BATCH), f.size(_field("events"))).otherwise(0)).alias("rows"),
+        f.sum(f.when(good & (kind == BATCH) & ~f.col(KNOWN), f.size(_field("events"))).otherwise(0)).alias("rows"),
         f.sum(f.when(good & (kind != REJECTED), 0).otherwise(1)).alias("quarantined"),
     )
 

@@ -79,9 +79,10 @@ def read_lock() -> dict[str, tuple[Artifact, ...]]:
     return parse_lock(LOCK_FILE.read_text())
 
 
-def fingerprint(artifacts: Iterable[Artifact]) -> str:
-    """A short name for a set of files, so that two checkouts with other versions never share a folder."""
-    text = "".join(f"{artifact.name} {artifact.sha256}\n" for artifact in sorted(artifacts))
+def fingerprint(artifacts: Iterable[Artifact], kept: Iterable[str] = ()) -> str:
+    """A short name for a set of files, and for what is kept of archives: two checkouts that want other things never
+    share a folder."""
+    text = "".join(f"{artifact.name} {artifact.sha256}\n" for artifact in sorted(artifacts)) + " ".join(kept)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

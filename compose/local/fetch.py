@@ -29,8 +29,9 @@ def ensure_one(cache: Path, configuration: str, wanted: Sequence[Artifact], repo
     """The folder of one configuration."""
     if not wanted:
         raise ArtifactError(f"artifacts.lock has no files for {configuration!r}. Run: make lock")
-    folder = cache / "java" / f"{configuration}-{artifacts.fingerprint(wanted)}"
     archived = wanted[0].extension == "tar.gz"
+    kept = trino_archive.WANTED if archived else ()
+    folder = cache / "java" / f"{configuration}-{artifacts.fingerprint(wanted, kept)}"
     if not folder.exists():
         with exclusive(cache / "java" / f".{configuration}.lock", report):
             if not folder.exists():

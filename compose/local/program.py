@@ -9,7 +9,8 @@ from pathlib import Path
 class Program:
     """One supervised process.
 
-    ``stage`` orders starting and stopping: programs of a lower stage start earlier and stop later.
+    ``stage`` orders starting and stopping: programs of a lower stage start earlier and stop later. ``folder`` is the
+    working folder, the stack's home without it.
     """
 
     name: str
@@ -19,6 +20,7 @@ class Program:
     ports: tuple[int, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_seconds: int = 20
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)

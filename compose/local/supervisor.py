@@ -83,6 +83,7 @@ def _section(layout: Layout, program: Program) -> str:
     return f"""\
 [program:{program.name}]
 command = {_quoted(shlex.join(program.command))}
+directory = {_quoted(program.folder or layout.home)}
 environment = {environment}
 priority = {program.stage}
 autostart = false

@@ -1,15 +1,15 @@
 """One Trino server, coordinator and worker in one, with the catalog ``lake``: configuration and command.
 
 Promise: silver and gold are Delta tables on HDFS that Trino alone writes, without deletion vectors, and each commit
-is exclusive (see ``lakehouse/trino_plugin``).
+is exclusive (see ``lakehouse/trino_plugin``). Who may write says ``trino_access``, whose queries wait ``trino_groups``.
 """
 
 import json
 from pathlib import Path
 
-from compose.local import hdfs, java
+from compose.local import hdfs, java, trino_access, trino_groups
 from compose.local.program import Layout, Program, properties
-from lakehouse.contracts.tables import CATALOG, TRANSFORM_USER
+from lakehouse.contracts.tables import CATALOG
 from lakehouse.settings import Settings
 
 # What the server's own launcher passes, less its native agent.
@@ -54,32 +54,18 @@ def render(settings: Settings, plugins: Path) -> dict[str, str]:
         "access-control.properties": properties(
             {"access-control.name": "file", "security.config-file": etc / "access-rules.json"}
         ),
-        "access-rules.json": json.dumps(access_rules(), indent=2),
+        "access-rules.json": json.dumps(trino_access.rules(), indent=2),
+        # The server finds this one at a fixed place below its working folder.
+        "etc/resource-groups.properties": properties(
+            {
+                "resource-groups.configuration-manager": "file",
+                "resource-groups.config-file": etc / "resource-groups.json",
+            }
+        ),
+        "resource-groups.json": json.dumps(trino_groups.groups(), indent=2),
         f"catalog/{CATALOG}.properties": properties(catalog(settings)),
         "hadoop/core-site.xml": hdfs.site({**hdfs.core_site(settings), **_RENAMING}),
         "hadoop/hdfs-site.xml": hdfs.site(hdfs.hdfs_site(settings)),
-    }
-
-
-def access_rules() -> dict[str, object]:
-    """Whoever asks may read; the transform alone may write, for what lies in a table is what readers are shown.
-
-    Users are not authenticated here: on one machine this keeps honest clients from mistakes, and nobody else out.
-    (Trino lets a reader run OPTIMIZE, which moves rows and changes none.)
-    """
-    transform = {"user": TRANSFORM_USER}
-    return {
-        "catalogs": [{**transform, "allow": "all"}, {"catalog": ".*", "allow": "read-only"}],
-        "procedures": [{**transform, "privileges": ["EXECUTE"]}],
-        "functions": [
-            {**transform, "privileges": ["EXECUTE", "GRANT_EXECUTE"]},
-            {"catalog": "system", "schema": "builtin", "privileges": ["EXECUTE", "GRANT_EXECUTE"]},
-            {"catalog": CATALOG, "schema": "system", "privileges": ["EXECUTE"]},
-        ],
-        "queries": [
-            {**transform, "allow": ["execute", "view", "kill"]},
-            {"allow": ["execute", "view"]},
-        ],
     }
 
 
@@ -128,7 +114,7 @@ def programs(settings: Settings, server: Path) -> tuple[Program, ...]:
         *options,
         "io.trino.server.TrinoServer",
     )
-    return (Program("trino", "trino", command, 40, (settings.ports.trino,), hdfs.USER),)
+    return (Program("trino", "trino", command, 40, (settings.ports.trino,), hdfs.USER, folder=etc),)
 
 
 def _etc(settings: Settings) -> Path:

@@ -1,7 +1,8 @@
-"""Unpack what the stack needs of Trino's server archive: the server itself and the stock Delta Lake plugin.
+"""Unpack what the stack needs of Trino's server archive: the server itself and the plugins of :data:`WANTED`.
 
 In: the checked ``trino-server-*.tar.gz``. Out: ``lib/`` and ``plugin/`` beside it; the archive is removed, because the
-rest of its 800 MB is other connectors. Most files of a plugin are hard links into other plugins.
+rest of its 800 MB is other connectors. Most files of a plugin are hard links into other plugins. What is wanted is part
+of the folder's name in the cache (see ``fetch``), so that a machine that kept less fetches the archive again.
 """
 
 import os
@@ -9,7 +10,7 @@ import shutil
 import tarfile
 from pathlib import Path
 
-WANTED = ("lib/", "plugin/delta-lake/")
+WANTED = ("lib/", "plugin/delta-lake/", "plugin/resource-group-managers/")
 
 
 def unpack(archive: Path) -> None:

@@ -1,4 +1,5 @@
-"""Build the plugin folder of Trino: the stock Delta Lake plugin's jars and our connector, compiled from source.
+"""Build the plugin folder of Trino: the stock Delta Lake plugin's jars with our connector, compiled from source, and
+the stock resource groups.
 
 In: the unpacked server, the compiler's jar and ``lakehouse/trino_plugin/src``. Out: a folder for Trino's
 ``plugin.dir``, in the cache under the fingerprint of all that went in. It appears by a rename, complete.
@@ -51,6 +52,8 @@ def _build(folder: Path, trino: Path, compiler: Path) -> None:
     shutil.copytree(
         trino / "plugin" / "delta-lake", plugin, copy_function=os.link, ignore=shutil.ignore_patterns(_LEFT_OUT)
     )
+    groups = "resource-group-managers"
+    shutil.copytree(trino / "plugin" / groups, draft / groups, copy_function=os.link)
     spi = next((trino / "lib").glob("io.trino_trino-spi-*.jar"))
     slice_jars = [spi, *sorted((trino / "lib").glob("io.airlift_slice-*.jar"))]
     connector_path = [*sorted(plugin.glob("*.jar")), *slice_jars]

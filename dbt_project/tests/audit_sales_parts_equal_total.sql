@@ -1,7 +1,7 @@
 -- In the months that this build touched, what gold shows equals what silver counts, per currency and in every measure.
 {%- set measures = ['gross_sales', 'discounts', 'returns', 'shipping', 'tax', 'orders', 'orders_cancelled', 'units'] %}
 with months as (
-    select distinct slot_month from {{ ref('merchant_sales') }} where snapshot = {{ var('snapshot') }}
+    select distinct slot_month from {{ ref('merchant_sales') }} where {{ in_this_build('snapshot') }}
 ),
 
 shown as (

@@ -22,9 +22,16 @@ VERBS = {
     "token": "Issue and revoke tokens.",
     "replay": "Send the events of a file through the edge.",
     "transform": "Run one cycle: build, audit and release what readers do not see yet.",
+    "reprocess": "Build history anew beside what readers see.",
+    "promote": "Show readers another gold version.",
+    "rollback": "Show readers the gold version that was there before.",
+    "drop": "Drop a candidate that is needed no more.",
+    "diff": "Show what a gold version would change, in rows and in money.",
     "release": "List the releases, or show one of them.",
     "reconcile": "Prove that every accepted event is counted exactly once.",
     "trace": "Follow one event from the edge to the numbers that count it.",
+    "vacuum": "Remove the files that no retained release and no gold version needs.",
+    "sandbox": "Run dbt on the models of this checkout, in a schema of your own.",
     "sql": "Run a query over gold, silver, bronze and ops.",
 }
 

@@ -8,7 +8,8 @@ from lakehouse.cli.operator import Actor, Why
 from lakehouse.cli.output import Format, print_json, progress
 from lakehouse.cli.release import summary
 from lakehouse.clients.files import HdfsFiles
-from lakehouse.releases import catalog, gates
+from lakehouse.contracts.tables import reprocess_user
+from lakehouse.releases import catalog
 from lakehouse.releases.advance import Builder
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.promote import Order, Promote
@@ -35,9 +36,9 @@ def promote(
     Examples: lakehouse promote 2; lakehouse promote 2 --accept --reason "refunds were counted twice"
     """
     settings = load_settings()
-    builder = Builder(settings, HdfsFiles(settings.hdfs_url))
+    builder = Builder(settings, HdfsFiles(settings.hdfs_url), user=reprocess_user(gold_version))
     order = Order(gold_version, actor, why, accept)
-    published = Promote(builder, (gates.ledger_is_balanced(settings),), (gates.caught_up,)).run(order, progress)
+    published = Promote.of(builder).run(order, progress)
     catalog.show_current(builder.trino, ReleaseLog(builder.files, builder.layout))
     if output is Format.JSON:
         print_json(summary(published))

@@ -1,6 +1,7 @@
 """``lakehouse release list|show``: the log of what readers were shown.
 
-In: the release log on HDFS. Out: releases, newest first, or one of them whole.
+In: the release log and the tables on HDFS. Out: releases, newest first, and what each gold version costs in bytes; or
+one of them whole.
 """
 
 from datetime import UTC, datetime
@@ -10,10 +11,11 @@ import msgspec
 import typer
 
 from lakehouse.cli.output import Format, print_json
-from lakehouse.clients.files import HdfsFiles
+from lakehouse.clients.files import Files, HdfsFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.releases.log import Published, ReleaseLog
+from lakehouse.releases.sizes import Cost, costs
 from lakehouse.settings import load_settings
 
 app = typer.Typer(add_completion=False, help="List the releases, or show one of them.", no_args_is_help=True)
@@ -25,19 +27,29 @@ def list_command(
     limit: Annotated[int | None, typer.Option(min=1, help="Only the newest so many.")] = None,
     output: _Output = Format.TABLE,
 ) -> None:
-    """List releases, newest first.
+    """List releases, newest first, and what each gold version costs.
+
+    ``gold_version_bytes`` is the length of the files of the release's gold version, silver and gold, on HDFS.
 
     Example: lakehouse release list --format json
     """
-    releases = [summary(published) for published in reversed(_log().refresh())][:limit]
+    files, layout = _warehouse()
+    releases = ReleaseLog(files, layout).refresh()
+    found = costs(files, layout, releases)
+    totals = {cost.version: cost.total for cost in found}
+    rows = [
+        summary(published) | {"gold_version_bytes": totals.get(published.release.gold_version, 0)}
+        for published in reversed(releases)
+    ][:limit]
     if output is Format.JSON:
-        print_json(releases)
+        print_json(rows)
         return
     print(f"{'release':>8}  {'released at':<26}{'gold version':>13}  {'reason':<20}actor")
-    for row in releases:
+    for row in rows:
         print(
             f"{row['release']:>8}  {row['released_at']:<26}{row['gold_version']:>13}  {row['reason']:<20}{row['actor']}"
         )
+    print(_costs_text(found))
 
 
 @app.command("show")
@@ -49,7 +61,7 @@ def show_command(
 
     Example: lakehouse release show 42 --format json
     """
-    log = _log()
+    log = ReleaseLog(*_warehouse())
     try:
         found = log.current() if number is None else log.get(number)
     except NotFoundError as error:
@@ -61,7 +73,7 @@ def show_command(
         print_json(document)
         return
     for name, value in document.items():
-        print(f"{name:<18} {value if not isinstance(value, dict) else msgspec.json.encode(value).decode()}")
+        print(f"{name:<18} {_shown(value)}")
 
 
 def summary(published: Published) -> dict[str, Any]:
@@ -86,9 +98,22 @@ def details(published: Published) -> dict[str, Any]:
     return summary(published) | {name: value for name, value in manifest.items() if name not in summary(published)}
 
 
-def _log() -> ReleaseLog:
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return msgspec.json.encode(value).decode()
+    return "-" if value is None else str(value)
+
+
+def _costs_text(found: list[Cost]) -> str:
+    """What each gold version costs, and how much of it would go if it were dropped."""
+    head = f"\n{'gold version':>13}  {'standing':<12}{'silver bytes':>16}{'gold bytes':>16}{'only its own':>16}"
+    lines = (f"{c.version:>13}  {c.standing:<12}{c.silver:>16,}{c.gold:>16,}{c.own:>16,}" for c in found)
+    return "\n".join((head, *lines))
+
+
+def _warehouse() -> tuple[Files, Layout]:
     settings = load_settings()
-    return ReleaseLog(HdfsFiles(settings.hdfs_url), Layout(settings.warehouse))
+    return HdfsFiles(settings.hdfs_url), Layout(settings.warehouse)
 
 
 def _instant(at: datetime) -> str:

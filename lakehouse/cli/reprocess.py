@@ -4,7 +4,6 @@ In: the dbt project that is checked out, and bounds. Out: a candidate, caught up
 stdout is its number. Killed or ended, it goes on in the transform service; run again, it is waited for.
 """
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +11,8 @@ import typer
 
 from lakehouse.cli.operator import Actor, Why
 from lakehouse.cli.output import Format, print_json, progress
-from lakehouse.errors import RefusedError
 from lakehouse.releases import definition
-from lakehouse.releases.plan import Source, Wish
+from lakehouse.releases.plan import Source, Wish, bound
 from lakehouse.releases.reprocess import carry_out, start
 from lakehouse.settings import load_settings
 
@@ -31,6 +29,9 @@ def reprocess(
         str | None, typer.Option(help="Only events of this UTC day and later; the rest stays as it is shown.")
     ] = None,
     until: Annotated[str | None, typer.Option(help="Only events before this UTC day.")] = None,
+    reuse: Annotated[
+        bool, typer.Option("--reuse-unchanged", help="Share the tables whose models, and all above, are the same.")
+    ] = False,
     why: Why = None,
     project: Annotated[Path, typer.Option(help="The dbt project to freeze.")] = definition.PROJECT,
     output: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.TABLE,
@@ -44,7 +45,7 @@ def reprocess(
     were counted twice"; lakehouse reprocess --from raw
     """
     settings = load_settings()
-    wish = Wish(source, actor, why, _day("--since", since), _day("--until", until), project)
+    wish = Wish(source, actor, why, bound("--since", since), bound("--until", until), reuse, project)
     version = start(settings, wish)
     progress(f"Gold version {version.version} is built from definition {version.definition.fingerprint[:12]}.")
     try:
@@ -59,16 +60,3 @@ def reprocess(
         print_json({"gold_version": version.version, "definition": version.definition.fingerprint})
     else:
         print(version.version)
-
-
-def _day(option: str, text: str | None) -> datetime | None:
-    """A date, or an instant with an offset."""
-    if text is None:
-        return None
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise RefusedError(f"{option} must be a date or an instant, for example 2026-03-01") from error
-    if instant.tzinfo is None and len(text) > len("2026-03-01"):
-        raise RefusedError(f"{option} needs an offset, for example 2026-03-01T00:00:00Z")
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant

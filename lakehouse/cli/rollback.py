@@ -12,7 +12,7 @@ from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError, NotFoundError, RefusedError
-from lakehouse.releases import catalog
+from lakehouse.releases import catalog, generations
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.rollback import Return
 from lakehouse.releases.rollback import rollback as roll_back
@@ -42,8 +42,12 @@ def rollback(
     files, layout = HdfsFiles(settings.hdfs_url), Layout(settings.warehouse)
     log = ReleaseLog(files, layout)
     before = log.current()
+
+    def is_retired(generation: int) -> bool:
+        return generations.retirement(files, layout, generation) is not None
+
     try:
-        published = roll_back(log, Versions(files, layout), Return(actor, to, exact, why))
+        published = roll_back(log, Versions(files, layout), Return(actor, to, exact, why), is_retired)
     except NotFoundError as error:
         raise RefusedError(str(error)) from error
     _say_how_stale(before, published)

@@ -34,7 +34,9 @@ def parse_ttl(text: str) -> timedelta:
 
 @app.command("issue", epilog="Example: lakehouse token issue --merchant shop-1 --scope events:write --ttl 30d")
 def issue_command(
-    merchant: Annotated[str, typer.Option(help="Merchant id: 1 to 64 of A-Z a-z 0-9 . _ -")],
+    merchant: Annotated[
+        str, typer.Option(help="Merchant id, or with --scope ops the operator's name: 1 to 64 of A-Z a-z 0-9 . _ -")
+    ],
     scope: Annotated[list[Scope], typer.Option(help="May be given several times.")],
     ttl: Annotated[str | None, typer.Option(help="Lifetime, as in 30d, 12h or 90m.")] = None,
 ) -> None:

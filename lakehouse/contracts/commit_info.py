@@ -22,10 +22,15 @@ class EdgeMark(msgspec.Struct, frozen=True):
     marks: dict[int, int]
 
 
+SegmentRanges = dict[str, list[tuple[int, int]]]
+"""Segments: by incarnation, ranges of their numbers, first and last included."""
+
+
 class BronzeCommit(msgspec.Struct, frozen=True):
     """One append of the bronze writer.
 
     ``offsets`` maps topic to partition to range. ``rows`` counts bronze rows, ``quarantined`` rows of the same batch.
+    ``segments`` are those whose raw files the commit holds, all of each; it is empty where the rows came from Kafka.
     """
 
     generation: int
@@ -35,3 +40,4 @@ class BronzeCommit(msgspec.Struct, frozen=True):
     marks: list[EdgeMark]
     rows: int
     quarantined: int
+    segments: SegmentRanges = {}

@@ -54,6 +54,22 @@ class Layout:
         return f"{self.root}/bronze/g{generation}/lease.json"
 
     @property
+    def bronze_generations(self) -> str:
+        return f"{self.root}/bronze"
+
+    def bronze_planned(self, generation: int) -> str:
+        """There once somebody has taken the number, so that nobody else does."""
+        return f"{self.root}/bronze/g{generation}/planned.json"
+
+    def bronze_streamed(self, generation: int) -> str:
+        """There once all raw files are in the generation: from then on it is fed from Kafka."""
+        return f"{self.root}/bronze/g{generation}/streamed.json"
+
+    def bronze_retired(self, generation: int) -> str:
+        """There once the generation is fed no more."""
+        return f"{self.root}/bronze/g{generation}/retired.json"
+
+    @property
     def definitions(self) -> str:
         return f"{self.root}/definitions"
 
@@ -75,6 +91,10 @@ class Layout:
         """There once an operator has dropped the version."""
         return f"{self.gold_version(version)}/dropped.json"
 
+    def gold_version_progress(self, version: int) -> str:
+        """How far its rebuild is; replaced as it goes on."""
+        return f"{self.gold_version(version)}/progress.json"
+
     def version_schema(self, version: int, layer: str) -> str:
         """Folder of the physical ``silver`` or ``gold`` tables of a version."""
         return f"{self.gold_version(version)}/{layer}"
@@ -85,6 +105,10 @@ class Layout:
     def snapshot(self, version: int, number: int) -> str:
         return f"{self.snapshots(version)}/{number}.json"
 
+    def sandbox(self, schema: str) -> str:
+        """Folder of a data engineer's sandbox. No service reads or writes it."""
+        return f"{self.root}/sandboxes/{schema}"
+
     @property
     def releases(self) -> str:
         return f"{self.root}/releases"
@@ -94,3 +118,24 @@ class Layout:
 
     def release_manifest(self, number: int) -> str:
         return f"{self.release(number)}/manifest.json"
+
+    @property
+    def orders(self) -> str:
+        """What operators have asked the transform service to do."""
+        return f"{self.root}/orders"
+
+    def order(self, order: str) -> str:
+        return f"{self.orders}/{order}.json"
+
+    def order_note(self, order: str) -> str:
+        """How far it is; replaced as it goes on."""
+        return f"{self.orders}/{order}.note.json"
+
+    def order_result(self, order: str) -> str:
+        """There once the order is done, refused or has failed."""
+        return f"{self.orders}/{order}.result.json"
+
+    @property
+    def restated(self) -> str:
+        """Up to which release restatements have been computed, and what is left of the next; replaced as it goes on."""
+        return f"{self.root}/ops/restated.json"

@@ -4,18 +4,32 @@ Bronze and quarantine are written by Spark alone, silver and gold by Trino alone
 ``QUARANTINE_COLUMNS`` are Spark SQL DDL types in table order.
 """
 
+import re
+
 CATALOG = "lake"
 
 TRANSFORM_USER = "transform"
 """The Trino user of the transform service, whose queries go first."""
 
-WRITERS = f"{TRANSFORM_USER}|reprocess-v[0-9]+"
+REPROCESS_USERS = "reprocess-v[0-9]+"
+"""The Trino users of :func:`reprocess_user`, a regular expression."""
+
+WRITERS = f"{TRANSFORM_USER}|{REPROCESS_USERS}"
 """The Trino users who may write, a regular expression: the transform, and the rebuild of each gold version."""
 
 
 def reprocess_user(version: int) -> str:
     """The Trino user of the rebuild of a gold version: its queries wait for the transform's."""
     return f"reprocess-v{version}"
+
+
+SANDBOXES = "sandbox_[a-z0-9_]+"
+"""The schemas in which anybody may write, a regular expression: data engineers try their models there."""
+
+
+def sandbox_schema(user: str) -> str:
+    """The sandbox of a Trino user, for example ``sandbox_ana_lima`` of ``ana.lima``."""
+    return f"sandbox_{re.sub('[^a-z0-9]', '_', user.lower())}"
 
 
 BRONZE_SCHEMA, SILVER_SCHEMA, GOLD_SCHEMA, OPS_SCHEMA = "bronze", "silver", "gold", "ops"
@@ -109,3 +123,63 @@ GOLD_MEASURES: dict[str, tuple[str, ...]] = {
 }
 """Additive columns: DECIMAL(38,0) minor units for money, BIGINT for counts."""
 MONEY_MEASURES = frozenset({"gross_sales", "discounts", "returns", "shipping", "tax"})
+
+BY_RELEASE_SUFFIX = "_by_release"
+"""Beside each fact table of gold, a view of its rows as every release showed them: with ``release``, ``released_at``
+(from then on) and ``superseded_at`` (until then; null in the current release)."""
+
+RELEASES = "releases"
+RELEASE_LOG = "release_log"
+"""In ``ops``: the table that Trino appends to, and the view :data:`RELEASES` that shows each release once, with
+``superseded_at``. Kept for ever."""
+RELEASE_LOG_COLUMNS: dict[str, str] = {
+    "release": "bigint",
+    "parent": "bigint",
+    "released_at": "timestamp(3) with time zone",
+    "gold_version": "bigint",
+    "snapshot": "bigint",
+    "reason": "varchar",
+    "actor": "varchar",
+    "why": "varchar",
+    "held": "boolean",
+    "complete_through": "timestamp(3) with time zone",
+    "definition": "varchar",
+    "git_commit": "varchar",
+    "bronze_generation": "bigint",
+    "bronze_delta_version": "bigint",
+}
+"""Trino types, in table order. ``definition`` is the fingerprint."""
+
+RESTATEMENTS = "restatements"
+RESTATEMENT_LOG = "restatement_log"
+"""In ``ops``: the table that Trino appends to, and the view :data:`RESTATEMENTS` of what is whole in it. Kept for
+ever."""
+RESTATEMENT_COLUMNS: dict[str, str] = {
+    "release": "bigint",
+    "released_at": "timestamp(3) with time zone",
+    "reason": "varchar",
+    "merchant_id": "varchar",
+    "metric": "varchar",
+    "currency": "varchar",
+    "grain": "varchar",
+    "start": "timestamp(3) with time zone",
+    "hours": "bigint",
+    "old_value": "decimal(38, 0)",
+    "new_value": "decimal(38, 0)",
+}
+"""Trino types, in table order. A bucket (``grain`` hour or day, UTC) of an additive metric had been final, and this
+release shows another value; ``hours`` of its hours differ. ``currency`` is null for metrics that know none."""
+
+_IDENTITY = ("event_month", "event_date", "merchant_id", "source", "id")
+SILVER_KEYS: dict[str, tuple[str, ...]] = {
+    SILVER_EVENTS: _IDENTITY,
+    SILVER_DUPLICATES: ("event_month", "event_date", "edge", "segment", "seq"),
+    SILVER_SALES_FACTS: _IDENTITY,
+}
+SNAPSHOT_COLUMN = "snapshot"
+REPLACED_COLUMN = "replaced"
+"""Rows of silver that are so marked stand for nothing any more."""
+BOOKKEEPING = frozenset({SNAPSHOT_COLUMN, REPLACED_COLUMN, "displaced"})
+"""Columns that say how a row came about, which depends on when it was built, not what it says."""
+MONTH_COLUMNS: dict[str, str] = {SILVER_SCHEMA: "event_month", GOLD_SCHEMA: "slot_month"}
+"""The partition of each layer's tables: the first day of a UTC month."""

@@ -6,7 +6,6 @@ is then seen at the stations before it, and never looks as if it had come from n
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date
 
 from lakehouse.clients.files import Files, HdfsFiles
 from lakehouse.clients.trino import Trino
@@ -71,13 +70,14 @@ class Gatherer:
             return {}, ()
         cursor = release.bronze
         aged = {number: offset for number, offset in kafka.earliest.items() if offset > 0}
-        days: set[date] = set(read_tables.bronze_days(self._trino, cursor))
-        for day in sorted(days):
-            found[Station.BRONZE] += read_tables.bronze_runs(self._trino, cursor, day, late)
+        days = read_tables.bronze_days(self._trino, cursor)
+        for span in read_tables.spans_of(days):
+            found[Station.BRONZE] += read_tables.bronze_runs(self._trino, cursor, span, late)
             if aged:
-                aged_out += read_tables.aged_out_runs(self._trino, cursor, day, aged)
-        for day in sorted(days | read_tables.days_of((*kafka.runs, *raw))):
-            for station, run in read_tables.counted_runs(self._trino, release, day):
+                aged_out += read_tables.aged_out_runs(self._trino, cursor, span, aged)
+        elsewhere = dict.fromkeys(read_tables.days_of((*kafka.runs, *raw)), 0)
+        for span in read_tables.spans_of(elsewhere | days):
+            for station, run in read_tables.counted_runs(self._trino, release, span):
                 found[station].append(run)
         return {station: tuple(runs) for station, runs in found.items()}, tuple(aged_out)
 

@@ -1,12 +1,14 @@
 """The stations in tables: bronze, and silver with its duplicates, as the current release has them.
 
 In: Trino and a release with its snapshot. Out: runs (two of a position that a table holds twice), and the counts that
-are only shown. One query a table and day of acceptance, so that memory stays flat; neighbours are joined by Trino.
+are only shown. One query a table and span of days of acceptance, so that memory stays flat; neighbours are joined by
+Trino.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
+from typing import NamedTuple
 
 from lakehouse.clients.trino import Row, Trino
 from lakehouse.contracts import tables
@@ -17,29 +19,53 @@ from lakehouse.releases.model import BronzeCursor, Release, Snapshot
 _HOUR = "date_diff('hour', TIMESTAMP '1970-01-01 00:00:00 UTC', {column})"
 
 
-def bronze_days(trino: Trino, cursor: BronzeCursor) -> list[date]:
-    """The days of acceptance that bronze holds."""
-    sql = f"SELECT DISTINCT {tables.BRONZE_PARTITION} AS day FROM {_bronze(cursor)} ORDER BY 1"
-    return [row["day"] for row in trino.query(sql)]
+ROWS_AT_ONCE = 2_000_000
 
 
-def bronze_runs(trino: Trino, cursor: BronzeCursor, day: date, late: Counter[int]) -> Iterator[Run]:
-    """The positions of a day. Adds to ``late`` those accepted more than an hour after their time."""
-    for row in trino.query(_islands(_bronze_rows(cursor, day))):
+class Span(NamedTuple):
+    """Days of acceptance, both included."""
+
+    first: date
+    last: date
+
+
+def bronze_days(trino: Trino, cursor: BronzeCursor) -> dict[date, int]:
+    """The days of acceptance that bronze holds, and how many rows of each."""
+    sql = f"SELECT {tables.BRONZE_PARTITION} AS day, count(*) AS n FROM {_bronze(cursor)} GROUP BY 1"
+    return {row["day"]: int(row["n"]) for row in trino.query(sql)}
+
+
+def spans_of(days: Mapping[date, int], most: int = ROWS_AT_ONCE) -> list[Span]:
+    """The days in order, joined while they have at most so many rows together; a day is never divided."""
+    found: list[Span] = []
+    rows = 0
+    for day, count in sorted(days.items()):
+        if found and rows + count <= most:
+            found[-1] = Span(found[-1].first, day)
+            rows += count
+        else:
+            found.append(Span(day, day))
+            rows = count
+    return found
+
+
+def bronze_runs(trino: Trino, cursor: BronzeCursor, days: Span, late: Counter[int]) -> Iterator[Run]:
+    """The positions of these days. Adds to ``late`` those accepted more than an hour after their time."""
+    for row in trino.query(_islands(_bronze_rows(cursor, days))):
         late[row["hour"]] += row["late"]
         yield from _runs(row)
 
 
-def aged_out_runs(trino: Trino, cursor: BronzeCursor, day: date, earliest: Mapping[int, int]) -> Iterator[Run]:
-    """The positions of a day whose Kafka record has been deleted by age: bronze remembers where it was."""
-    rows = f"{_bronze_rows(cursor, day)} AND ({_before(earliest)})"
+def aged_out_runs(trino: Trino, cursor: BronzeCursor, days: Span, earliest: Mapping[int, int]) -> Iterator[Run]:
+    """The positions of these days whose Kafka record has been deleted by age: bronze remembers where it was."""
+    rows = f"{_bronze_rows(cursor, days)} AND ({_before(earliest)})"
     for row in trino.query(_islands(rows)):
         yield from _runs(row)
 
 
-def counted_runs(trino: Trino, release: Release, day: date) -> Iterator[tuple[Station, Run]]:
-    """What became of the positions of a day in silver."""
-    for row in trino.query(_islands(_silver_rows(release, day))):
+def counted_runs(trino: Trino, release: Release, days: Span) -> Iterator[tuple[Station, Run]]:
+    """What became of the positions of these days in silver."""
+    for row in trino.query(_islands(_silver_rows(release, days))):
         for run in _runs(row):
             yield Station(row["became"]), run
 
@@ -68,21 +94,20 @@ def _bronze(cursor: BronzeCursor) -> str:
     return f"{tables.CATALOG}.{tables.BRONZE_SCHEMA}.{table} FOR VERSION AS OF {cursor.delta_version}"
 
 
-def _bronze_rows(cursor: BronzeCursor, day: date) -> str:
+def _bronze_rows(cursor: BronzeCursor, days: Span) -> str:
     return (
         "SELECT edge, segment, seq, accepted_at, 'bronze' AS became, "
         f"accepted_at > \"time\" + INTERVAL '1' HOUR AS late FROM {_bronze(cursor)} "
-        f"WHERE {tables.BRONZE_PARTITION} = DATE '{day}'"
+        f"WHERE {tables.BRONZE_PARTITION} BETWEEN DATE '{days.first}' AND DATE '{days.last}'"
     )
 
 
-def _silver_rows(release: Release, day: date) -> str:
+def _silver_rows(release: Release, days: Span) -> str:
     became = {
         tables.SILVER_EVENTS: f"'{Station.SILVER}'",
         tables.SILVER_DUPLICATES: f"if(verdict = 'duplicate', '{Station.DUPLICATES}', '{Station.QUARANTINED}')",
     }
-    start = datetime(day.year, day.month, day.day)
-    during = f"accepted_at >= {_instant(start)} AND accepted_at < {_instant(start + timedelta(days=1))}"
+    during = f"accepted_at >= {_midnight(days.first)} AND accepted_at < {_midnight(days.last + timedelta(days=1))}"
     return " UNION ALL ".join(
         f"SELECT edge, segment, seq, accepted_at, {column} AS became, false AS late FROM {_silver(release, name)} "
         f"WHERE {during}"
@@ -118,5 +143,5 @@ def _before(offsets: Mapping[int, int]) -> str:
     return " OR ".join(parts) or "false"
 
 
-def _instant(at: datetime) -> str:
-    return f"TIMESTAMP '{at:%Y-%m-%d} 00:00:00 UTC'"
+def _midnight(day: date) -> str:
+    return f"TIMESTAMP '{day} 00:00:00 UTC'"

@@ -136,9 +136,9 @@ class Builder:
     def build(self, version: GoldVersion, last: Snapshot | None, plan: build.Build) -> Built:
         """Runs the version's own frozen definition, and makes sure that nobody else wrote to its tables meanwhile."""
         self.prepare(version, plan.generation)
-        self.replace_leftovers(version, last, plan.snapshot)
+        self.replace_leftovers(version, last, last.number + 1 if last else 1)
         before = {name: state.delta_version for name, state in self.states(version).items()}
-        project = definition.thaw(self.files, self.layout, version.definition, self._definitions)
+        project = definition.thaw(self.files, self.layout, version.definition, self.definitions)
         queries = build.run(self.settings, project, plan)
         states = self.states(version)
         self._refuse_foreign_commits(states, before, set(queries))
@@ -191,7 +191,7 @@ class Builder:
         return found
 
     @property
-    def _definitions(self) -> Path:
+    def definitions(self) -> Path:
         folder = self.settings.home_path / "definitions"
         folder.mkdir(parents=True, exist_ok=True)
         return folder

@@ -5,7 +5,8 @@ names the first model or audit that failed. dbt runs in this process, so that a 
 """
 
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -48,10 +49,12 @@ class Build:
     accepted_before: int | None = None
     since: int | None = None
     until: int | None = None
+    previous_snapshot: int | None = None
+    shared: Mapping[str, str] = field(default_factory=dict)
     user: str = TRANSFORM_USER
 
     @property
-    def variables(self) -> dict[str, int | str]:
+    def variables(self) -> dict[str, object]:
         """The project's variables."""
         return {
             "gold_version": self.gold_version,
@@ -64,6 +67,8 @@ class Build:
             "accepted_before": timestamp(self.accepted_before),
             "since": timestamp(self.since),
             "until": timestamp(self.until),
+            "previous_snapshot": self.snapshot - 1 if self.previous_snapshot is None else self.previous_snapshot,
+            "shared": dict(self.shared),
         }
 
 
@@ -94,19 +99,51 @@ def run(settings: Settings, project: Path, build: Build) -> list[str]:
     return [query for node in result.result.results if (query := _query_id(node)) is not None]
 
 
+def changed_models(settings: Settings, before: Path, after: Path) -> tuple[set[str], set[str]]:
+    """The models of ``after``, and those of them that differ from ``before`` or read one that does (dbt's states)."""
+    folder = settings.home_path / "dbt" / "states"
+    _connect(settings, TRANSFORM_USER)
+    _run(settings, before, ["parse"], folder / before.name)
+    everything = _listed(settings, after, folder / after.name, [])
+    against = ["--select", "state:modified+", "--state", str(folder / before.name)]
+    return everything, _listed(settings, after, folder / after.name, against)
+
+
+def _listed(settings: Settings, project: Path, folder: Path, options: Iterable[str]) -> set[str]:
+    found = _run(settings, project, ["ls", "--resource-type", "model", "--output", "name", "--quiet", *options], folder)
+    return set(found.result or ())
+
+
 def _dbt(settings: Settings, project: Path, build: Build) -> Any:
+    variables = msgspec.json.encode(build.variables).decode()
+    command = ["build", "--vars", variables]
+    if build.shared:  # Chosen by name, not left out by name: then audits of what is built and what is shared run, too.
+        models = {path.stem for path in (project / "models").rglob("*.sql")}
+        command += ["--select", *sorted(models - set(build.shared))]
+    return _invoke(settings, project, command, settings.home_path / "dbt" / f"v{build.gold_version}")
+
+
+def _run(settings: Settings, project: Path, command: list[str], folder: Path) -> Any:
+    done = _invoke(settings, project, command, folder)
+    if not done.success:
+        raise BuildFailedError(
+            f"dbt {command[0]} failed: {done.exception}. Its log is in {_log_folder(settings)}", is_lasting=True
+        )
+    return done
+
+
+def _invoke(settings: Settings, project: Path, command: list[str], folder: Path) -> Any:
     from dbt.cli.main import dbtRunner  # takes seconds to import
 
     arguments = {
         "project-dir": project,
         "profiles-dir": project,
-        "target-path": settings.home_path / "dbt" / f"v{build.gold_version}",
+        "target-path": folder,
         "log-path": _log_folder(settings),
         "log-level": "none",
-        "vars": msgspec.json.encode(build.variables).decode(),
     }
     options = [text for name, value in arguments.items() for text in (f"--{name}", str(value))]
-    return dbtRunner().invoke(["build", *options])
+    return dbtRunner().invoke([*command, *options])
 
 
 def _log_folder(settings: Settings) -> Path:

@@ -4,6 +4,7 @@ In: a gold version and a bronze generation, or a release. Every step may be repe
 """
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlparse
 
 from lakehouse.clients.trino import Trino
@@ -14,6 +15,9 @@ from lakehouse.releases import views
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import Release
 from lakehouse.settings import Settings
+
+DBT_TEMPORARY = "__dbt_tmp"
+"""What dbt appends to the name of a model while it merges."""
 
 
 def prepare(trino: Trino, settings: Settings, layout: Layout, version: int, generation: int) -> None:
@@ -33,7 +37,9 @@ def locations(trino: Trino, version: int) -> dict[str, str]:
     for layer in (tables.SILVER_SCHEMA, tables.GOLD_SCHEMA):
         schema = f"{tables.CATALOG}.{tables.physical_schema(layer, version)}"
         for row in trino.query(f"SHOW TABLES FROM {schema}"):
-            found[f"{layer}.{row['Table']}"] = location(trino, f"{schema}.{row['Table']}")
+            # A dbt that was killed leaves its temporary view behind; the next one replaces it.
+            if not row["Table"].endswith(DBT_TEMPORARY):
+                found[f"{layer}.{row['Table']}"] = location(trino, f"{schema}.{row['Table']}")
     return found
 
 
@@ -48,8 +54,10 @@ def location(trino: Trino, table: str) -> str:
 
 def show(trino: Trino, release: Release) -> None:
     """Points the views that analysts read at a release."""
-    for statement in (*views.bronze_statements(release.bronze.generation), *views.statements(release)):
-        trino.query(statement)
+    first, then = views.statements(release)
+    with ThreadPoolExecutor(4) as at_once:
+        list(at_once.map(trino.query, [*views.bronze_statements(release.bronze.generation), *first]))
+        list(at_once.map(trino.query, then))
 
 
 def show_current(trino: Trino, log: ReleaseLog) -> Published | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from lakehouse.clients.files import Files
 from lakehouse.releases import definition
 from lakehouse.releases.advance import FIRST_GENERATION, Builder, Progress
+from lakehouse.releases.follow import Follower
 from lakehouse.releases.locks import building
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import BronzeCursor, GoldVersion, Snapshot
@@ -43,14 +44,28 @@ class Cycle:
                     return self._run(version, progress)
 
     def _run(self, version: GoldVersion, progress: Progress) -> Outcome:
+        rows, made = self._advance(version, progress)
+        # A former cycle may have died after its snapshot and before its release: the newest one counts, not only ours.
+        newest = made or self._builder.versions.latest_snapshot(version.version)
+        release = publish_snapshot(self._log, version, newest) if newest is not None else None
+        return Outcome(rows, newest if release else made, release)
+
+    def _advance(self, version: GoldVersion, progress: Progress) -> tuple[int, Snapshot | None]:
+        """One step: how many bronze rows are new, and the snapshot, if there is one.
+
+        Where the version shares tables, their owner takes the step, and it follows.
+        """
+        plan = version.plan
+        if plan is not None and plan.shared and plan.base is not None:
+            owner = self._builder.versions.get(plan.base.gold_version)
+            with building(self._settings, owner.version):
+                rows, _ = self._advance(owner, progress)
+            return rows, Follower(self._builder, version, plan).step(progress)
         last = self._builder.versions.latest_snapshot(version.version)
         cursor = last.bronze if last else BronzeCursor(FIRST_GENERATION, -1)
         found = self._builder.new_commits(cursor)
         made = self._builder.consume(version, last, found, progress) if found else None
-        # A former cycle may have died after its snapshot and before its release: the newest one counts, not only ours.
-        newest = made or last
-        release = publish_snapshot(self._log, version, newest) if newest is not None else None
-        return Outcome(found.rows if found and made else 0, newest if release else made, release)
+        return found.rows if found and made else 0, made
 
     def _live_version(self) -> GoldVersion:
         current = self._log.current()

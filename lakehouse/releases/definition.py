@@ -46,10 +46,15 @@ def fingerprint(project: Path) -> str:
 
 def freeze(files: Files, layout: Layout, project: Path) -> Definition:
     """Stores the project's files under their fingerprint. The same files again change nothing."""
-    frozen = Definition(fingerprint(project), _git_commit(project))
+    return Definition(store(files, layout, project), _git_commit(project))
+
+
+def store(files: Files, layout: Layout, project: Path) -> str:
+    """Stores the project's files, and returns their fingerprint."""
+    name = fingerprint(project)
     with suppress(AlreadyExistsError):  # The name is the content's own hash.
-        publish(files, layout.staging, layout.definition(frozen.fingerprint), _archive(project))
-    return frozen
+        publish(files, layout.staging, layout.definition(name), _archive(project))
+    return name
 
 
 def thaw(files: Files, layout: Layout, frozen: Definition, folder: Path) -> Path:

@@ -16,19 +16,41 @@ from lakehouse.releases.locks import building
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import Drop, new_nonce
 from lakehouse.releases.standing import Stand, Standing, stands
+from lakehouse.releases.versions import Versions
 
 
-def drop(builder: Builder, number: int, actor: str, why: str | None, say: Progress = lambda _: None) -> None:
-    """Raises :class:`RefusedError` where readers see the version, or may ask for it within the retention."""
+def drop(
+    builder: Builder,
+    number: int,
+    actor: str,
+    why: str | None,
+    say: Progress = lambda _: None,
+    order: str | None = None,
+) -> None:
+    """Raises :class:`RefusedError` where readers see the version, or may ask for it within the retention.
+
+    ``order`` is the id of a durable order; the same one again goes on where a kill has ended it.
+    """
+    before = builder.versions.drop_of(number)
+    if before is None or order is None or before.order != order:
+        _say_so(builder, number, actor, why, order)
+    _remove(builder, number, say)
+
+
+def _say_so(builder: Builder, number: int, actor: str, why: str | None, order: str | None) -> None:
     log = ReleaseLog(builder.files, builder.layout)
     found = next((stand for stand in stands(builder.versions, log.refresh()) if stand.number == number), None)
     if found is None:
         raise RefusedError(f"there is no gold version {number}; see `lakehouse release list`")
+    _refuse_owner(builder.versions, number)
     _refuse_if_needed(found, builder.settings.releases.retention)
     try:
-        builder.versions.add_drop(Drop(number, actor, why, time.time_ns() // 1000, new_nonce()))
+        builder.versions.add_drop(Drop(number, actor, why, time.time_ns() // 1000, new_nonce(), order))
     except AlreadyExistsError as error:
         raise RefusedError(f"gold version {number} has been dropped already") from error
+
+
+def _remove(builder: Builder, number: int, say: Progress) -> None:
     end_queries(builder.trino, number)
     with building(builder.settings, number, wait=False) as mine:
         if mine:
@@ -36,6 +58,16 @@ def drop(builder: Builder, number: int, actor: str, why: str | None, say: Progre
             say(f"the tables of gold version {number} are removed")
         else:
             say(f"gold version {number} is being built; whoever builds it stops, and removes its tables")
+
+
+def _refuse_owner(versions: Versions, number: int) -> None:
+    for other in versions.all():
+        plan = other.plan
+        is_owner = plan is not None and plan.shared and plan.base is not None and plan.base.gold_version == number
+        if is_owner and versions.drop_of(other.version) is None:
+            raise RefusedError(
+                f"gold version {other.version} shares tables of gold version {number}: drop that one first"
+            )
 
 
 def _refuse_if_needed(stand: Stand, retention: timedelta) -> None:

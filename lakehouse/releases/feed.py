@@ -6,7 +6,9 @@ that two versions can always be compared at one point.
 """
 
 from lakehouse.releases.advance import Builder, Progress
-from lakehouse.releases.model import BronzeCursor, GoldVersion, Snapshot
+from lakehouse.releases.follow import Follower
+from lakehouse.releases.locks import building
+from lakehouse.releases.model import BronzeCursor, GoldVersion, Plan, Snapshot
 
 
 class Feeder:
@@ -23,12 +25,26 @@ class Feeder:
         last = self._builder.versions.latest_snapshot(version.version)
         if last is None:
             return None
+        if version.plan is not None and version.plan.shared:
+            return self._follow(version, version.plan, live, progress)
         through = live.delta_version if live and live.generation == last.bronze.generation else None
         found = self._builder.new_commits(last.bronze, through)
         if found is None:
             return None
         # Also where it changes nothing: the live version has a snapshot there, and the two are compared at one point.
         return self._builder.consume(version, last, found, progress, always=through is not None)
+
+    def _follow(
+        self, version: GoldVersion, plan: Plan, live: BronzeCursor | None, progress: Progress
+    ) -> Snapshot | None:
+        """The base goes first, unless it is there already."""
+        assert plan.base is not None, "what shares tables has a base"
+        base = self._builder.versions.get(plan.base.gold_version)
+        newest = self._builder.versions.latest_snapshot(base.version)
+        if newest is not None and newest.bronze != live:
+            with building(self._builder.settings, base.version):
+                self.catch_up(base, live, progress)
+        return Follower(self._builder, version, plan).step(progress)
 
     def catch_up(self, version: GoldVersion, live: BronzeCursor | None, progress: Progress) -> Snapshot:
         """Steps until nothing is left up to ``live``. Returns the newest snapshot."""

@@ -4,12 +4,19 @@ In: a :class:`Prospect`. Out: a sentence that says what was found, or :class:`Re
 snapshot's audits have passed needs no gate: there is no snapshot without.
 """
 
+import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lakehouse.clients.insights import prepared
+from lakehouse.clients.trino import Trino
 from lakehouse.errors import RefusedError
 from lakehouse.ledger.gather import Gatherer
 from lakehouse.ledger.judge import judge
+from lakehouse.releases.diff.model import Limits
+from lakehouse.releases.diff.run import difference
+from lakehouse.releases.diff.share import largest_change
 from lakehouse.releases.log import Published
 from lakehouse.releases.model import GoldVersion, Reason, Snapshot
 from lakehouse.releases.publish import following
@@ -23,23 +30,35 @@ class Prospect:
     version: GoldVersion
     snapshot: Snapshot
     parent: Published
+    beside: Snapshot
+    """The newest snapshot of the parent's version."""
 
 
 Gate = Callable[[Prospect, bool], str]
 """Called with whether the operator accepts differences."""
 
 
-def caught_up(prospect: Prospect, accept: bool) -> str:
-    """At the parent's bronze commits or later; of another generation, at its Kafka offsets or later."""
-    ours, theirs = prospect.snapshot, prospect.parent.release
+def stands_beside(ours: Snapshot, theirs: Snapshot) -> bool:
+    """Whether ours has consumed all that theirs has: the same bronze commits or, of another generation, the same Kafka
+    offsets."""
     if ours.bronze.generation == theirs.bronze.generation:
-        behind = theirs.bronze.delta_version - ours.bronze.delta_version
-        if behind > 0:
-            raise RefusedError(
-                f"gold version {prospect.version.version} is {behind} bronze commits behind release "
-                f"{theirs.release}: wait for the transform service to bring it up to date"
-            )
-    return f"caught up: bronze commit {ours.bronze.delta_version}, as release {theirs.release}"
+        return ours.bronze.delta_version >= theirs.bronze.delta_version
+    return all(
+        (ours_of := ours.offsets.get(topic, {}).get(number)) is not None and ours_of.end >= consumed.end
+        for topic, partitions in theirs.offsets.items()
+        for number, consumed in partitions.items()
+    )
+
+
+def caught_up(prospect: Prospect, accept: bool) -> str:
+    """At the parent's bronze commits or later."""
+    if not stands_beside(prospect.snapshot, prospect.beside):
+        raise RefusedError(
+            f"gold version {prospect.version.version} has not consumed what release {prospect.parent.number} shows: "
+            "wait until the transform service has brought it up to date"
+        )
+    bronze = prospect.snapshot.bronze
+    return f"caught up: generation {bronze.generation}, bronze commit {bronze.delta_version}"
 
 
 def ledger_is_balanced(settings: Settings) -> Gate:
@@ -51,9 +70,44 @@ def ledger_is_balanced(settings: Settings) -> Gate:
         if not verdict.balanced:
             raise RefusedError(
                 f"the ledger of gold version {prospect.version.version} is not balanced: {len(verdict.missing)} runs "
-                f"of positions are missing, {len(verdict.doubled)} are counted twice. `lakehouse reconcile` shows whether "
-                "the current release has the same trouble"
+                f"of positions are missing, {len(verdict.doubled)} are counted twice. `lakehouse reconcile` shows "
+                "whether the current release has the same trouble"
             )
         return f"ledger balanced: {verdict.totals['accepted']:,} events accepted"
+
+    return gate
+
+
+def differs_within_limits(settings: Settings) -> Gate:
+    """No metric's total changes by more than the operator's limit, unless he accepts that."""
+    limit = settings.releases.max_change
+
+    def gate(prospect: Prospect, accept: bool) -> str:
+        if math.isinf(limit):
+            return "differences: no limit is set (LAKEHOUSE_RELEASES__MAX_CHANGE)"
+        found = difference(Trino.of(settings, read_only=True), prospect.beside, prospect.snapshot, Limits(top=1))
+        change = largest_change(found)
+        if change > limit and not accept:
+            raise RefusedError(
+                f"gold version {prospect.version.version} changes a metric's total by {change:.1%}; the limit is "
+                f"{limit:.1%}. Look at `lakehouse diff {prospect.version.version}`, then promote with --accept --reason"
+            )
+        return f"differences: at most {change:.1%} of a metric's total{', accepted' if change > limit else ''}"
+
+    return gate
+
+
+def is_prepared(settings: Settings, patience: float = 60.0) -> Gate:
+    """The insights API has it in memory, so that readers need not wait for it; where it does not answer, nor do we."""
+
+    def gate(prospect: Prospect, accept: bool) -> str:
+        deadline = time.monotonic() + patience
+        while (known := prepared(settings.insights_url)) is not None:
+            if known.get(prospect.version.version, -1) >= prospect.snapshot.number:
+                return "the insights API has loaded it"
+            if time.monotonic() > deadline:
+                return "the insights API has not loaded it yet: its first answers will be late"
+            time.sleep(0.05)
+        return "the insights API does not answer: it loads the version when it is back"
 
     return gate

@@ -68,7 +68,8 @@ class Plan(msgspec.Struct, frozen=True):
     ``bronze`` names the commits that the slices read; its ``delta_version`` is -1 where the generation is made from raw
     files first. With ``since`` or ``until`` (starts of UTC days), only events whose time lies within are built by the
     new definition; the rest is copied from ``base``. ``shared`` names the tables (``layer.table``) that belong to the
-    base's version, because their model and all above it are the same.
+    base's version, because their model and all above it are the same. ``order`` is the id of the order by which an
+    operator asked for it, if that was not by a command.
     """
 
     source: str
@@ -79,6 +80,7 @@ class Plan(msgspec.Struct, frozen=True):
     since: int | None = None
     until: int | None = None
     shared: tuple[str, ...] = ()
+    order: str | None = None
 
 
 class GoldVersion(msgspec.Struct, frozen=True):
@@ -99,6 +101,7 @@ class Drop(msgspec.Struct, frozen=True):
     why: str | None
     dropped_at: int
     nonce: str
+    order: str | None = None
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -129,7 +132,8 @@ class Release(msgspec.Struct, frozen=True):
     ``released_at`` is not in the document: it is the NameNode's stamp of the rename that published it (the
     modification time of the folder ``releases/N``), strictly increasing with N. ``catalogue`` and ``tzdata`` name what
     an answer needs besides data. ``reason`` is one of :class:`Reason`, ``why`` an operator's own words. While the
-    current release is ``held`` (``rollback --exact``), cycles publish nothing.
+    current release is ``held`` (``rollback --exact``), cycles publish nothing. ``order`` is the id of the order that it
+    carries out, if an operator gave one.
     """
 
     release: int
@@ -147,3 +151,4 @@ class Release(msgspec.Struct, frozen=True):
     nonce: str
     why: str | None = None
     held: bool = False
+    order: str | None = None

@@ -12,8 +12,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from lakehouse.clients.files import HdfsFiles
+from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError
-from lakehouse.releases.advance import Builder
+from lakehouse.releases import generations
+from lakehouse.releases.advance import FIRST_GENERATION, Builder
 from lakehouse.releases.feed import Feeder
 from lakehouse.releases.leftovers import end_queries
 from lakehouse.releases.locks import building
@@ -42,6 +44,7 @@ class Others:
         """At most one step of one version, so that the next live cycle is not kept waiting."""
         self._workers = {number: worker for number, worker in self._workers.items() if worker.poll() is None}
         found = stands(self._builder.versions, self._log.refresh())
+        self._retire_generations(found)
         for stand in found:
             if stand.standing is Standing.BUILDING:
                 self._take_up(stand)
@@ -49,6 +52,20 @@ class Others:
             if self._is_due(stand):
                 self._feed(stand, _live_cursor(found), say)
                 return
+
+    def _retire_generations(self, found: list[Stand]) -> None:
+        """A bronze generation that no version is built from any more need not be fed."""
+        now, former = datetime.now(UTC), self._settings.releases.feed_former
+        needed = {
+            generation
+            for stand in found
+            if stand.standing in (Standing.CURRENT, Standing.BUILDING) or is_fed(stand, now, former)
+            for generation in _generations(stand)
+        }
+        files, layout = self._builder.files, self._builder.layout
+        for generation in set(generations.active(files, layout)) - needed if needed else ():
+            log.info("a bronze generation is retired", extra=fields(generation=generation))
+            generations.retire(files, layout, generation, TRANSFORM_USER, "no gold version is built from it")
 
     def stop(self) -> None:
         """Whoever carries out a plan goes on at the next start."""
@@ -84,6 +101,11 @@ class Others:
                 self._feeder.step(stand.version, live, say)
             except LakehouseError as error:
                 log.error("not fed", extra=fields(gold_version=stand.number, reason=str(error)))
+
+
+def _generations(stand: Stand) -> set[int]:
+    planned = {stand.version.plan.bronze.generation} if stand.version.plan else set()
+    return planned | ({stand.newest.bronze.generation} if stand.newest else {FIRST_GENERATION})
 
 
 def _live_cursor(found: list[Stand]) -> BronzeCursor | None:

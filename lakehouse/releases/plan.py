@@ -10,12 +10,13 @@ from enum import StrEnum
 from pathlib import Path
 
 from lakehouse import delta_log
-from lakehouse.errors import RefusedError
-from lakehouse.releases import definition
+from lakehouse.errors import NotFoundError, RefusedError
+from lakehouse.releases import definition, generations
 from lakehouse.releases.advance import FIRST_GENERATION, Builder
 from lakehouse.releases.log import Published, ReleaseLog
-from lakehouse.releases.model import Base, BronzeCursor, GoldVersion, Plan
+from lakehouse.releases.model import Base, BronzeCursor, Definition, GoldVersion, Plan
 from lakehouse.releases.progress import Phase, ProgressFile
+from lakehouse.releases.reuse import refuse_bounds, shared_tables
 from lakehouse.releases.standing import Standing, stands
 
 _DAY = timedelta(days=1) // timedelta(microseconds=1)
@@ -28,14 +29,21 @@ class Source(StrEnum):
 
 @dataclass(frozen=True)
 class Wish:
-    """What an operator asks for. Bounds are widened to whole UTC days, because an identity is looked up within one."""
+    """What an operator asks for. Bounds are widened to whole UTC days, because an identity is looked up within one.
+
+    A definition is frozen from ``project``, or with ``fingerprint`` it is one that has been frozen before. The same
+    ``order`` (an id) gets the same gold version, however often it is planned.
+    """
 
     source: Source
     actor: str
     why: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    reuse: bool = False
     project: Path = definition.PROJECT
+    fingerprint: str | None = None
+    order: str | None = None
 
     @property
     def first(self) -> int | None:
@@ -53,26 +61,67 @@ def plan(builder: Builder, wish: Wish) -> GoldVersion:
     """
     if wish.first is not None and wish.end is not None and wish.end <= wish.first:
         raise RefusedError("--until must be after --since")
+    if wish.reuse:
+        refuse_bounds(wish.first is not None or wish.end is not None, wish.source is Source.RAW)
     log = ReleaseLog(builder.files, builder.layout)
     current = log.current()
     if current is None and (wish.first is not None or wish.end is not None):
         raise RefusedError("nothing has been released yet that --since and --until could leave as it is")
-    frozen = definition.freeze(builder.files, builder.layout, wish.project)
+    planned = _planned(builder, wish.order)
+    if planned is not None:
+        return planned
+    frozen = _definition(builder, wish)
     unfinished = _unfinished(builder, log, wish, frozen.fingerprint)
     if unfinished is not None:
         return unfinished
+    base = _base(current)
     return builder.versions.create(
         frozen,
         Plan(
             source=wish.source,
             bronze=_bronze(builder, current, wish),
-            base=_base(current),
+            base=base,
             actor=wish.actor,
             why=wish.why,
             since=wish.first,
             until=wish.end,
+            shared=shared_tables(builder, frozen, base) if wish.reuse and base else (),
+            order=wish.order,
         ),
     )
+
+
+def bound(name: str, text: str | None) -> datetime | None:
+    """A bound as an operator writes it: a date, or an instant with an offset."""
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise RefusedError(f"{name} must be a date or an instant, for example 2026-03-01") from error
+    if instant.tzinfo is None and len(text) > len("2026-03-01"):
+        raise RefusedError(f"{name} needs an offset, for example 2026-03-01T00:00:00Z")
+    if not 1970 < instant.year < 9999:
+        raise RefusedError(f"{name} must lie in a year from 1971 to 9998")
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant
+
+
+def _planned(builder: Builder, order: str | None) -> GoldVersion | None:
+    versions = builder.versions.all() if order is not None else []
+    return next((version for version in versions if version.plan and version.plan.order == order), None)
+
+
+def _definition(builder: Builder, wish: Wish) -> Definition:
+    if wish.fingerprint is None:
+        return definition.freeze(builder.files, builder.layout, wish.project)
+    for version in builder.versions.all():
+        if version.definition.fingerprint == wish.fingerprint:
+            return version.definition
+    try:
+        builder.files.stat(builder.layout.definition(wish.fingerprint))
+    except NotFoundError as error:
+        raise RefusedError(f"there is no frozen definition {wish.fingerprint}: store it first") from error
+    return Definition(wish.fingerprint)
 
 
 def _unfinished(builder: Builder, log: ReleaseLog, wish: Wish, fingerprint: str) -> GoldVersion | None:
@@ -80,7 +129,12 @@ def _unfinished(builder: Builder, log: ReleaseLog, wish: Wish, fingerprint: str)
         made = stand.version.plan
         if made is None or stand.standing not in (Standing.BUILDING, Standing.CANDIDATE):
             continue
-        same = (made.source, made.since, made.until) == (wish.source, wish.first, wish.end)
+        same = (made.source, made.since, made.until, bool(made.shared)) == (
+            wish.source,
+            wish.first,
+            wish.end,
+            wish.reuse,
+        )
         progress = ProgressFile(builder.files, builder.layout, stand.number).read()
         is_done = progress is not None and progress.phase is Phase.DONE
         if same and stand.version.definition.fingerprint == fingerprint and not is_done:
@@ -91,7 +145,7 @@ def _unfinished(builder: Builder, log: ReleaseLog, wish: Wish, fingerprint: str)
 def _bronze(builder: Builder, current: Published | None, wish: Wish) -> BronzeCursor:
     """Where the release stands: then both can be compared as soon as history is built."""
     if wish.source is Source.RAW:
-        raise RefusedError("raw is not built yet")
+        return BronzeCursor(generations.next_generation(builder.files, builder.layout), -1)
     if current is not None:
         return current.release.bronze
     head = delta_log.head_version(builder.files, builder.layout.bronze(FIRST_GENERATION))

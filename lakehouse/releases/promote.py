@@ -14,7 +14,16 @@ from dataclasses import dataclass
 from lakehouse.errors import AlreadyExistsError, NotFoundError, RefusedError
 from lakehouse.releases.advance import Builder, Progress
 from lakehouse.releases.feed import Feeder
-from lakehouse.releases.gates import Gate, Prospect
+from lakehouse.releases.gates import (
+    Gate,
+    Prospect,
+    caught_up,
+    differs_within_limits,
+    is_prepared,
+    ledger_is_balanced,
+    stands_beside,
+)
+from lakehouse.releases.leftovers import end_queries
 from lakehouse.releases.locks import building
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import GoldVersion, Reason, Snapshot
@@ -23,16 +32,24 @@ from lakehouse.releases.standing import is_built
 
 PATIENCE = 600.0
 """Seconds to wait for who builds one of the two versions."""
+CATCH_UP_PATIENCE = 60.0
+"""Seconds in which another bronze generation must have got what the live one has."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """An operator's word: who, why, and whether he accepts differences beyond the limit."""
+    """An operator's word: who, why, and whether he accepts differences beyond the limit.
+
+    ``id`` is that of a durable order, ``seen`` the release that was current when it was given: since then no other
+    operator may have published one.
+    """
 
     gold_version: int
     actor: str
     why: str | None = None
     accept: bool = False
+    id: str | None = None
+    seen: int | None = None
 
 
 class Promote:
@@ -44,14 +61,29 @@ class Promote:
         self._gates = gates
         self._log = ReleaseLog(builder.files, builder.layout)
 
+    @classmethod
+    def of(cls, builder: Builder) -> "Promote":
+        """With the gates that every promote has to pass, whichever door the operator takes."""
+        settings = builder.settings
+        return cls(
+            builder,
+            (ledger_is_balanced(settings),),
+            (caught_up, differs_within_limits(settings), is_prepared(settings)),
+        )
+
     def run(self, order: Order, say: Progress = lambda _: None) -> Published:
         """The new release. Raises :class:`RefusedError` with the gate that does not open."""
         seen = self._log.current()
         if seen is None:
             raise RefusedError("nothing has been released yet: the first cycle publishes the first release")
+        if order.accept and not order.why:
+            raise RefusedError("differences are accepted for a reason: give one (--reason)")
+        if order.seen is not None:
+            seen = refuse_after_another_operator(self._log, self._log.get(order.seen))
         version, newest = self._candidate(order, seen)
-        self._check(self._slow, order, Prospect(version, newest, seen), say)
+        self._check(self._slow, order, Prospect(version, newest, seen, self._live(seen)), say)
         with _locked(self._builder, version.version):
+            end_queries(self._builder.trino, version.version)
             self._follow(version, seen, say)
             with _locked(self._builder, seen.release.gold_version):
                 return self._publish(order, version, seen, say)
@@ -74,18 +106,30 @@ class Promote:
     def _publish(self, order: Order, version: GoldVersion, seen: Published, say: Progress) -> Published:
         while True:
             parent = refuse_after_another_operator(self._log, seen)
-            snapshot = self._follow(version, parent, say)
-            self._check(self._gates, order, Prospect(version, snapshot, parent), say)
-            release = following(parent, version, snapshot, Reason.PROMOTE, actor=order.actor, why=order.why)
+            snapshot, beside = self._follow(version, parent, say)
+            self._check(self._gates, order, Prospect(version, snapshot, parent, beside), say)
+            release = following(
+                parent, version, snapshot, Reason.PROMOTE, actor=order.actor, why=order.why, order=order.id
+            )
             try:
                 return self._log.append(release)
             except AlreadyExistsError:
                 say("another release was published meanwhile: the gates are checked again")
 
-    def _follow(self, version: GoldVersion, parent: Published, say: Progress) -> Snapshot:
-        """The candidate stands where its parent stands, or later."""
-        live = self._builder.versions.latest_snapshot(parent.release.gold_version)
-        return Feeder(self._builder).catch_up(version, live.bronze if live else None, say)
+    def _follow(self, version: GoldVersion, parent: Published, say: Progress) -> tuple[Snapshot, Snapshot]:
+        """The candidate where its parent stands, or later; and the parent's version there."""
+        live = self._live(parent)
+        deadline = time.monotonic() + CATCH_UP_PATIENCE
+        while True:
+            ours = Feeder(self._builder).catch_up(version, live.bronze, say)
+            if stands_beside(ours, live) or time.monotonic() > deadline:
+                return ours, live
+            time.sleep(1)  # another bronze generation, which Kafka feeds as well, is about to have it
+
+    def _live(self, parent: Published) -> Snapshot:
+        newest = self._builder.versions.latest_snapshot(parent.release.gold_version)
+        assert newest is not None, "a version that was released has a snapshot"
+        return newest
 
     def _check(self, gates: tuple[Gate, ...], order: Order, prospect: Prospect, say: Progress) -> None:
         for gate in gates:

@@ -37,6 +37,7 @@ def following(
     actor: str = TRANSFORM_USER,
     why: str | None = None,
     held: bool = False,
+    order: str | None = None,
 ) -> Release:
     """The document of a release of ``snapshot`` after ``parent``, to be appended."""
     return Release(
@@ -55,6 +56,7 @@ def following(
         nonce=new_nonce(),
         why=why,
         held=held,
+        order=order,
     )
 
 

@@ -5,19 +5,21 @@ slice is audited like a cycle; what a kill leaves behind is replaced. The live l
 queries run under another user, whose resource group comes last, and each gold version has a lock of its own.
 """
 
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 import msgspec
 
 from lakehouse.clients.trino import QueryFailedError
 from lakehouse.errors import LakehouseError, NotReadyError, RefusedError
-from lakehouse.releases import catalog, copy_base
+from lakehouse.releases import catalog, copy_base, generations
 from lakehouse.releases.advance import Builder, Built, ForeignCommitError
 from lakehouse.releases.build import BuildFailedError
 from lakehouse.releases.feed import Feeder
+from lakehouse.releases.follow import Follower
+from lakehouse.releases.leftovers import end_queries
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import BronzeCursor, GoldVersion, Plan, Snapshot, new_nonce
 from lakehouse.releases.progress import Phase, ProgressFile
@@ -25,7 +27,9 @@ from lakehouse.releases.slices import Slice, Wanted, cut
 from lakehouse.releases.standing import is_built
 
 ATTEMPTS = 4
-"""So often is a slice tried. Trino or HDFS may be started again meanwhile; a model that is wrong stays wrong."""
+"""So often is a step tried that fails although the servers answer."""
+PATIENCE = 900.0
+"""Seconds without a new snapshot for which a server may be away."""
 PAUSE = 10.0
 NOTHING_YET = 0
 """``accepted_before`` of a snapshot that has consumed no bronze row."""
@@ -35,6 +39,10 @@ Say = Callable[[str], None]
 
 class DroppedError(RefusedError):
     """The candidate was dropped while it was being built."""
+
+
+class RawBuildError(LakehouseError):
+    """The raw files could not be made into a generation; started again, that goes on where it was."""
 
 
 class Rebuild:
@@ -53,18 +61,64 @@ class Rebuild:
     def run(self) -> Snapshot:
         """Returns the snapshot that stands where the live version stands; raises what has stopped it."""
         try:
-            last = self._builder.versions.latest_snapshot(self._version.version)
-            if last is None or not is_built(last):
-                self._build_history(last)
-            return self._catch_up()
+            return self._persist()
         except DroppedError:
             raise
         except LakehouseError as error:
             self._progress.say(Phase.FAILED, failure=str(error))
             raise
 
+    def _persist(self) -> Snapshot:
+        """Tries again what fails because a server is away: each attempt goes on after the newest snapshot."""
+        failures, seen, away_since = 0, 0, time.monotonic()
+        while True:
+            try:
+                return self._attempt()
+            except (NotReadyError, QueryFailedError, BuildFailedError, ForeignCommitError, RawBuildError) as error:
+                if isinstance(error, BuildFailedError) and error.is_lasting:
+                    raise
+                reached = max(self._builder.versions.snapshot_numbers(self._version.version), default=0)
+                if reached > seen:
+                    failures, seen, away_since = 0, reached, time.monotonic()
+                failures += not isinstance(error, NotReadyError)
+                if failures >= ATTEMPTS or time.monotonic() - away_since > PATIENCE:
+                    raise
+                self._say(f"tried again in {PAUSE:.0f} s: {error}")
+                time.sleep(PAUSE)
+
+    def _attempt(self) -> Snapshot:
+        end_queries(self._builder.trino, self._version.version)
+        last = self._builder.versions.latest_snapshot(self._version.version)
+        if last is None or not is_built(last):
+            self._build_history(last)
+        return self._catch_up()
+
     def _build_history(self, last: Snapshot | None) -> None:
-        source = last.bronze if last else self._plan.bronze
+        if self._plan.shared:
+            self._build_beside(last)
+        else:
+            self._build_slices(last)
+
+    def _build_beside(self, last: Snapshot | None) -> None:
+        """What is not shared, from what is."""
+        base = self._base()
+        assert base is not None, "what shares tables has a base"
+        follower = Follower(self._builder, self._version, self._plan)
+        self._builder.prepare(self._version, base.bronze.generation)
+        parts = follower.parts(last, base, self._slice_rows)
+        done, total = 0, sum(rows for _, rows in parts)
+        for number, rows in parts:
+            self._progress.say(Phase.SLICES, rows=done, rows_total=total)
+            last = self._part(follower, last, base, number)
+            done += rows
+            self._say(f"{done:,} of {total:,} silver rows are built upon")
+
+    def _part(self, follower: Follower, last: Snapshot | None, base: Snapshot, number: int) -> Snapshot:
+        self._stop_if_dropped()
+        return follower.reach(last, base, self._say, number)
+
+    def _build_slices(self, last: Snapshot | None) -> None:
+        source = last.bronze if last else self._source()
         self._builder.prepare(self._version, source.generation)
         if last is None and self._is_partial:
             last = self._copy(source)
@@ -74,10 +128,42 @@ class Rebuild:
         done = total - sum(part.rows for part in waiting)
         for part in waiting:
             self._progress.say(Phase.SLICES, rows=done, rows_total=total)
-            last = self._repeat(partial(self._slice, source, part, last))
+            last = self._slice(source, part, last)
             done += part.rows
             self._say(f"{done:,} of {total:,} bronze rows are built")
         self._progress.say(Phase.SLICES, rows=done, rows_total=total)
+
+    def _source(self) -> BronzeCursor:
+        """The commits to read; of a generation that is made from raw files, once it is."""
+        bronze = self._plan.bronze
+        if bronze.delta_version >= 0:
+            return bronze
+        files, layout = self._builder.files, self._builder.layout
+        if not generations.is_complete(files, layout, bronze.generation):
+            self._progress.say(Phase.RAW)
+            self._make_generation(bronze.generation)
+        made = generations.streamed(files, layout, bronze.generation)
+        assert made is not None, "a raw build ends with this document"
+        return made.cursor
+
+    def _make_generation(self, generation: int) -> None:
+        """In a process of its own, which may live on if this one is killed: the next one takes over from it."""
+        command = generations.rebuild_command(generation)
+        environment = generations.rebuild_environment(self._builder.settings)
+        last = ""
+        with subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            for line in process.stderr or ():
+                last = line.strip() or last
+                self._say(last)
+        if process.returncode != 0:
+            raise RawBuildError(f"bronze generation {generation} could not be made from the raw files: {last}")
 
     @property
     def _slice_rows(self) -> int:
@@ -102,8 +188,7 @@ class Rebuild:
         return self._publish(copy_base.SNAPSHOT, source, built, accepted_before=NOTHING_YET)
 
     def _slice(self, source: BronzeCursor, part: Slice, last: Snapshot | None) -> Snapshot:
-        if self._builder.versions.drop_of(self._version.version) is not None:
-            raise DroppedError(f"gold version {self._version.version} has been dropped")
+        self._stop_if_dropped()
         number = last.number + 1 if last else 1
         plan = replace(
             self._builder.plain_build(self._version, number, source.generation, -1, source.delta_version),
@@ -117,6 +202,10 @@ class Rebuild:
         if self._is_partial and base is not None:
             copy_base.refuse_new_tables(base, built.tables)
         return self._publish(number, source, built, part.accepted_before)
+
+    def _stop_if_dropped(self) -> None:
+        if self._builder.versions.drop_of(self._version.version) is not None:
+            raise DroppedError(f"gold version {self._version.version} has been dropped")
 
     def _publish(self, number: int, source: BronzeCursor, built: Built, accepted_before: int | None) -> Snapshot:
         """With the last slice the snapshot says what the commits prove, as that of a cycle would."""
@@ -151,7 +240,7 @@ class Rebuild:
         """Up to where the live version stands when this begins; from then on the transform service feeds it."""
         self._progress.say(Phase.CATCH_UP)
         feeder, live = Feeder(self._builder), self._live_cursor()
-        newest = self._repeat(lambda: feeder.catch_up(self._version, live, self._say))
+        newest = feeder.catch_up(self._version, live, self._say)
         self._progress.say(Phase.DONE)
         return newest
 
@@ -159,15 +248,3 @@ class Rebuild:
         current = self._log.current()
         newest = self._builder.versions.latest_snapshot(current.release.gold_version) if current else None
         return newest.bronze if newest else None
-
-    def _repeat(self, attempt: Callable[[], Snapshot]) -> Snapshot:
-        """What fails because a server is away is tried again."""
-        for number in range(1, ATTEMPTS):
-            try:
-                return attempt()
-            except (NotReadyError, QueryFailedError, BuildFailedError, ForeignCommitError) as error:
-                if isinstance(error, BuildFailedError) and error.is_lasting:
-                    raise
-                self._say(f"attempt {number} failed, and is repeated: {error}")
-                time.sleep(PAUSE)
-        return attempt()

@@ -13,7 +13,6 @@ from lakehouse.contracts.tables import reprocess_user
 from lakehouse.errors import LakehouseError
 from lakehouse.releases import catalog, plan
 from lakehouse.releases.advance import Builder
-from lakehouse.releases.leftovers import end_queries
 from lakehouse.releases.locks import building
 from lakehouse.releases.model import GoldVersion
 from lakehouse.releases.progress import Phase, ProgressFile
@@ -43,7 +42,6 @@ def carry_out(settings: Settings, version: GoldVersion, say: Say) -> None:
 
 
 def _carry_out(builder: Builder, version: GoldVersion, say: Say) -> None:
-    end_queries(builder.trino, version.version)
     try:
         Rebuild(builder, version, say).run()
     except DroppedError:

@@ -5,6 +5,7 @@ In: the release log and an operator's word. Out: a release that names the versio
 ``exact`` a former release's own; then the live line holds still until an operator publishes again.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from lakehouse.errors import AlreadyExistsError, NotFoundError, RefusedError
@@ -17,25 +18,46 @@ from lakehouse.releases.versions import Versions
 
 @dataclass(frozen=True)
 class Return:
-    """Where to go back to. Without ``to``: to what was current before the last promote."""
+    """Where to go back to. Without ``to``: to what was current before the last promote.
+
+    ``order`` is the id of a durable order, ``seen`` the release that was current when it was given: since then no other
+    operator may have published one.
+    """
 
     actor: str
     to: int | None = None
     exact: bool = False
     why: str | None = None
+    order: str | None = None
+    seen: int | None = None
 
 
-def rollback(log: ReleaseLog, versions: Versions, wish: Return) -> Published:
-    """The new release. Raises :class:`RefusedError` and changes nothing where there is nothing to go back to."""
+def rollback(
+    log: ReleaseLog, versions: Versions, wish: Return, is_retired: Callable[[int], bool] = lambda _: False
+) -> Published:
+    """The new release. ``is_retired`` says whether a bronze generation is fed no more.
+
+    Raises :class:`RefusedError` and changes nothing where there is nothing to go back to."""
     seen = log.current()
     if seen is None:
         raise RefusedError("nothing has been released yet")
+    if wish.seen is not None:
+        seen = refuse_after_another_operator(log, log.get(wish.seen))
     target = log.get(wish.to) if wish.to is not None else _before_last_promote(log)
-    version, snapshot = _what_to_show(versions, target, wish)
+    version, snapshot = _what_to_show(versions, target, wish, is_retired)
     while True:
         parent = refuse_after_another_operator(log, seen)
         _refuse_what_is_shown(parent, snapshot, wish)
-        release = following(parent, version, snapshot, Reason.ROLLBACK, actor=wish.actor, why=wish.why, held=wish.exact)
+        release = following(
+            parent,
+            version,
+            snapshot,
+            Reason.ROLLBACK,
+            actor=wish.actor,
+            why=wish.why,
+            held=wish.exact,
+            order=wish.order,
+        )
         try:
             return log.append(release)
         except AlreadyExistsError:
@@ -49,7 +71,9 @@ def _before_last_promote(log: ReleaseLog) -> Published:
     raise RefusedError("nothing has been promoted yet; `rollback --to RELEASE` goes back to any release's gold version")
 
 
-def _what_to_show(versions: Versions, target: Published, wish: Return) -> tuple[GoldVersion, Snapshot]:
+def _what_to_show(
+    versions: Versions, target: Published, wish: Return, is_retired: Callable[[int], bool]
+) -> tuple[GoldVersion, Snapshot]:
     number = target.release.gold_version
     if versions.drop_of(number) is not None:
         raise RefusedError(f"gold version {number}, which release {target.number} showed, has been dropped")
@@ -57,6 +81,12 @@ def _what_to_show(versions: Versions, target: Published, wish: Return) -> tuple[
     if wish.exact:
         return version, versions.snapshot(number, target.release.snapshot)
     newest = versions.latest_snapshot(number)
+    if newest is not None and is_retired(newest.bronze.generation):
+        raise RefusedError(
+            f"bronze generation {newest.bronze.generation}, which gold version {number} is built from, is fed no more: "
+            f"it could not be kept up to date. `rollback --to {target.number} --exact` shows what it was; `lakehouse "
+            "reprocess` builds its definition anew"
+        )
     if newest is None or not is_built(newest):
         raise NotFoundError(f"gold version {number} has no snapshot: run `lakehouse fsck`")
     return version, newest

@@ -2,25 +2,28 @@
 
 Keeps the live line at most an hour late (aim: five minutes). A cycle that fails is logged with its reason and tried
 again; readers stay at the last release meanwhile. Between cycles, versions that are not current are brought up to date,
-and plans that nobody carries out are taken up.
+and plans that nobody carries out are taken up. Beside them, operators' orders are taken and carried out (``door``).
 """
 
 import logging
 import signal
 import threading
 import time
+from datetime import UTC, datetime
 
 from prometheus_client import Counter, Gauge
 
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.errors import LakehouseError
-from lakehouse.releases import catalog
+from lakehouse.releases import catalog, restatements
 from lakehouse.releases.advance import Builder
 from lakehouse.releases.cycle import Cycle, Outcome
+from lakehouse.releases.door.open import Door
+from lakehouse.releases.history import History
 from lakehouse.releases.leftovers import end_transform_queries
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.others import Others
-from lakehouse.service import Health, fields, log_as_json, serve
+from lakehouse.service import Health, fields, log_as_json
 from lakehouse.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -37,18 +40,28 @@ class Transform:
         self._health = health
         self._cycle = Cycle(settings, self._builder.files)
         self._log = ReleaseLog(self._builder.files, self._builder.layout)
+        self._history = History(self._builder.trino, self._log, settings.releases.retention)
         self._shown: Published | None = None
 
     def turn(self) -> Outcome:
         """One live cycle; then SQL is shown what is current, also where somebody else has published it."""
         started = time.monotonic()
         outcome = self._cycle.run(self._beat)
-        current = self._log.current()
-        if current is not None and current != self._shown:
-            self._shown = catalog.show_current(self._builder.trino, self._log)
+        self._show()
         self._beat("waiting")
         self._report(outcome, time.monotonic() - started)
         return outcome
+
+    def _show(self) -> None:
+        """SQL's views of what is current and of what was, and what has been restated."""
+        builder, current = self._builder, self._log.current()
+        if current is None:
+            return
+        if current != self._shown:
+            shown = catalog.show_current(builder.trino, self._log)
+            self._history.follow(lambda version: builder.versions.drop_of(version) is not None, datetime.now(UTC))
+            self._shown = shown
+        restatements.follow(builder.trino, builder.files, builder.layout, self._log)
 
     def take_over(self) -> None:
         end_transform_queries(self._builder.trino)
@@ -75,8 +88,8 @@ def serve_forever(settings: Settings) -> None:
     """Runs until SIGTERM or SIGINT; a running cycle is left to the next start."""
     log_as_json("transform")
     health = Health(limit=settings.transform.longest_cycle)
-    serve(health, settings.host, settings.ports.transform)
     stop = threading.Event()
+    door = Door(settings, health, stop)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     transform, others = Transform(settings, health), Others(settings)
@@ -95,3 +108,4 @@ def serve_forever(settings: Settings) -> None:
             log.error("cycle failed", extra=fields(reason=str(error)))
         stop.wait(settings.transform.interval.total_seconds())
     others.stop()
+    door.close()

@@ -16,6 +16,7 @@ from lakehouse.releases.versions import Versions
 
 class Standing(StrEnum):
     CURRENT = "current"
+    """The version that cycles publish, also before its first release."""
     BUILDING = "building"
     """A candidate that cannot be promoted yet."""
     CANDIDATE = "candidate"
@@ -60,7 +61,7 @@ def is_built(snapshot: Snapshot | None) -> bool:
 
 def _stand(versions: Versions, version: GoldVersion, current: int | None, left: dict[int, datetime]) -> Stand:
     newest = versions.latest_snapshot(version.version)
-    if version.version == current:
+    if version.version == current or (current is None and version.plan is None):
         return Stand(version, Standing.CURRENT, newest)
     if versions.drop_of(version.version) is not None:
         return Stand(version, Standing.DROPPED, newest, left.get(version.version))

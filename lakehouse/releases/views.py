@@ -1,21 +1,35 @@
-"""The views that analysts read: ``silver`` and ``gold`` show the current release and nothing else.
+"""The views that analysts read: ``silver`` and ``gold`` show the current release, and beside it what was known when.
 
-In: a published release. Out: SQL that pins every view to the release's Delta versions and, in gold, shows the one row
-of each key that the release's snapshot has. Rendered from the catalogue; pure.
+In: a published release, or the tables of all gold versions that readers may still be shown. Out: SQL that pins every
+view to the releases' Delta versions and, in gold, shows the one row of each key that a release's snapshot has. Rendered
+from the catalogue; pure.
 """
+
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from lakehouse.contracts import tables
 from lakehouse.contracts.metrics import METRICS, Metric, Sum, Unit
-from lakehouse.releases.model import Release
+from lakehouse.releases.model import Release, TableState
 
 
-def statements(release: Release) -> list[str]:
-    """One ``CREATE OR REPLACE VIEW`` per view, in the order in which they can be run."""
-    views = {f"{tables.SILVER_SCHEMA}.{name}": _silver(release, name) for name in _silver_tables(release)}
-    for table in tables.GOLD_TABLES:
-        views[f"{tables.GOLD_SCHEMA}.{table}"] = _gold(release, table)
-        views[f"{tables.GOLD_SCHEMA}.{table}{tables.HOURLY_SUFFIX}"] = _hourly(table)
-    return [f"CREATE OR REPLACE VIEW {tables.CATALOG}.{name} AS {body}" for name, body in views.items()]
+@dataclass(frozen=True)
+class Kept:
+    """A gold table of a version: at a Delta version that has the rows of all of the version's releases. ``columns`` are
+    those that it physically has."""
+
+    gold_version: int
+    table: str
+    state: TableState
+    columns: frozenset[str]
+
+
+def statements(release: Release) -> tuple[list[str], list[str]]:
+    """One ``CREATE OR REPLACE VIEW`` per view: those of the release's tables, then those that read them."""
+    gold = tables.GOLD_SCHEMA
+    pinned = [_view(f"{tables.SILVER_SCHEMA}.{name}", _silver(release, name)) for name in _silver_tables(release)]
+    pinned += [_view(f"{gold}.{table}", _gold(release, table)) for table in tables.GOLD_TABLES]
+    return pinned, [_view(f"{gold}.{table}{tables.HOURLY_SUFFIX}", _hourly(table)) for table in tables.GOLD_TABLES]
 
 
 def bronze_statements(generation: int) -> list[str]:
@@ -25,6 +39,72 @@ def bronze_statements(generation: int) -> list[str]:
         f"CREATE OR REPLACE VIEW {schema}.events AS SELECT * FROM {schema}.{tables.bronze_table(generation)}",
         f"CREATE OR REPLACE VIEW {schema}.quarantine AS SELECT * FROM {schema}.{tables.quarantine_table(generation)}",
     ]
+
+
+def by_release_statements(kept: Iterable[Kept]) -> dict[str, str]:
+    """By name of the view, the statement that makes it: what each release showed, whichever gold version it named."""
+    found: dict[str, list[str]] = {}
+    for one in kept:
+        found.setdefault(one.table, []).append(_by_release(one))
+    return {
+        f"{tables.GOLD_SCHEMA}.{table}{tables.BY_RELEASE_SUFFIX}": _view(
+            f"{tables.GOLD_SCHEMA}.{table}{tables.BY_RELEASE_SUFFIX}", " UNION ALL ".join(parts)
+        )
+        for table, parts in found.items()
+    }
+
+
+def releases_statement() -> str:
+    """Each release once, though two writers may have recorded it."""
+    columns = ", ".join(tables.RELEASE_LOG_COLUMNS)
+    return _view(
+        f"{tables.OPS_SCHEMA}.{tables.RELEASES}",
+        f"SELECT {columns}, lead(released_at) OVER (ORDER BY release) AS superseded_at "
+        f"FROM (SELECT DISTINCT {columns} FROM {tables.CATALOG}.{tables.OPS_SCHEMA}.{tables.RELEASE_LOG})",
+    )
+
+
+def restatements_statement(delta_version: int, through: int) -> str:
+    """What is whole: the restatements of releases up to one, each once, though a killed writer was followed by another
+    one that wrote them again."""
+    columns = ", ".join(tables.RESTATEMENT_COLUMNS)
+    log = f"{tables.CATALOG}.{tables.OPS_SCHEMA}.{tables.RESTATEMENT_LOG} FOR VERSION AS OF {delta_version}"
+    return _view(
+        f"{tables.OPS_SCHEMA}.{tables.RESTATEMENTS}",
+        f"SELECT *, new_value - old_value AS change FROM (SELECT DISTINCT {columns} FROM {log}) "
+        f"WHERE release <= {through}",
+    )
+
+
+def measure(name: str, columns: frozenset[str]) -> str:
+    """A measure's column; zero where the table does not have it: its version did not count that yet."""
+    kind = "DECIMAL(38, 0)" if name in tables.MONEY_MEASURES else "BIGINT"
+    return name if name in columns else f"CAST(0 AS {kind}) AS {name}"
+
+
+def _view(name: str, body: str) -> str:
+    return f"CREATE OR REPLACE VIEW {tables.CATALOG}.{name} AS {body}"
+
+
+def _by_release(kept: Kept) -> str:
+    """A row belongs to the releases from its own snapshot on until the next row of its key.
+
+    The releases are the join's inner side: a filter on them leaves one, and the rows are read once. Keys are the
+    window's keys, ``slot_month`` among them, so that filters on them prune files.
+    """
+    keys = (*tables.GOLD_KEYS[kept.table], "slot_month")
+    measures = tables.GOLD_MEASURES[kept.table]
+    shown = ", ".join(f"h.{name}" for name in (*tables.GOLD_KEYS[kept.table], *measures, "slot_month"))
+    stored = ", ".join((*keys, *(measure(name, kept.columns) for name in measures), "snapshot"))
+    following = f"lead(snapshot) OVER (PARTITION BY {', '.join(keys)} ORDER BY snapshot) AS next_snapshot"
+    pinned = f"{tables.CATALOG}.{kept.state.schema}.{kept.table} FOR VERSION AS OF {kept.state.delta_version}"
+    return (
+        f"SELECT {shown}, r.release, r.released_at, r.superseded_at "
+        f"FROM (SELECT {stored}, {following} FROM {pinned}) h "
+        f"JOIN (SELECT * FROM {tables.CATALOG}.{tables.OPS_SCHEMA}.{tables.RELEASES} "
+        f"WHERE gold_version = {kept.gold_version}) r "
+        "ON h.snapshot <= r.snapshot AND (h.next_snapshot > r.snapshot OR h.next_snapshot IS NULL)"
+    )
 
 
 def _silver_tables(release: Release) -> list[str]:

@@ -20,6 +20,11 @@ def shown_sales(trino: Trino) -> dict[Any, dict[str, int]]:
     return newest(trino.query("SELECT *, 0 AS snapshot FROM lake.gold.merchant_sales"), 0)
 
 
+def shown_traffic(trino: Trino) -> dict[tuple[str, datetime], int]:
+    rows = trino.query("SELECT * FROM lake.gold.merchant_traffic WHERE page_views <> 0")
+    return {(row["merchant_id"], row["slot"]): row["page_views"] for row in rows}
+
+
 def newest(rows: list[dict[str, Any]], snapshot: float) -> dict[Any, dict[str, int]]:
     measures = tables.GOLD_MEASURES[tables.MERCHANT_SALES]
     found: dict[Any, dict[str, int]] = {}

@@ -16,17 +16,29 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 import uvicorn
 
 from api.app import create_app
 from lakehouse import delta_log
 from lakehouse.clients.files import HdfsFiles
+from lakehouse.clients.insights import prepared
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import CATALOG, GOLD_KEYS, GOLD_MEASURES, MONEY_MEASURES, TRANSFORM_USER
 from lakehouse.releases.log import Published, ReleaseLog
-from lakehouse.releases.model import BronzeCursor, Definition, Release, TableState, new_nonce
+from lakehouse.releases.model import (
+    BronzeCursor,
+    Definition,
+    GoldVersion,
+    Plan,
+    Release,
+    Snapshot,
+    TableState,
+    new_nonce,
+)
+from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
 from lakehouse.simulate.dataset import simulated
 from lakehouse.tokens import Scope
@@ -50,6 +62,7 @@ class Gold:
 
     trino: Trino
     settings: Settings
+    version: int = 1
     schema: str = field(default_factory=lambda: f"insights_{uuid.uuid4().hex[:8]}")
 
     def __post_init__(self) -> None:
@@ -78,18 +91,43 @@ class Gold:
         assert head is not None
         return TableState(self.schema, location, head)
 
-    def publish(self, snapshot: int) -> Published:
+    def states(self) -> dict[str, TableState]:
+        return {f"gold.{table}": self.state(table) for table in GOLD_KEYS}
+
+    def plan(self) -> None:
+        """The document that makes this version a candidate."""
+        plan = Plan("bronze", BronzeCursor(1, 0), None, "test")
+        made = GoldVersion(self.version, Definition("f" * 12), 0, new_nonce(), plan)
+        self.files.make_folder(self.layout.gold_version(self.version))
+        self.files.write(self.layout.gold_version_manifest(self.version), msgspec.json.encode(made))
+
+    def audit(self, number: int) -> None:
+        made = Snapshot(
+            gold_version=self.version,
+            number=number,
+            bronze=BronzeCursor(1, number),
+            tables=self.states(),
+            marks=[],
+            offsets={},
+            complete_through=None,
+            changed=True,
+            query_ids=[],
+            nonce=new_nonce(),
+        )
+        Versions(self.files, self.layout).add_snapshot(made)
+
+    def publish(self, snapshot: int, reason: str = "cycle") -> Published:
         parent = self.log.current()
         release = Release(
             release=parent.number + 1 if parent else 1,
             parent=parent.number if parent else None,
-            reason="cycle",
+            reason=reason,
             actor="test",
             snapshot=snapshot,
-            gold_version=1,
+            gold_version=self.version,
             definition=Definition("f" * 12),
             bronze=BronzeCursor(1, snapshot),
-            tables={f"gold.{table}": self.state(table) for table in GOLD_KEYS},
+            tables=self.states(),
             complete_through=int(LAST_SLOT.timestamp() * 1_000_000),
             catalogue=1,
             tzdata="",
@@ -181,7 +219,7 @@ def _running(gold: Gold) -> Iterator[httpx.Client]:
         thread.join()
 
 
-def _await_release(client: httpx.Client, number: int, seconds: float = 60) -> None:
+def _await_release(client: httpx.Client, number: int, seconds: float = 60, pause: float = 0.1) -> None:
     deadline = time.monotonic() + seconds
     while True:
         assert time.monotonic() < deadline, f"release {number} did not become visible"
@@ -190,7 +228,7 @@ def _await_release(client: httpx.Client, number: int, seconds: float = 60) -> No
                 return
         except httpx.TransportError:
             pass
-        time.sleep(0.1)
+        time.sleep(pause)
 
 
 def _shown(client: httpx.Client, grain: str, zone: str, **more: Any) -> dict[tuple[str, str, int], int]:
@@ -269,6 +307,44 @@ def test_a_process_that_starts_now_answers_the_same(
                 assert one.status_code == 200
                 assert one.content == other.content
                 assert one.headers["etag"] == other.headers["etag"]
+
+
+def test_promote_and_rollback_are_answered_within_a_second(
+    gold: Gold, client: httpx.Client, releases: list[Published]
+) -> None:
+    """From the rename to the first answer. The candidate is loaded ahead; and each release keeps its own numbers."""
+    candidate = Gold(gold.trino, gold.settings, version=2)
+    try:
+        for table in GOLD_KEYS:
+            candidate.write(table, snapshot=1, rows=300, seed=6)
+        candidate.plan()
+        candidate.audit(1)
+        _await_prepared(client, 2, 1)
+        shown, seconds = [], []
+        for source, snapshot, reason in ((candidate, 1, "promote"), (gold, 4, "rollback"), (candidate, 1, "promote")):
+            published = source.publish(snapshot, reason)
+            _await_release(client, published.number, pause=0.01)
+            seconds.append((datetime.now(UTC) - published.released_at).total_seconds())
+            shown.append((published, _bodies(client)))
+            assert _shown(client, "day", "UTC") == _inside(source.truth(published, "day", "UTC"), "UTC", client)
+        assert min(seconds) < 1, seconds
+        for published, bodies in shown:
+            assert _bodies(client, release=published.number) == bodies
+            assert _bodies(client, as_known_at=published.released_at.isoformat()) == bodies
+    finally:
+        candidate.trino.query(f"DROP SCHEMA {CATALOG}.{candidate.schema} CASCADE")
+
+
+def _await_prepared(client: httpx.Client, version: int, snapshot: int) -> None:
+    deadline = time.monotonic() + 60
+    while (found := prepared(str(client.base_url))) is None or found.get(version) != snapshot:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+
+
+def _bodies(client: httpx.Client, **more: Any) -> list[bytes]:
+    asked = {"metrics": "gross_sales,orders,page_views", "grain": "day", **WINDOW, **more}
+    return [client.get(f"/v1/merchants/{merchant}/metrics", params=asked).content for merchant in MERCHANTS]
 
 
 @pytest.mark.usefixtures("servers")

@@ -8,53 +8,24 @@ from shutil import copytree
 
 import pytest
 
-from lakehouse.clients.files import HdfsFiles
-from lakehouse.clients.trino import Trino
-from lakehouse.contracts.layout import Layout
 from lakehouse.errors import RefusedError
-from lakehouse.releases import definition, gates
-from lakehouse.releases.advance import Builder
+from lakehouse.releases import definition
 from lakehouse.releases.drop import drop
-from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.plan import Source, Wish
-from lakehouse.releases.promote import Order, Promote
 from lakehouse.releases.reprocess import carry_out, start
 from lakehouse.releases.rollback import Return, rollback
-from lakehouse.releases.service import Transform
-from lakehouse.releases.versions import Versions
-from lakehouse.settings import Settings
 from tests import embedded_stack
-from tests.integration.bronze_rows import START, Row, chunks, random_rows, write
-from tests.integration.gold_state import expected_sales, sales, shown_sales, traffic
+from tests.integration.bronze_rows import START, Row, chunks, random_rows
+from tests.integration.gold_state import expected_sales, sales, shown_sales, shown_traffic, traffic
 from tests.integration.naive_models import page_views
+from tests.integration.planted_bug import plant
+from tests.integration.warehouse import Warehouse
 
 pytestmark = pytest.mark.stack
 
 ROWS = random_rows(seed=4, count=500)
 FIRST, SECOND, THIRD = chunks(ROWS, 3)
-LAYOUT = Layout("/lakehouse")
-
-
-class Warehouse:
-    """HDFS and Trino without the services; what arrives is said by the test."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.files = HdfsFiles(settings.hdfs_url)
-        self.trino = Trino.of(settings)
-        self.builder = Builder(settings, self.files)
-        self.versions = Versions(self.files, LAYOUT)
-        self.transform = Transform(settings)
-
-    @property
-    def log(self) -> ReleaseLog:
-        return ReleaseLog(self.files, LAYOUT)
-
-    def arrive(self, rows: list[Row], day: int) -> None:
-        write(f"{self.settings.hdfs_url}{LAYOUT.bronze(1)}", [rows], START + timedelta(days=day))
-
-    def promote(self, version: int) -> int:
-        return Promote(self.builder, (), (gates.caught_up,)).run(Order(version, "olga")).number
+LATE = [replace(row, seq=row.seq + 10_000) for row in random_rows(seed=9, count=60)]
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +35,6 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     settings = own.settings.model_copy(update={"releases": releases})
     try:
         embedded_stack.start(own, ["hdfs", "trino"])
-        write(f"{settings.hdfs_url}{LAYOUT.quarantine(1)}", [[]], START)
         yield Warehouse(settings)
     finally:
         embedded_stack.stop(own)
@@ -72,14 +42,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
 
 @pytest.fixture(scope="module")
 def buggy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project with a planted bug: refunds and cancellations count twice."""
-    project = tmp_path_factory.mktemp("project") / "dbt_project"
-    copytree(definition.PROJECT, project)
-    facts = project / "macros" / "sales_facts_of.sql"
-    right = "{{ money('amount_minor') }} - {{ money('shipping_minor') }} - {{ money('tax_minor') }}"
-    assert facts.read_text().count(right) == 1
-    facts.write_text(facts.read_text().replace(right, f"2 * ({right})"))
-    return project
+    return plant(tmp_path_factory.mktemp("project"))
 
 
 def with_the_bug(rows: list[Row]) -> dict[object, dict[str, int]]:
@@ -153,14 +116,41 @@ def test_only_the_days_between_are_reprocessed(warehouse: Warehouse) -> None:
     end = START + timedelta(days=37)
     expected = {key: (right if since <= key[1] < end else wrong)[key] for key in wrong}
     assert sales(warehouse.trino, candidate.version) == expected
-    late = [replace(row, seq=row.seq + 10_000) for row in random_rows(seed=9, count=60)]
-    warehouse.arrive(late, 84)
+    warehouse.arrive(LATE, 84)
     warehouse.promote(candidate.version)
 
 
+def test_what_is_unchanged_is_shared(warehouse: Warehouse, tmp_path: Path) -> None:
+    """Only the model of traffic is another: all the rest belongs to the version that it is built beside."""
+    project = tmp_path / "dbt_project"
+    copytree(definition.PROJECT, project)
+    model = project / "models" / "gold" / "merchant_traffic.sql"
+    model.write_text(model.read_text().replace("count(*) as page_views", "2 * count(*) as page_views"))
+    before = warehouse.log.current()
+    assert before is not None
+    candidate = start(warehouse.settings, Wish(Source.BRONZE, "olga", reuse=True, project=project))
+    carry_out(warehouse.settings, candidate, lambda _: None)
+    newest = warehouse.versions.latest_snapshot(candidate.version)
+    assert newest is not None
+    own = {name for name, state in newest.tables.items() if state.schema.endswith(f"_v{candidate.version}")}
+    assert own == {"gold.merchant_traffic"}
+    warehouse.transform.turn()
+    shown = shown_sales(warehouse.trino)
+    warehouse.promote(candidate.version)
+    warehouse.transform.turn()
+    assert shown_sales(warehouse.trino) == shown
+    assert shown_traffic(warehouse.trino) == {key: 2 * n for key, n in page_views(ROWS + LATE).items()}
+    with pytest.raises(RefusedError, match="shares tables"):
+        drop(warehouse.builder, before.release.gold_version, "olga", None)
+    later = [replace(row, seq=row.seq + 20_000) for row in random_rows(seed=10, count=60)]
+    warehouse.arrive(later, 85)
+    assert warehouse.transform.turn().release is not None
+    assert shown_traffic(warehouse.trino) == {key: 2 * n for key, n in page_views(ROWS + LATE + later).items()}
+
+
 def test_drop(warehouse: Warehouse, buggy: Path) -> None:
-    with pytest.raises(RefusedError, match="readers"):
-        drop(warehouse.builder, 3, "olga", None)
+    with pytest.raises(RefusedError, match="what readers see"):
+        drop(warehouse.builder, 4, "olga", None)
     with pytest.raises(RefusedError, match="shown to readers"):
         drop(warehouse.builder, 2, "olga", None)
     candidate = start(warehouse.settings, Wish(Source.BRONZE, "olga", project=buggy))

@@ -13,8 +13,9 @@ import trino.dbapi
 import trino.exceptions
 from hdfs_native import Client
 
+from compose.local import trino_groups
 from lakehouse.clients.trino import SqlError, Trino
-from lakehouse.contracts.tables import TRANSFORM_USER
+from lakehouse.contracts.tables import TRANSFORM_USER, reprocess_user
 from tests.embedded_stack import EmbeddedStack
 
 pytestmark = pytest.mark.stack
@@ -84,6 +85,59 @@ def test_an_analyst_reads_and_only_the_transform_writes(servers: EmbeddedStack, 
     with pytest.raises(SqlError, match="Access Denied"):
         analyst.execute(statement.format(table=table, schema=schema, name="readable"))
     assert analyst.query(f"SELECT * FROM {table}") == before == [{"id": 7}]
+
+
+@pytest.mark.parametrize(
+    ("user", "group"),
+    [
+        (TRANSFORM_USER, ["lakehouse", "transform"]),
+        (reprocess_user(2), ["lakehouse", "reprocess"]),
+        ("ana.lima", ["lakehouse", "analysts", "ana.lima"]),
+    ],
+)
+def test_each_query_belongs_to_its_users_group(servers: EmbeddedStack, user: str, group: list[str]) -> None:
+    done = Trino.of(servers.settings, user=user).execute("SELECT 1")
+    assert queries(servers, f"query_id = '{done.query_id}'") == [{"state": "FINISHED", "resource_group_id": group}]
+
+
+def test_a_rebuild_waits_for_itself_and_the_transform_for_nobody(servers: EmbeddedStack) -> None:
+    """Of a rebuild's long queries some run and some wait; the transform's runs beside them to its end."""
+    settings, user = servers.settings, reprocess_user(3)
+    limit = next(g for g in GROUPS if g["name"] == "reprocess")["hardConcurrencyLimit"]
+    mine = f"\"user\" = '{user}' AND query LIKE '%sequence%'"
+    with ThreadPoolExecutor(limit + 1) as pool:
+        for _ in range(limit + 1):
+            pool.submit(Trino.of(settings, user=user).query, LONG)
+        try:
+            deadline = time.monotonic() + 60
+            while (states := sorted(row["state"] for row in queries(servers, mine))) != [
+                "QUEUED",
+                *["RUNNING"] * limit,
+            ]:
+                assert time.monotonic() < deadline, states
+                time.sleep(0.1)
+            assert Trino.of(settings, user=TRANSFORM_USER).query("SELECT 7 AS seven") == [{"seven": 7}]
+            assert "QUEUED" in [row["state"] for row in queries(servers, mine)]
+        finally:
+            end_queries(servers, mine)
+
+
+LONG = "SELECT count(*) FROM " + " CROSS JOIN ".join(f"UNNEST(sequence(1, 10000)) AS t{n} (v{n})" for n in range(3))
+GROUPS: list[dict[str, Any]] = trino_groups.groups()["rootGroups"][0]["subGroups"]  # type: ignore[index]
+
+
+def queries(stack: EmbeddedStack, condition: str) -> list[dict[str, Any]]:
+    """As the transform sees them, which sees all."""
+    columns = "state, resource_group_id"
+    return Trino.of(stack.settings, user=TRANSFORM_USER).query(
+        f"SELECT {columns} FROM system.runtime.queries WHERE ({condition}) AND query NOT LIKE '%runtime.queries%'"
+    )
+
+
+def end_queries(stack: EmbeddedStack, condition: str) -> None:
+    transform = Trino.of(stack.settings, user=TRANSFORM_USER)
+    for row in transform.query(f"SELECT query_id FROM system.runtime.queries WHERE {condition} AND state <> 'FAILED'"):
+        transform.query(f"CALL system.runtime.kill_query('{row['query_id']}', 'enough')")
 
 
 def test_writers_at_once_lose_no_row_and_leave_only_whole_log_entries(servers: EmbeddedStack, sql: Sql) -> None:

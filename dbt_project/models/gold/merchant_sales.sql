@@ -2,10 +2,10 @@
 with touched as (
     select distinct merchant_id, slot
     from (
-        select merchant_id, slot from {{ ref('sales_facts') }} where snapshot = {{ var('snapshot') }}
+        select merchant_id, slot from {{ ref('sales_facts') }} where {{ in_this_build('snapshot') }}
         union all
         select merchant_id, {{ slot_of('"time"') }} as slot from {{ ref('duplicates') }}
-        where displaced and snapshot = {{ var('snapshot') }} and type in ({{ sales_types() }})
+        where displaced and {{ in_this_build('snapshot') }} and type in ({{ sales_types() }})
     )
 ),
 

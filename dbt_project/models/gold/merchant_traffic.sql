@@ -3,10 +3,10 @@ with touched as (
     select distinct merchant_id, {{ slot_of('"time"') }} as slot
     from (
         select merchant_id, "time" from {{ ref('events') }}
-        where snapshot = {{ var('snapshot') }} and type = 'page.viewed'
+        where {{ in_this_build('snapshot') }} and type = 'page.viewed'
         union all
         select merchant_id, "time" from {{ ref('duplicates') }}
-        where displaced and snapshot = {{ var('snapshot') }} and type = 'page.viewed'
+        where displaced and {{ in_this_build('snapshot') }} and type = 'page.viewed'
     )
 ),
 

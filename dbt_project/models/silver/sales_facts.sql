@@ -5,11 +5,11 @@
 {%- set days = var('order_repeat_days') | int -%}
 {%- set facts = built_before('sales_facts') %}
 with changed_events as (
-    select * from {{ ref('events') }} where snapshot = {{ var('snapshot') }}
+    select * from {{ ref('events') }} where {{ in_this_build('snapshot') }}
 ),
 
 displaced_events as (
-    select * from {{ ref('duplicates') }} where displaced and snapshot = {{ var('snapshot') }}
+    select * from {{ ref('duplicates') }} where displaced and {{ in_this_build('snapshot') }}
 ),
 
 changed as (

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pyarrow as pa
 import pytest
 import uvicorn
@@ -21,13 +22,24 @@ from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import GOLD_KEYS, GOLD_MEASURES, MONEY_MEASURES, physical_schema
 from lakehouse.releases.log import Published, ReleaseLog
-from lakehouse.releases.model import BronzeCursor, Definition, Release, TableState, new_nonce
+from lakehouse.releases.model import (
+    BronzeCursor,
+    Definition,
+    Drop,
+    GoldVersion,
+    Plan,
+    Release,
+    Snapshot,
+    TableState,
+    new_nonce,
+)
 from lakehouse.settings import InsightsSettings, ReleaseSettings, Settings
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
 from lakehouse.tokens.keys import KeyFolder
 
 ROOT = "/lakehouse"
+DEFINITION = Definition("f" * 12, None)
 
 
 def at(text: str) -> datetime:
@@ -63,15 +75,52 @@ class Warehouse:
     def touch(self, name: str, version: int = 1) -> None:
         self.versions[version, name] = DeltaTable(self.table(version, name)).version()
 
-    def publish(
-        self, snapshot: int, complete_through: str | None, version: int = 1, reason: str = "cycle"
-    ) -> Published:
-        parent = self.log.current()
-        tables = {
+    def states(self, version: int) -> dict[str, TableState]:
+        """The gold tables of a version as they were last written."""
+        return {
             f"gold.{name}": TableState(physical_schema("gold", number), self.location(number, name), delta)
             for (number, name), delta in self.versions.items()
             if number == version
         }
+
+    def add_version(self, version: int, planned: bool = True) -> None:
+        plan = Plan("bronze", BronzeCursor(1, 0), None, "test") if planned else None
+        made = GoldVersion(version, DEFINITION, 0, new_nonce(), plan)
+        self.files.write(self.layout.gold_version_manifest(version), msgspec.json.encode(made))
+
+    def drop(self, version: int) -> None:
+        dropped = Drop(version, "test", None, 0, new_nonce())
+        self.files.write(self.layout.gold_version_drop(version), msgspec.json.encode(dropped))
+
+    def audit(
+        self, version: int, number: int, accepted_before: int | None = None, through: int | None = None
+    ) -> Snapshot:
+        """The document of a snapshot, of the tables as they were last written."""
+        made = Snapshot(
+            gold_version=version,
+            number=number,
+            bronze=BronzeCursor(1, number),
+            tables=self.states(version),
+            marks=[],
+            offsets={},
+            complete_through=through,
+            changed=True,
+            query_ids=[],
+            nonce=new_nonce(),
+            accepted_before=accepted_before,
+        )
+        self.files.write(self.layout.snapshot(version, number), msgspec.json.encode(made))
+        return made
+
+    def publish(
+        self,
+        snapshot: int,
+        complete_through: str | None,
+        version: int = 1,
+        reason: str = "cycle",
+        tables: dict[str, TableState] | None = None,
+    ) -> Published:
+        parent = self.log.current()
         release = Release(
             release=parent.number + 1 if parent else 1,
             parent=parent.number if parent else None,
@@ -79,9 +128,9 @@ class Warehouse:
             actor="test",
             snapshot=snapshot,
             gold_version=version,
-            definition=Definition("f" * 12, None),
+            definition=DEFINITION,
             bronze=BronzeCursor(1, snapshot),
-            tables=tables,
+            tables=self.states(version) if tables is None else tables,
             complete_through=micros(at(complete_through)) if complete_through else None,
             catalogue=1,
             tzdata="2026f",

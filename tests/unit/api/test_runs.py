@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from api.buckets import SLOT
 from api.gold_rows import run_from_arrow
-from api.runs import Currencies, Run, add_run, currencies_at, rows_at, safe_to_sum
+from api.runs import Currencies, Run, add_run, currencies_at, merge, rows_at, safe_to_sum, to_merge
 
 MERCHANTS = ["a", "ab", "b", "shop-1", "Z" * 64]
 CODES = ["", "BRL", "JPY", "KWD"]
@@ -95,6 +95,29 @@ def test_runs_stay_few(sizes: list[int]) -> None:
         runs = add_run(runs, run_from_arrow(arrow(rows, number + 1), MEASURES, currencies))
     assert sum(map(len, runs)) == sum(sizes)
     assert len(runs) <= max(1, sum(sizes).bit_length())
+
+
+@given(BATCHES)
+@settings(deadline=None)
+def test_what_is_merged_later_reads_the_same(batches: list[list[Row]]) -> None:
+    currencies = Currencies()
+    runs: tuple[Run, ...] = ()
+    for number, batch in enumerate(batches):
+        unique = list({row[:3]: row for row in batch}.values())
+        new = run_from_arrow(arrow(unique, number + 1), MEASURES, currencies)
+        runs = add_run(runs, new, at_once=0)
+    assert len(runs) == sum(map(bool, batches)), "nothing is merged while a release waits"
+    few = runs
+    while parts := to_merge(few):
+        first = few.index(parts[0])
+        few = (*few[:first], merge(parts), *few[first + len(parts) :])
+    assert len(few) <= max(1, sum(map(len, few)).bit_length())
+    for merchant in MERCHANTS:
+        for snapshot in range(len(batches) + 1):
+            one, other = (rows_at(some, merchant.encode(), snapshot, 0, 13, MEASURES) for some in (runs, few))
+            assert _as_dict(one.slot, one.currency, one.measures, currencies) == _as_dict(
+                other.slot, other.currency, other.measures, currencies
+            )
 
 
 @given(st.lists(st.integers(-(2**63) + 1, 2**63 - 1), max_size=40))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
@@ -12,7 +13,7 @@ from lakehouse.cli import release
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.model import BronzeCursor, Definition, Release, new_nonce
+from lakehouse.releases.model import BronzeCursor, Definition, GoldVersion, Release, new_nonce
 
 LAYOUT = Layout("/w")
 
@@ -40,7 +41,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     log = ReleaseLog(LocalFiles(tmp_path), LAYOUT)
     for number in (1, 2, 3):
         log.append(made(number))
-    monkeypatch.setattr(release, "_log", lambda: ReleaseLog(LocalFiles(tmp_path), LAYOUT))
+    files = LocalFiles(tmp_path)
+    version = GoldVersion(1, Definition("f" * 64), 0, new_nonce())
+    files.write(LAYOUT.gold_version_manifest(1), msgspec.json.encode(version))
+    for layer, size in (("silver", 1000), ("gold", 20)):
+        files.write(f"{LAYOUT.version_schema(1, layer)}/t-1/month=1/file", b"x" * size)
+    monkeypatch.setattr(release, "_warehouse", lambda: (files, LAYOUT))
 
     def invoke(*arguments: str) -> str:
         done = CliRunner().invoke(release.app, list(arguments), catch_exceptions=False)
@@ -53,11 +59,17 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
 def test_the_list_is_newest_first(run: Callable[..., str]) -> None:
     rows = json.loads(run("list", "--format", "json"))
     assert [row["release"] for row in rows] == [3, 2, 1]
-    assert all(set(row) == {"release", "released_at", "gold_version", "reason", "actor"} for row in rows)
+    contract = {"release", "released_at", "gold_version", "reason", "actor"}
+    assert all(set(row) == contract | {"gold_version_bytes"} for row in rows)
+    assert [row["gold_version_bytes"] for row in rows] == [1020] * 3
     stamps = [datetime.fromisoformat(row["released_at"]) for row in rows]
     assert stamps == sorted(stamps, reverse=True)
     assert all(stamp.tzinfo == UTC for stamp in stamps)
     assert [row["release"] for row in json.loads(run("list", "--limit", "1", "--format", "json"))] == [3]
+
+
+def test_the_list_ends_with_what_each_version_costs(run: Callable[..., str]) -> None:
+    assert run("list").splitlines()[-1].split() == ["1", "current", "1,000", "20", "1,020"]
 
 
 def test_a_release_shows_all_that_it_names(run: Callable[..., str]) -> None:
@@ -65,5 +77,6 @@ def test_a_release_shows_all_that_it_names(run: Callable[..., str]) -> None:
     assert shown["release"] == 2
     assert shown["parent"] == 1
     assert shown["bronze"] == {"generation": 1, "delta_version": 2}
+    assert (shown["why"], shown["held"]) == (None, False)
     assert shown["complete_through"] == "2026-11-23T22:00:00Z"
     assert json.loads(run("show", "--format", "json"))["release"] == 3

@@ -76,3 +76,11 @@ def test_trino_writes_the_log_through_the_renaming_file_system() -> None:
 def test_a_hadoop_file_keeps_every_value(value: str) -> None:
     root = ElementTree.fromstring(hdfs.site({"name": value}))
     assert root.findtext("property/value") == value
+
+
+def test_the_server_finds_its_resource_groups_below_its_working_folder() -> None:
+    (program,) = trino.programs(SETTINGS, JARS)
+    (name,) = (name for name in trino.render(SETTINGS, JARS) if name.endswith("resource-groups.properties"))
+    folder = Path("/srv/first/etc/trino")
+    assert (program.folder, name) == (folder, "etc/resource-groups.properties")
+    assert f"resource-groups.config-file={folder}/resource-groups.json" in trino.render(SETTINGS, JARS)[name]

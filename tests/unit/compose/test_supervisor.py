@@ -32,6 +32,7 @@ def test_commands_and_environment_survive_the_configuration_file(tmp_path: Path)
     probe = subprocess.run(["sh", "-c", f"for a in {found.command}; do echo $a; done"], capture_output=True, text=True)
     assert probe.stdout.splitlines() == list(PROGRAM.command)
     assert found.environment == PROGRAM.environment
+    assert found.directory == str(tmp_path)
     assert (found.name, found.priority, found.autorestart.__name__) == ("thing", 7, "RestartUnconditionally")
     assert found.stopasgroup
     assert found.killasgroup

@@ -1,10 +1,12 @@
-"""Of the server's archive only the server and one plugin are kept, hard links into other plugins included."""
+"""Of the server's archive only the server and the plugins that we use are kept, with what they hard link to."""
 
 import io
 import tarfile
 from pathlib import Path
 
-from compose.local import trino_archive
+import pytest
+
+from compose.local import artifacts, fetch, trino_archive
 
 
 def add(tar: tarfile.TarFile, name: str, content: bytes | None = None, link: str | None = None) -> None:
@@ -25,6 +27,8 @@ def test_unpacks_what_is_wanted_and_removes_the_archive(tmp_path: Path) -> None:
         add(tar, "plugin/bigquery/shared.jar", b"shared")
         add(tar, "plugin/bigquery/own.jar", b"own")
         add(tar, "plugin/delta-lake/delta.jar", b"delta")
+        add(tar, "plugin/resource-group-managers/shared.jar", link="plugin/bigquery/shared.jar")
+        add(tar, "plugin/resource-group-managers-of-another/own.jar", b"another")
         add(tar, "plugin/delta-lake/server.jar", link="lib/server.jar")
         add(tar, "plugin/delta-lake/hdfs/shared.jar", link="plugin/bigquery/shared.jar")
     trino_archive.unpack(archive)
@@ -34,4 +38,18 @@ def test_unpacks_what_is_wanted_and_removes_the_archive(tmp_path: Path) -> None:
         "plugin/delta-lake/delta.jar": b"delta",
         "plugin/delta-lake/server.jar": b"server",
         "plugin/delta-lake/hdfs/shared.jar": b"shared",
+        "plugin/resource-group-managers/shared.jar": b"shared",
     }
+
+
+def test_a_machine_that_kept_less_of_the_archive_fetches_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[Path] = []
+    monkeypatch.setattr(fetch, "_fetch", lambda folder, *_: (folder.mkdir(parents=True), fetched.append(folder)))
+    lock = artifacts.read_lock()["trino"]
+    ask = lambda: fetch.ensure_one(tmp_path, "trino", lock, print)  # noqa: E731
+    assert ask() == ask()
+    monkeypatch.setattr(trino_archive, "WANTED", (*trino_archive.WANTED, "plugin/memory/"))
+    assert ask() == fetched[-1]
+    assert len(set(fetched)) == len(fetched) == 2

@@ -19,7 +19,7 @@ from lakehouse.clients.files import Entry, LocalFiles
 from lakehouse.contracts.commit_info import BronzeCommit, PartitionRange
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, LowMark
-from lakehouse.errors import SupersededError
+from lakehouse.errors import LakehouseError, SupersededError
 from streaming.bronze_tables import BronzePaths, create_tables
 from streaming.bronze_writer import BronzeWriter
 from streaming.lease import this_process
@@ -285,3 +285,48 @@ def test_a_write_that_failed_is_raised_and_read_again_by_the_next_driver(bronze:
         driver.write(bronze.batches(0, 2))
     assert bronze.begun().write(bronze.batches(0, 2)) is not None
     assert bronze.positions() == exactly_once(range(2))
+
+
+def lines(bronze: Bronze, *values: bytes) -> DataFrame:
+    rows = [("events", None, None, bytearray(value)) for value in values]
+    return bronze.spark.createDataFrame(rows, RECORDS).coalesce(1)
+
+
+def test_whole_raw_files_are_named_by_the_commit_that_holds_them(bronze: Bronze) -> None:
+    driver = bronze.driver()
+    assert driver.fence() == {}
+    written = driver.write_segments(lines(bronze, batch(0), batch(1), b"torn"), {"ab": [(0, 0)]}, expected=6)
+    said = bronze.commits()[-1]
+    assert said == written.commit
+    assert (said.rows, said.quarantined, said.offsets, said.marks) == (4, 1, {}, [])
+    assert said.segments == {"ab": [(0, 0)]}
+    assert bronze.positions() == exactly_once(range(2))
+
+
+def test_raw_files_that_hold_less_than_their_manifests_say_are_not_written(bronze: Bronze) -> None:
+    driver = bronze.driver()
+    driver.fence()
+    with pytest.raises(LakehouseError, match="4 events were read"):
+        driver.write_segments(lines(bronze, batch(0), batch(1)), {"ab": [(0, 0)]}, expected=6)
+    assert not bronze.positions()
+
+
+def test_a_generation_goes_on_behind_its_cut_and_leaves_out_what_it_has(bronze: Bronze) -> None:
+    builder = bronze.driver()
+    builder.fence()
+    known = {"ab": [(0, 0)]}
+    builder.write_segments(lines(bronze, batch(0), batch(1)), known, expected=4)
+    ranges = {("events", 0): PartitionRange(0, 2), ("events", 1): PartitionRange(5, 5)}
+    builder.write_cut(bronze.frame((0, 1, mark(0, AT)), (0, 0, b"garbage")), ranges, known, None)
+    cut = bronze.commits()[-1]
+    assert cut.offsets == {"events": {0: PartitionRange(0, 2), 1: PartitionRange(5, 5)}}
+    assert ([m.marks for m in cut.marks], cut.rows, cut.quarantined) == ([{0: AT}], 0, 1)
+
+    epoch = next_epoch(bronze.files, LAYOUT, 1, this_process())
+    stream = BronzeWriter(bronze.spark, bronze.files, bronze.paths, epoch, known)
+    assert stream.fence() == {"events": {0: 2, 1: 5}}
+    event = AcceptedEvent(id="e9", source="shop", type="page.viewed", time=AT, data="{}")
+    other = msgspec.json.encode(AcceptedBatch("edge-1", "ab-1", 4, AT, "m1", [event]))
+    stream.write(bronze.frame((0, 2, batch(1)), (0, 3, other), (1, 5, batch(0))))
+    assert bronze.commits()[-1].offsets["events"] == {0: PartitionRange(2, 4), 1: PartitionRange(5, 6)}
+    assert bronze.positions() == Counter(dict.fromkeys(range(5), 1))

@@ -1,0 +1,1 @@
+"""Issue "Releases": rebuilding history, changing what readers see, and what readers notice of it."""

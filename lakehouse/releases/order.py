@@ -1,0 +1,172 @@
+"""Carries out one order of an operator, in a process of its own: ``python -m lakehouse.releases.order ID``.
+
+In: the order's document. Out: what it asks for, then its result. Safe to be killed and started again anywhere: what was
+published for the order says so (``order`` in a release, a plan, a drop) and is found instead of done twice. What fails
+because a server is away is tried again; a refusal is a result.
+"""
+
+import logging
+import sys
+import time
+from contextlib import suppress
+
+from lakehouse.clients.files import Files, HdfsFiles
+from lakehouse.clients.trino import QueryFailedError, Trino
+from lakehouse.contracts.layout import Layout
+from lakehouse.contracts.tables import TRANSFORM_USER, reprocess_user
+from lakehouse.errors import AlreadyExistsError, LakehouseError, NotFoundError, NotReadyError, RefusedError
+from lakehouse.releases import catalog, drop, plan, promote, rollback
+from lakehouse.releases.advance import Builder, ForeignCommitError
+from lakehouse.releases.build import BuildFailedError
+from lakehouse.releases.door import wishes
+from lakehouse.releases.door.orders import End, Order, Orders, Result
+from lakehouse.releases.locks import carrying_out
+from lakehouse.releases.log import Published, ReleaseLog
+from lakehouse.releases.reprocess import carry_out
+from lakehouse.releases.versions import Versions
+from lakehouse.service import fields, log_as_json
+from lakehouse.settings import Settings, load_settings
+
+ATTEMPTS = 30
+PAUSE = 10.0
+ELSEWHERE = 75
+"""Exit code: another process carries the order out."""
+
+_log = logging.getLogger(__name__)
+
+
+class Carried:
+    """One order. The caller holds its lock."""
+
+    def __init__(self, settings: Settings, files: Files, order: Order) -> None:
+        self._settings = settings
+        self._files = files
+        self._order = order
+        self._layout = Layout(settings.warehouse)
+        self._orders = Orders(files, self._layout)
+        self._releases = ReleaseLog(files, self._layout)
+        noted = self._orders.note(order.id)
+        self._gold_version = noted.gold_version if noted else None
+
+    def run(self, attempts: int = ATTEMPTS, pause: float = PAUSE) -> Result:
+        """Its result, published."""
+        for attempt in range(1, attempts):
+            try:
+                return self._attempt()
+            except LakehouseError as error:
+                if not _may_pass(error):
+                    return self._end(End.FAILED, says=str(error))
+                self.say(f"attempt {attempt} of {attempts} failed, and is repeated: {error}")
+                time.sleep(pause)
+        try:
+            return self._attempt()
+        except LakehouseError as error:
+            return self._end(End.FAILED, says=str(error))
+
+    def say(self, line: str) -> None:
+        """For whoever watches; that nobody hears it stops nothing."""
+        _log.info(line, extra=fields(order=self._order.id))
+        with suppress(LakehouseError):
+            self._orders.say(self._order.id, line, self._gold_version)
+
+    def _attempt(self) -> Result:
+        try:
+            match self._order.wish:
+                case wishes.Reprocess() as wish:
+                    return self._reprocess(wish)
+                case wishes.Promote() as wish:
+                    return self._promote(wish)
+                case wishes.Rollback() as wish:
+                    return self._rollback(wish)
+                case wishes.Drop() as wish:
+                    return self._drop(wish)
+        except RefusedError as error:
+            return self._end(End.REFUSED, says=str(error))
+
+    def _reprocess(self, wish: wishes.Reprocess) -> Result:
+        versions = Versions(self._files, self._layout)
+        if self._gold_version is None:
+            if self._order.definition is None:
+                raise RefusedError("nothing has been released yet whose definition could be used: name a `definition`")
+            wanted = wish.planned(self._order.actor, self._order.definition, self._order.id)
+            self._gold_version = plan.plan(Builder(self._settings, self._files), wanted).version
+            # Durable before anything is built: it may be another's unfinished one, which does not name this order.
+            said = f"gold version {self._gold_version} is built"
+            self._orders.say(self._order.id, said, self._gold_version)
+        carry_out(self._settings, versions.get(self._gold_version), self.say)
+        return self._end(End.DONE)
+
+    def _promote(self, wish: wishes.Promote) -> Result:
+        self._gold_version = wish.gold_version
+        published = self._published()
+        if published is None:
+            builder = Builder(self._settings, self._files, user=reprocess_user(wish.gold_version))
+            word = promote.Order(
+                wish.gold_version, self._order.actor, wish.reason, wish.accept, self._order.id, self._order.seen
+            )
+            published = promote.Promote.of(builder).run(word, self.say)
+        return self._shown(published)
+
+    def _rollback(self, wish: wishes.Rollback) -> Result:
+        published = self._published()
+        if published is None:
+            word = rollback.Return(
+                self._order.actor, wish.to, wish.exact, wish.reason, self._order.id, self._order.seen
+            )
+            try:
+                published = rollback.rollback(self._releases, Versions(self._files, self._layout), word)
+            except NotFoundError as error:
+                raise RefusedError(str(error)) from error
+        return self._shown(published)
+
+    def _drop(self, wish: wishes.Drop) -> Result:
+        self._gold_version = wish.gold_version
+        builder = Builder(self._settings, self._files)
+        drop.drop(builder, wish.gold_version, self._order.actor, wish.reason, self.say, self._order.id)
+        return self._end(End.DONE)
+
+    def _published(self) -> Published | None:
+        """The release that this order has published before it was killed."""
+        for published in reversed(self._releases.refresh()):
+            if published.number <= (self._order.seen or 0):
+                return None
+            if published.release.order == self._order.id:
+                return published
+        return None
+
+    def _shown(self, published: Published) -> Result:
+        """SQL follows; should Trino be away, the transform service does it once it is back."""
+        self._gold_version = published.release.gold_version
+        try:
+            catalog.show_current(Trino.of(self._settings, user=TRANSFORM_USER), self._releases)
+        except LakehouseError as error:
+            _log.warning("the views of gold follow later: %s", error, extra=fields(order=self._order.id))
+        return self._end(End.DONE, release=published.number)
+
+    def _end(self, end: End, *, says: str | None = None, release: int | None = None) -> Result:
+        return self._orders.finish(self._order.id, end, says=says, gold_version=self._gold_version, release=release)
+
+
+def _may_pass(error: LakehouseError) -> bool:
+    """Whether the same again may go well: a server was away, or another writer was first."""
+    if isinstance(error, BuildFailedError):
+        return not error.is_lasting
+    return isinstance(error, NotReadyError | QueryFailedError | ForeignCommitError | AlreadyExistsError)
+
+
+def main() -> int:
+    settings, name = load_settings(), sys.argv[1]
+    log_as_json("order")
+    files = HdfsFiles(settings.hdfs_url)
+    orders = Orders(files, Layout(settings.warehouse))
+    with carrying_out(settings, name) as mine:
+        if not mine:
+            return ELSEWHERE
+        if orders.result(name) is None:
+            result = Carried(settings, files, orders.get(name)).run()
+            _log.info("the order has ended", extra=fields(order=name, end=result.end, says=result.says))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,199 @@
+"""Restatements: when a release changes a number that had been final, each merchant's change is a row.
+
+In: the release log. Out: ``ops.restatements``, one row for each (release, metric, merchant, bucket, currency), and a
+document that says up to which release they are complete. A pure function of a release and the one before it, computed
+after publishing and with a cursor of its own, so that publishing never waits for it. Kept for ever, also when the
+releases themselves are beyond retention. They begin at a number's first final value: an hour counts from the release
+after the first whose ``complete_through`` had reached its end.
+
+Killed anywhere: the next run goes on from the document. What a killed one, or two at once, wrote twice is alike and
+shown once, and the view shows whole releases only.
+"""
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import msgspec
+
+from lakehouse import delta_log
+from lakehouse.clients.files import Files, replace
+from lakehouse.clients.trino import QueryFailedError, Trino
+from lakehouse.contracts import tables
+from lakehouse.contracts.layout import Layout
+from lakehouse.errors import NotFoundError
+from lakehouse.releases import catalog, history, restatement_sql, views
+from lakehouse.releases.history import Columns
+from lakehouse.releases.log import Published, ReleaseLog
+from lakehouse.releases.model import Reason, TableState
+from lakehouse.releases.restatement_sql import Change, Part, Side
+
+LONGEST = timedelta(seconds=20)
+"""So long does one call work before it leaves the rest to the next: a cycle waits meanwhile."""
+
+REASONS: dict[str, str] = {
+    Reason.FIRST: "late_events",
+    Reason.CYCLE: "late_events",
+    Reason.PROMOTE: "new_definition",
+    Reason.ROLLBACK: "rollback",
+}
+"""Why a final number changed, by the reason of the release that changed it."""
+
+_COMPACT_EVERY = 100
+"""Commits of the log."""
+_TOO_LARGE = "MEMORY_LIMIT"
+"""In the names of Trino's errors for a query that wants more memory than it may have."""
+_MOST_SHARES = 4096
+
+
+class Restated(msgspec.Struct, frozen=True):
+    """How far restatements are: complete through release ``through``, in ``log``'s Delta version of the table.
+
+    ``left`` are the parts that the next release still lacks; None where it has not been looked at.
+    """
+
+    through: int
+    log: TableState | None = None
+    left: list[Part] | None = None
+
+
+def restated(files: Files, layout: Layout) -> Restated | None:
+    """None before the first release was looked at. What later releases name must stay readable (``vacuum`` waits)."""
+    try:
+        return msgspec.json.decode(files.read(layout.restated), type=Restated)
+    except NotFoundError:
+        return None
+
+
+def restated_through(files: Files, layout: Layout) -> int | None:
+    """The release up to which restatements are complete."""
+    found = restated(files, layout)
+    return None if found is None else found.through
+
+
+def follow(trino: Trino, files: Files, layout: Layout, log: ReleaseLog, longest: timedelta = LONGEST) -> int:
+    """Looks at the releases that have not been looked at, one by one, until all are done or ``longest`` has passed.
+
+    Returns the newest release that is done, 0 before the first. A release that changed nothing final costs a query for
+    each table that it wrote, or none.
+    """
+    return _Follower(trino, files, layout, time.monotonic() + longest.total_seconds()).run(log.refresh())
+
+
+def changes(old: Published, new: Published, final_through: datetime | None) -> list[Change]:
+    """The gold tables of two releases that follow each other, where something final may differ.
+
+    A table that one of them lacks is left out: what had not been shown is not restated.
+    """
+    if final_through is None:
+        return []
+    found = []
+    for table in tables.GOLD_TABLES:
+        name = f"{tables.GOLD_SCHEMA}.{table}"
+        if name in old.release.tables and name in new.release.tables:
+            was, becomes = (Side(one.release.tables[name], one.release.snapshot) for one in (old, new))
+            reason = REASONS.get(new.release.reason, new.release.reason)
+            change = Change(table, new.number, new.released_at, reason, was, becomes, final_through)
+            found += [] if change.is_nothing else [change]
+    return found
+
+
+class _Follower:
+    def __init__(self, trino: Trino, files: Files, layout: Layout, deadline: float) -> None:
+        self._trino = trino
+        self._files = files
+        self._layout = layout
+        self._deadline = deadline
+        self._columns = Columns(trino)
+
+    def run(self, releases: Sequence[Published]) -> int:
+        if not releases:
+            return 0
+        saved = done = restated(self._files, self._layout) or self._begin(releases[0].number)
+        final: int | None = None
+        for old, new in pairwise(releases):
+            final = _greater(final, old.release.complete_through)
+            if new.number <= done.through:
+                continue
+            done = self._advance(done, changes(old, new, _instant(final)), new.number)
+            if done.log != saved.log or done.left or time.monotonic() > self._deadline:
+                self._save(saved := done)
+            if done.left or time.monotonic() > self._deadline:
+                break
+        if done != saved:
+            self._save(done)
+        return done.through
+
+    def _begin(self, first: int) -> Restated:
+        history.make_table(self._trino, tables.RESTATEMENT_LOG, tables.RESTATEMENT_COLUMNS)
+        begun = Restated(first, self._log_state())
+        self._show(begun)
+        self._save(begun)
+        return begun
+
+    def _advance(self, done: Restated, found: list[Change], release: int) -> Restated:
+        """One release, or as many of its parts as there is time for."""
+        left = self._plan(found) if done.left is None else done.left
+        if not left:
+            return Restated(release, done.log)
+        by_table = {change.table: self._described(change) for change in found}
+        while left:
+            left = self._insert(by_table[left[0].table], left[0]) + left[1:]
+            if left and time.monotonic() > self._deadline:
+                return Restated(done.through, done.log, left)
+        whole = Restated(release, self._log_state())
+        self._show(whole)
+        return whole
+
+    def _insert(self, change: Change, part: Part) -> list[Part]:
+        """What of it is left: nothing, or its halves where it did not fit into Trino's memory."""
+        try:
+            self._trino.query(restatement_sql.insert(change, part))
+        except QueryFailedError as error:
+            if _TOO_LARGE not in str(error) or part.shares > _MOST_SHARES:
+                raise
+            return restatement_sql.halves(part)
+        return []
+
+    def _described(self, change: Change) -> Change:
+        """With the columns that the tables have."""
+        old, new = (
+            dataclasses.replace(side, columns=self._columns.of(change.table, side.state))
+            for side in (change.old, change.new)
+        )
+        return dataclasses.replace(change, old=old, new=new)
+
+    def _plan(self, found: list[Change]) -> list[Part]:
+        planned: list[Part] = []
+        for change in found:
+            rows = [(row["month"], row["rows"]) for row in self._trino.query(restatement_sql.count(change))]
+            planned += restatement_sql.parts(change.table, rows)
+        return planned
+
+    def _log_state(self) -> TableState:
+        name = f"{tables.CATALOG}.{tables.OPS_SCHEMA}.{tables.RESTATEMENT_LOG}"
+        location = catalog.location(self._trino, name)
+        head = delta_log.head_version(self._files, location)
+        if head is None:
+            raise NotFoundError(f"{name} has no Delta log at {location}: run `lakehouse fsck`")
+        if head % _COMPACT_EVERY == _COMPACT_EVERY - 1:
+            history.compact(self._trino, tables.RESTATEMENT_LOG)
+            head = delta_log.head_version(self._files, location) or head
+        return TableState(tables.OPS_SCHEMA, location, head)
+
+    def _show(self, done: Restated) -> None:
+        assert done.log is not None
+        self._trino.query(views.restatements_statement(done.log.delta_version, done.through))
+
+    def _save(self, done: Restated) -> None:
+        replace(self._files, self._layout.staging, self._layout.restated, msgspec.json.encode(done))
+
+
+def _greater(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one if other is None else max(one, other)
+
+
+def _instant(micros: int | None) -> datetime | None:
+    return None if micros is None else datetime.fromtimestamp(micros / 1_000_000, UTC)

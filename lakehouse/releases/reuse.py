@@ -1,0 +1,34 @@
+"""Which tables a new definition may share with the version that it is built beside.
+
+In: two frozen projects. Out: the base's tables whose model, and all above it, are the same in both, by dbt's own
+comparison of states. What is shared is built once, by the base, and read by both.
+"""
+
+from pathlib import Path
+
+from lakehouse.errors import RefusedError
+from lakehouse.releases import definition
+from lakehouse.releases.advance import Builder
+from lakehouse.releases.build import changed_models
+from lakehouse.releases.model import Base, Definition
+
+
+def shared_tables(builder: Builder, frozen: Definition, base: Base) -> tuple[str, ...]:
+    """Names as in a snapshot (``silver.events``), sorted. Raises :class:`RefusedError` where dbt cannot tell."""
+    before = builder.versions.get(base.gold_version)
+    snapshot = builder.versions.snapshot(base.gold_version, base.snapshot)
+    projects = [_project(builder, found) for found in (before.definition, frozen)]
+    models, changed = changed_models(builder.settings, projects[0], projects[1])
+    return tuple(sorted(name for name in snapshot.tables if name.partition(".")[2] in models - changed))
+
+
+def refuse_bounds(has_bounds: bool, from_raw: bool) -> None:
+    """Sharing goes with all of history from the same bronze."""
+    if has_bounds or from_raw:
+        raise RefusedError(
+            "--reuse-unchanged goes with --from bronze and all of history: without --since, --until and --from raw"
+        )
+
+
+def _project(builder: Builder, frozen: Definition) -> Path:
+    return definition.thaw(builder.files, builder.layout, frozen, builder.definitions)

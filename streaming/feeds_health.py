@@ -1,0 +1,54 @@
+"""What the process says of itself while it feeds several generations: the worst of them speaks.
+
+In: a :class:`Health` for each generation. Out: one report. Promise: a generation that hangs or fails is not hidden by
+another that is well.
+"""
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+from lakehouse.service import Health
+
+
+class FeedsHealth(Health):
+    """Its own words count as long as no generation is fed: while the process starts and waits."""
+
+    def __init__(self, limit: timedelta) -> None:
+        super().__init__(limit)
+        self._each_limit = limit
+        self._guard = threading.Lock()
+        self._parts: dict[int, Health] = {}
+
+    def of(self, generation: int) -> Health:
+        """A new part, for a feed that begins."""
+        with self._guard:
+            self._parts[generation] = Health(self._each_limit)
+            return self._parts[generation]
+
+    def forget(self, generation: int) -> None:
+        with self._guard:
+            self._parts.pop(generation, None)
+            if not self._parts:
+                self.beat("no generation of bronze is fed", ready=False)
+
+    def report(self) -> dict[str, Any]:
+        with self._guard:
+            found = {generation: part.report() for generation, part in sorted(self._parts.items())}
+        if not found:
+            return super().report()
+        reports = list(found.values())
+        return {
+            "healthy": all(report["healthy"] for report in reports),
+            "ready": all(report["ready"] for report in reports),
+            "state": _joined(found, "state"),
+            "reason": _joined({number: report for number, report in found.items() if report["reason"]}, "reason"),
+            "heartbeat_age_seconds": max(report["heartbeat_age_seconds"] for report in reports),
+        }
+
+
+def _joined(reports: dict[int, dict[str, Any]], name: str) -> str | None:
+    """What several say, each by its number; the only one speaks plainly."""
+    if len(reports) == 1:
+        return str(next(iter(reports.values()))[name])
+    return "; ".join(f"generation {number}: {report[name]}" for number, report in reports.items()) or None

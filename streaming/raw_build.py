@@ -1,0 +1,188 @@
+"""Makes a new generation of bronze from the raw files.
+
+In: committed raw files on HDFS, then one look at Kafka. Out: bronze ``G``, complete, and ``streamed.json``, which says
+so: from then on the streaming service feeds it. Killed anywhere, a new start goes on.
+
+**Nothing is doubled.** A commit names the segments that it holds, all of each, in the same atomic step as their rows. A
+new start takes only segments that no commit names, and fences its predecessor out first, like every writer of bronze.
+
+**Nothing is lost**, though live traffic goes on meanwhile. Once few raw files are left, they are written too, and the
+set of segments that bronze has, S, is final. Then Kafka is read through once for the *cut*: of each partition, the
+offset of the first batch whose segment is not in S.
+
+- A batch before the cut is of a segment in S: bronze has it from the raw file.
+- A batch behind the cut is read by the stream, which begins there and leaves out what is of a segment in S.
+- A batch that has not reached Kafka yet will be behind the cut.
+- A batch that Kafka retains no more is in its raw file, which its edge shipped long before. (If not, it is missing here
+  as well as at the station ``raw``, and ``lakehouse reconcile`` names it.)
+
+No clock and no word of an edge is needed for this: an edge that has died with segments on its disk only moves the cut
+back.
+
+The last commit holds the cut as its offsets, where the ordinary writer finds them, and what else lies before it:
+rejects, garbage and low marks. Those marks are true of this bronze, because each speaks of batches before it on its own
+partition, all of which bronze has. No other commit of the build states a mark, so that ``complete_through`` of what is
+half built is unknown, never too high.
+"""
+
+import time
+from collections.abc import Callable
+
+import msgspec
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as f
+
+from lakehouse import delta_log
+from lakehouse.clients.files import Files, publish
+from lakehouse.contracts.commit_info import BronzeCommit, SegmentRanges
+from lakehouse.contracts.topics import EVENTS
+from lakehouse.errors import AlreadyExistsError, SupersededError
+from lakehouse.releases import generations
+from lakehouse.releases.generations import Streamed
+from lakehouse.releases.model import new_nonce
+from streaming import kafka_cut, raw_files
+from streaming.bronze_tables import BronzePaths, create_tables
+from streaming.bronze_writer import BronzeWriter
+from streaming.kafka_bounds import read_bounds
+from streaming.kafka_source import Source
+from streaming.lease import Holder, Lease, this_process
+from streaming.older_quarantine import older_quarantine
+from streaming.pace import Pace
+from streaming.raw_files import RawFile
+from streaming.segment_ranges import ranges_of, union
+from streaming.takeover import next_epoch
+
+EVENTS_PER_COMMIT = 1_000_000
+"""What a kill costs at most, and what one Spark job writes."""
+
+Say = Callable[[str], None]
+
+
+class RawFilesToBronze:
+    """One build of one generation, from takeover to ``streamed.json``."""
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        files: Files,
+        paths: BronzePaths,
+        source: Source,
+        say: Say,
+        events_per_commit: int = EVENTS_PER_COMMIT,
+    ) -> None:
+        self._spark = spark
+        self._files = files
+        self._paths = paths
+        self._source = source
+        self._say = say
+        self._events_per_commit = events_per_commit
+        self._lease = Lease(files, paths.layout, paths.generation)
+        self._awaited: int | None = None
+
+    def run(self) -> Streamed:
+        """Builds what is missing. A generation that is complete is left as it is."""
+        if not self._is_complete():
+            self._lease.stand_by(self._wait)
+        done = generations.streamed(self._files, self._paths.layout, self._paths.generation)
+        return done if done is not None else self._build()
+
+    def _is_complete(self) -> bool:
+        return generations.is_complete(self._files, self._paths.layout, self._paths.generation)
+
+    def _wait(self, holder: Holder) -> bool:
+        if holder.pid != self._awaited:
+            self._say(f"waiting for process {holder.pid} on {holder.host}, which is building")
+            self._awaited = holder.pid
+        time.sleep(1)
+        return not self._is_complete()
+
+    def _build(self) -> Streamed:
+        create_tables(self._spark, self._paths)
+        epoch = next_epoch(self._files, self._paths.layout, self._paths.generation, this_process())
+        self._lease.take(epoch)
+        writer = BronzeWriter(self._spark, self._files, self._paths, epoch)
+        consumed = writer.fence()
+        known = union(commit.segments for _, commit in self._commits())
+        if not consumed:
+            known = self._write_raw_files(writer, known)
+            self._write_cut(writer, known)
+        published = self._publish()
+        self._lease.release()
+        return published
+
+    def _write_raw_files(self, writer: BronzeWriter, known: SegmentRanges) -> SegmentRanges:
+        """Until what has come in meanwhile fits into one commit."""
+        while True:
+            waiting = raw_files.missing(self._files, self._paths.layout, known)
+            pace = Pace(len(waiting), sum(each.manifest.count for each in waiting))
+            self._say(f"{len(waiting):,} raw files are not in generation {self._paths.generation} yet")
+            for group in raw_files.groups(waiting, self._events_per_commit):
+                known = union([known, self._write_group(writer, group)])
+                self._say(pace.line(len(group), sum(each.manifest.count for each in group)))
+                self._lease.renew()
+            if pace.events <= self._events_per_commit:
+                return known
+
+    def _write_group(self, writer: BronzeWriter, group: list[RawFile]) -> SegmentRanges:
+        raw_files.check(self._files, group)
+        segments = ranges_of(each.manifest.segment for each in group)
+        writer.write_segments(self._lines(group), segments, sum(each.manifest.count for each in group))
+        return segments
+
+    def _lines(self, group: list[RawFile]) -> DataFrame:
+        """Lines as if they were records: the same bytes, without partition and offset."""
+        urls = [f"{self._paths.root_url}{each.path}" for each in group]
+        lines = self._spark.read.option("lineSep", "\n").text(urls)
+        return lines.select(
+            f.lit(EVENTS.name).alias("topic"),
+            f.lit(None).cast("int").alias("partition"),
+            f.lit(None).cast("bigint").alias("offset"),
+            f.col("value").cast("binary").alias("value"),
+        )
+
+    def _write_cut(self, writer: BronzeWriter, known: SegmentRanges) -> None:
+        """The last commit of the build: one, so that a kill leaves all of it or nothing."""
+        self._say("looking for where to go on in Kafka")
+        found = read_bounds(self._spark, self._source.bootstrap, self._source.topics)
+        bounds = {topic.removeprefix(self._source.topic_prefix): by for topic, by in found.items()}
+        ranges = kafka_cut.find_cut(self._spark, self._source, bounds, known)
+        records = kafka_cut.without_batches(self._spark, self._source, ranges)
+        self._lease.renew()
+        writer.write_cut(records, ranges, known, self._older_quarantine(ranges))
+
+    def _older_quarantine(self, ranges: kafka_cut.Ranges) -> DataFrame | None:
+        """What is older than Kafka's records, from the generation before."""
+        complete = generations.complete(self._files, self._paths.layout)
+        source = max(number for number in complete if number < self._paths.generation)
+        url = BronzePaths(self._paths.root_url, self._paths.layout, source).quarantine_url
+        try:
+            return older_quarantine(self._spark, url, ranges)
+        except AnalysisException as error:
+            self._say(f"quarantine older than Kafka's records is left out, because it cannot be read: {error}")
+            return None
+
+    def _publish(self) -> Streamed:
+        """Says that the generation is complete: up to the commit that holds the cut."""
+        said = list(self._commits())
+        version = next(version for version, commit in said if commit.offsets)
+        document = Streamed(
+            generation=self._paths.generation,
+            delta_version=version,
+            rows=sum(commit.rows for _, commit in said),
+            segments=union(commit.segments for _, commit in said),
+            at=time.time_ns() // 1000,
+            nonce=new_nonce(),
+        )
+        layout = self._paths.layout
+        try:
+            path = layout.bronze_streamed(self._paths.generation)
+            publish(self._files, layout.staging, path, msgspec.json.encode(document))
+        except AlreadyExistsError:
+            raise SupersededError("another process has completed the generation") from None
+        return document
+
+    def _commits(self) -> list[tuple[int, BronzeCommit]]:
+        log = delta_log.commits_since(self._files, self._paths.events, -1)
+        said = [(commit.version, delta_log.bronze_commit(commit)) for commit in log]
+        return [(version, commit) for version, commit in said if commit is not None]

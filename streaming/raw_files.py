@@ -1,0 +1,107 @@
+"""The committed raw files that a bronze generation does not have yet, in the order in which they were accepted.
+
+In: the folder of raw files. Out: files with their manifests, checked against them, in groups of bounded size. A file
+without its manifest does not exist; a manifest that contradicts itself commits nothing.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import msgspec
+
+from lakehouse.clients.files import Files
+from lakehouse.contracts.commit_info import SegmentRanges
+from lakehouse.contracts.layout import Layout
+from lakehouse.contracts.records import RawManifest
+from lakehouse.errors import LakehouseError
+from streaming.segment_ranges import holds
+
+log = logging.getLogger(__name__)
+
+_MANIFEST, _FILE = ".manifest.json", ".ndjson"
+_READERS = 4
+MOST_FILES = 2_000
+"""In a group: a quiet edge ships many small files."""
+_ENCODING = "identity"
+
+
+class DamagedRawFileError(LakehouseError):
+    """A raw file is not what its manifest says."""
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A committed raw file; ``path`` is without scheme and host."""
+
+    path: str
+    manifest: RawManifest
+
+
+def missing(files: Files, layout: Layout, known: SegmentRanges) -> list[RawFile]:
+    """The raw files of segments that are not ``known``, oldest first."""
+    found = [
+        entry.path
+        for day in files.list(layout.raw)
+        for entry in files.list(day.path)
+        if entry.name.endswith(_MANIFEST) and not _is_known(known, entry.name.removesuffix(_MANIFEST))
+    ]
+    with ThreadPoolExecutor(_READERS) as pool:
+        manifests = pool.map(lambda path: msgspec.json.decode(files.read(path), type=RawManifest), found)
+        raw = [
+            RawFile(path.removesuffix(_MANIFEST) + _FILE, manifest)
+            for path, manifest in zip(found, manifests, strict=True)
+            if _is_sound(path, manifest)
+        ]
+    return sorted(raw, key=lambda each: (each.manifest.first_accepted_at, each.manifest.segment))
+
+
+def groups(raw: Iterable[RawFile], events: int) -> Iterator[list[RawFile]]:
+    """Cuts into groups of at most so many events and :data:`MOST_FILES` files, or of one file that has more events."""
+    group: list[RawFile] = []
+    held = 0
+    for each in raw:
+        if group and (held + each.manifest.count > events or len(group) == MOST_FILES):
+            yield group
+            group, held = [], 0
+        group.append(each)
+        held += each.manifest.count
+    if group:
+        yield group
+
+
+def check(files: Files, raw: Iterable[RawFile]) -> None:
+    """Raises :class:`DamagedRawFileError` if a file's bytes are not those of its manifest."""
+    with ThreadPoolExecutor(_READERS) as pool:
+        for each, found in pool.map(lambda each: (each, _checksum(files, each.path)), raw):
+            if found != (each.manifest.bytes, each.manifest.checksum):
+                raise DamagedRawFileError(
+                    f"{each.path} is not what its manifest says ({found[0]} bytes, not {each.manifest.bytes}). "
+                    "Nothing of it was taken. Look at `lakehouse status`; if HDFS has lost the file for good, move it "
+                    "and its manifest away: what Kafka still has of the segment is then taken from there."
+                )
+
+
+def _checksum(files: Files, path: str) -> tuple[int, str]:
+    data = files.read(path)
+    return len(data), hashlib.sha256(data).hexdigest()
+
+
+def _is_known(known: SegmentRanges, segment: str) -> bool:
+    try:
+        return holds(known, segment)
+    except ValueError:
+        return False
+
+
+def _is_sound(path: str, manifest: RawManifest) -> bool:
+    whole = manifest.count == manifest.last - manifest.first + 1 == sum(manifest.hours.values())
+    if not whole:
+        log.warning("%s contradicts itself, and its raw file is left out", path)
+    elif manifest.encoding != _ENCODING:
+        raise LakehouseError(
+            f"{path} names the encoding {manifest.encoding}, which this edition cannot read: update it"
+        )
+    return whole

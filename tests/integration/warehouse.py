@@ -1,0 +1,46 @@
+"""A warehouse on the real HDFS and Trino, without the services: the test says what arrives and when a cycle runs."""
+
+from datetime import timedelta
+
+from lakehouse.clients.files import HdfsFiles
+from lakehouse.clients.trino import Trino
+from lakehouse.contracts.layout import Layout
+from lakehouse.releases import gates
+from lakehouse.releases.advance import Builder
+from lakehouse.releases.log import ReleaseLog
+from lakehouse.releases.promote import Order, Promote
+from lakehouse.releases.rollback import Return, rollback
+from lakehouse.releases.service import Transform
+from lakehouse.releases.versions import Versions
+from lakehouse.settings import Settings
+from tests.integration.bronze_rows import START, Row, write
+
+LAYOUT = Layout("/lakehouse")
+
+
+class Warehouse:
+    """Its servers must run. ``olga`` is the operator."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.files = HdfsFiles(settings.hdfs_url)
+        self.trino = Trino.of(settings)
+        self.builder = Builder(settings, self.files)
+        self.versions = Versions(self.files, LAYOUT)
+        self.transform = Transform(settings)
+        write(f"{settings.hdfs_url}{LAYOUT.quarantine(1)}", [[]], START)
+
+    @property
+    def log(self) -> ReleaseLog:
+        return ReleaseLog(self.files, LAYOUT)
+
+    def arrive(self, rows: list[Row], day: int) -> None:
+        """A bronze commit of that day after :data:`START`."""
+        write(f"{self.settings.hdfs_url}{LAYOUT.bronze(1)}", [rows], START + timedelta(days=day))
+
+    def promote(self, version: int) -> int:
+        """The new release's number. The ledger needs stations that are not here."""
+        return Promote(self.builder, (), (gates.caught_up,)).run(Order(version, "olga")).number
+
+    def rollback(self, to: int | None = None, *, exact: bool = False) -> int:
+        return rollback(self.log, self.versions, Return("olga", to, exact)).number

@@ -1,0 +1,343 @@
+"""The operator's door over a local file system: who may enter, what is refused, and what an order is."""
+
+import io
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from lakehouse.clients.files import LocalFiles
+from lakehouse.contracts.layout import Layout
+from lakehouse.errors import NotReadyError
+from lakehouse.releases import definition
+from lakehouse.releases.diff.model import Difference, Limits, Side
+from lakehouse.releases.door import upload
+from lakehouse.releases.door.app import create_app
+from lakehouse.releases.door.desk import Desk
+from lakehouse.releases.door.differences import Differences
+from lakehouse.releases.door.listen import Listening
+from lakehouse.releases.door.orders import End, Orders
+from lakehouse.releases.log import ReleaseLog
+from lakehouse.releases.model import BronzeCursor, Definition, Drop, Plan, Snapshot, TableState, new_nonce
+from lakehouse.releases.progress import Phase, ProgressFile
+from lakehouse.releases.publish import publish_snapshot
+from lakehouse.releases.versions import Versions
+from lakehouse.service import Health
+from lakehouse.settings import Settings
+from lakehouse.tokens import Scope, Verifier
+from lakehouse.tokens.issue import issue
+
+LAYOUT = Layout("/w")
+FINGERPRINT = "f" * 64
+
+
+@dataclass
+class Door:
+    """A client with a token, and what lies behind the door: version 1 is live, version 2 a candidate."""
+
+    client: httpx.Client
+    settings: Settings
+    files: LocalFiles
+    health: Health
+    woken: list[int] = field(default_factory=list)
+    compared: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def orders(self) -> Orders:
+        return Orders(self.files, LAYOUT)
+
+    def bearer(self, *scopes: Scope, actor: str = "olga") -> dict[str, str]:
+        return {"Authorization": f"Bearer {issue(self.settings, actor, list(scopes or [Scope.OPS]))}"}
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return self.client.get(f"/v1/ops/{path}", headers=self.bearer() | headers)
+
+    def post(self, path: str, body: Any, **headers: str) -> httpx.Response:
+        return self.client.post(f"/v1/ops/{path}", json=body, headers=self.bearer() | headers)
+
+    def snapshot(self, version: int, plan: Plan | None, number: int = 1) -> None:
+        versions = Versions(self.files, LAYOUT)
+        made = versions.create(Definition(FINGERPRINT), plan) if version not in versions.numbers() else None
+        tables = {"gold.merchant_sales": TableState(f"gold_v{version}", f"/t{version}", number)}
+        cursor = BronzeCursor(1, number)
+        snapshot = Snapshot(version, number, cursor, tables, [], {}, 900 * number, True, [], new_nonce())
+        versions.add_snapshot(snapshot)
+        publish_snapshot(ReleaseLog(self.files, LAYOUT), made or versions.get(version), snapshot)
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[Door]:
+    settings = Settings(home=tmp_path / "home")
+    files, health = LocalFiles(tmp_path / "hdfs"), Health(timedelta(minutes=1))
+    woken: list[int] = []
+    compared: list[tuple[int, int]] = []
+
+    def compare(left: Snapshot, right: Snapshot, release: int, limits: Limits) -> Difference:
+        compared.append((left.gold_version, right.gold_version))
+        return Difference(
+            Side(left.gold_version, left.number, left.bronze, release),
+            Side(right.gold_version, right.number, right.bronze),
+        )
+
+    issue(settings, "olga", [Scope.OPS])
+    desk = Desk(files, LAYOUT, Differences(files, LAYOUT, compare), lambda: woken.append(1))
+    listening = Listening(create_app(desk, Verifier(settings), health, CollectorRegistry()), "127.0.0.1", 0)
+    with httpx.Client(base_url=f"http://127.0.0.1:{listening.port}", trust_env=False, timeout=20) as client:
+        made = Door(client, settings, files, health, woken, compared)
+        made.snapshot(1, None)
+        made.snapshot(2, Plan("bronze", BronzeCursor(1, 1), None, "olga"))
+        yield made
+    listening.close()
+
+
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == answer.status_code
+    return answer.status_code, answer.json()["type"].rpartition("/")[2]
+
+
+PATHS = [
+    *[("POST", name) for name in ("reprocess", "promote", "rollback", "drop", "definitions")],
+    *[("GET", name) for name in ("orders", "orders/x", "releases", "gold-versions", "gold-versions/9")],
+    ("GET", "gold-versions/9/diff"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), PATHS)
+def test_only_operators_enter(door: Door, method: str, path: str) -> None:
+    """Also before anything else is checked: neither the missing resource nor the bad body shows."""
+    url = f"/v1/ops/{path}?unknown=1"
+    assert problem(door.client.request(method, url, content=b"{")) == (401, "unauthorized")
+    bad = {"Authorization": "Bearer nothing"}
+    assert problem(door.client.request(method, url, content=b"{", headers=bad)) == (401, "unauthorized")
+    merchant = door.bearer(Scope.EVENTS_WRITE, Scope.INSIGHTS_READ_ANY)
+    assert problem(door.client.request(method, url, content=b"{", headers=merchant)) == (403, "forbidden")
+    assert door.orders.newest(10) == []
+
+
+@pytest.mark.parametrize("path", ["orders/x", f"orders/{'0' * 32}", "gold-versions/9", "gold-versions/x/diff"])
+def test_not_found_comes_before_a_bad_parameter(door: Door, path: str) -> None:
+    assert problem(door.get(f"{path}?unknown=1")) == (404, "not-found")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("promote", {}),
+        ("promote", {"gold_version": "2"}),
+        ("promote", {"gold_version": 0}),
+        ("promote", {"gold_version": 2, "acept": True}),
+        ("promote", {"gold_version": 2, "accept": True}),
+        ("promote", {"gold_version": 2, "verb": "drop"}),
+        ("reprocess", {"from": "kafka"}),
+        ("reprocess", {"sinse": "2026-03-01"}),
+        ("reprocess", {"since": "yesterday"}),
+        ("reprocess", {"since": "2026-03-01T00:00:00"}),
+        ("reprocess", {"since": "9999-12-31"}),
+        ("reprocess", {"since": "2026-03-02", "until": "2026-03-01"}),
+        ("reprocess", {"definition": "../../etc"}),
+        ("reprocess", {"since": "2026-03-01", "reuse_unchanged": True}),
+        ("rollback", {"to": -1}),
+        ("rollback", {"exact": 1}),
+        ("drop", {"gold_version": 2, "reason": "x" * 1001}),
+        ("drop", []),
+    ],
+)
+def test_a_bad_wish_is_refused_and_leaves_nothing(door: Door, path: str, body: Any) -> None:
+    assert problem(door.post(path, body)) == (400, "bad-parameter")
+    assert door.orders.newest(10) == []
+    assert door.woken == []
+
+
+def test_bodies_are_limited_and_must_be_json(door: Door) -> None:
+    url = "/v1/ops/promote"
+    too_much = b"{" + b" " * 20_000
+    assert problem(door.client.post(url, content=too_much, headers=door.bearer())) == (413, "too-large")
+    assert problem(door.client.post(url, content=b"{", headers=door.bearer())) == (400, "unreadable-body")
+    assert problem(door.client.post(f"{url}?a=1", json={"gold_version": 2}, headers=door.bearer())) == (
+        400,
+        "bad-parameter",
+    )
+    assert problem(door.client.get(url, headers=door.bearer())) == (405, "method-not-allowed")
+
+
+def test_an_order_is_durable_before_it_is_answered(door: Door) -> None:
+    answer = door.post("promote", {"gold_version": 2, "reason": "tax"})
+    assert answer.status_code == 202
+    told = answer.json()
+    assert answer.headers["location"] == told["url"] == f"/v1/ops/orders/{told['order']}"
+    assert (told["verb"], told["state"], told["actor"], told["seen_release"]) == ("promote", "waiting", "olga", 1)
+    assert told["wish"] == {"gold_version": 2, "reason": "tax"}
+    assert door.woken == [1]
+    kept = door.orders.get(told["order"])
+    assert (kept.actor, kept.seen, kept.wish.reason) == ("olga", 1, "tax")
+    assert door.get(f"orders/{kept.id}").json() == told
+    assert door.get("orders").json()["orders"] == [told]
+
+
+def test_the_same_key_gets_the_same_order(door: Door) -> None:
+    key = {"Idempotency-Key": "night-7"}
+    first = door.post("rollback", {}, **key).json()
+    door.snapshot(1, None, 2)  # another release is current when the request is repeated
+    assert door.post("rollback", {}, **key).json() == first
+    assert problem(door.post("rollback", {"to": 1}, **key)) == (409, "conflict")
+    assert problem(door.post("drop", {"gold_version": 2}, **key)) == (409, "conflict")
+    other = door.client.post("/v1/ops/rollback", json={}, headers=door.bearer(actor="omar") | key).json()
+    assert other["order"] != first["order"]
+    assert door.post("rollback", {}).json()["order"] != first["order"]
+    assert len(door.orders.newest(10)) == 3
+    assert problem(door.post("rollback", {}, **{"Idempotency-Key": "a b"})) == (400, "bad-parameter")
+
+
+def test_a_reprocess_takes_the_definition_that_readers_see(door: Door) -> None:
+    told = door.post("reprocess", {"from": "bronze", "since": "2026-03-01"}).json()
+    assert told["definition"] == FINGERPRINT
+    assert told["wish"] == {"since": "2026-03-01"}
+    named = door.post("reprocess", {"definition": "a" * 64}).json()
+    assert named["definition"] == "a" * 64
+
+
+def test_the_state_of_an_order(door: Door) -> None:
+    order = door.post("reprocess", {}).json()["order"]
+    door.orders.say(order, "gold version 2 is built", 2)
+    ProgressFile(door.files, LAYOUT, 2).say(Phase.SLICES, rows=10, rows_total=100)
+    running = door.get(f"orders/{order}").json()
+    assert (running["state"], running["says"], running["gold_version"]) == ("running", "gold version 2 is built", 2)
+    assert (running["progress"]["rows"], running["progress"]["rows_total"]) == (10, 100)
+    assert running["progress"]["seconds_left"] is None
+    door.orders.finish(order, End.DONE, gold_version=2)
+    door.orders.finish(order, End.FAILED, says="too late")
+    done = door.get(f"orders/{order}").json()
+    assert (done["state"], done["says"], done["gold_version"]) == ("done", None, 2)
+    assert done["finished_at"].endswith("Z")
+
+
+def test_gold_versions_and_releases(door: Door) -> None:
+    first, second = door.get("gold-versions").json()["gold_versions"]
+    assert (first["gold_version"], first["standing"], first["plan"]) == (1, "current", None)
+    assert (second["standing"], second["plan"]["from"], second["snapshot"]["number"]) == ("candidate", "bronze", 1)
+    assert door.get("gold-versions/2").json() == second
+    [release] = door.get("releases?limit=5").json()["releases"]
+    assert (release["release"], release["gold_version"], release["reason"]) == (1, 1, "first")
+    assert problem(door.get("releases?limit=0")) == (400, "bad-parameter")
+    assert problem(door.get("releases?limit=1&limit=1")) == (400, "bad-parameter")
+    assert problem(door.get("gold-versions/2?limit=1")) == (400, "bad-parameter")
+
+
+def test_the_difference_is_computed_once(door: Door) -> None:
+    found = door.get("gold-versions/2/diff")
+    assert (found.status_code, found.headers["content-type"]) == (200, "application/json")
+    assert found.json()["before"]["gold_version"] == 1
+    page = door.get("gold-versions/2/diff?against=1", Accept="text/html,*/*;q=0.1")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "<html" in page.text
+    assert door.compared == [(1, 2)]
+    door.get("gold-versions/2/diff?top=7")
+    assert len(door.compared) == 2
+
+
+def test_what_cannot_be_compared(door: Door) -> None:
+    assert problem(door.get("gold-versions/2/diff?against=9")) == (404, "not-found")
+    assert problem(door.get("gold-versions/2/diff?top=1001")) == (400, "bad-parameter")
+    assert problem(door.get("gold-versions/2/diff", Accept="image/png")) == (406, "not-acceptable")
+    Versions(door.files, LAYOUT).add_drop(Drop(2, "olga", None, 1, new_nonce()))
+    assert problem(door.get("gold-versions/2/diff")) == (409, "conflict")
+
+
+def archive(files: dict[str, bytes], change: Callable[[tarfile.TarInfo], None] = lambda _: None) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            change(member)
+            tar.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def test_a_definition_has_the_fingerprint_that_a_checkout_has(door: Door) -> None:
+    files = {f"./{name}": content for name, content in definition.project_files(definition.PROJECT).items()}
+    body = archive(files | {"./target/run.json": b"{}"})
+    answer = door.client.post("/v1/ops/definitions", content=body, headers=door.bearer())
+    assert answer.status_code == 201
+    name = answer.json()["fingerprint"]
+    assert name == definition.fingerprint(definition.PROJECT)
+    project = definition.thaw(door.files, LAYOUT, Definition(name), door.settings.home_path)
+    assert definition.project_files(project) == definition.project_files(definition.PROJECT)
+    again = door.client.post("/v1/ops/definitions", content=body, headers=door.bearer())
+    assert again.json() == {"fingerprint": name}
+
+
+NEEDED = {"dbt_project.yml": b"name: x", "profiles.yml": b"x:", "models/a.sql": b"SELECT 1"}
+
+
+def as_link(member: tarfile.TarInfo) -> None:
+    if member.name.startswith("models/"):
+        member.type, member.linkname, member.size = tarfile.SYMTYPE, "/etc/passwd", 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *[archive({name: content for name, content in NEEDED.items() if name != missing}) for missing in NEEDED],
+        archive(NEEDED | {"../outside.sql": b"x"}),
+        archive(NEEDED | {"/outside.sql": b"x"}),
+        archive(NEEDED | {"models/a.sql/b.sql": b"x"}),
+        archive(NEEDED | {"./models/a.sql": b"x"}),
+        archive(NEEDED, as_link),
+        archive(NEEDED)[:700],
+        b"",
+        b"no archive",
+    ],
+)
+def test_a_bad_archive_is_refused(door: Door, body: bytes) -> None:
+    answer = door.client.post("/v1/ops/definitions", content=body, headers=door.bearer())
+    assert problem(answer)[0] == 400
+    assert door.files.list(LAYOUT.definitions) == []
+
+
+def test_an_archive_is_limited(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upload, "MOST_FILES", 3)
+    many = archive(NEEDED | {f"models/{number}.sql": b"" for number in range(3)})
+    assert problem(door.client.post("/v1/ops/definitions", content=many, headers=door.bearer()))[0] == 413
+    large = bytes(upload.MOST_BYTES + 1)
+    assert problem(door.client.post("/v1/ops/definitions", content=large, headers=door.bearer()))[0] == 413
+
+
+def test_a_file_system_that_is_away_is_503(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> bytes:
+        raise NotReadyError("HDFS did not serve it")
+
+    monkeypatch.setattr(LocalFiles, "read", away)
+    answer = door.post("promote", {"gold_version": 2})
+    assert problem(answer) == (503, "unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+
+
+def test_health_stays_where_it_was(door: Door) -> None:
+    assert door.client.get("/healthz").status_code == 200
+    assert door.client.get("/readyz").status_code == 503
+    door.health.beat("waiting")
+    assert door.client.get("/readyz").json()["state"] == "waiting"
+    door.health.fail("no")
+    assert (door.client.get("/healthz").status_code, door.client.get("/readyz").status_code) == (503, 503)
+    assert door.client.get("/metrics").headers["content-type"].startswith("text/plain")
+    assert problem(door.client.get("/nothing")) == (404, "not-found")
+
+
+def test_the_openapi_document_names_bodies_and_parameters(door: Door) -> None:
+    document = door.client.get("/openapi.json").json()
+    promote = document["paths"]["/v1/ops/promote"]["post"]
+    schema = promote["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    assert set(document["components"]["schemas"][schema]["properties"]) == {"gold_version", "accept", "reason"}
+    assert "202" in promote["responses"]
+    diff = document["paths"]["/v1/ops/gold-versions/{gold_version}/diff"]["get"]
+    assert {each["name"] for each in diff["parameters"]} == {"gold_version", "against", "top"}
+    page = door.client.get("/docs").text
+    assert "//cdn" not in page

@@ -1,0 +1,68 @@
+"""What SQL shows of the past: of which gold versions, and at which Delta versions."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lakehouse.contracts.tables import GOLD_MEASURES
+from lakehouse.releases import views
+from lakehouse.releases.history import kept_states, timestamp
+from lakehouse.releases.log import Published
+from lakehouse.releases.model import BronzeCursor, Definition, Release, TableState
+from lakehouse.releases.views import Kept
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+RETENTION = timedelta(days=90)
+STEP = st.tuples(st.integers(1, 3), st.integers(0, 20), st.integers(1, 40))
+"""Gold version, Delta version, days until the release."""
+
+
+def log_of(steps: list[tuple[int, int, int]]) -> list[Published]:
+    found: list[Published] = []
+    at = START
+    for number, (version, delta, days) in enumerate(steps, start=1):
+        at += timedelta(days=days)
+        tables = {"gold.merchant_sales": TableState(f"gold_v{version}", f"/v{version}", delta)}
+        release = Release(
+            number, None, "cycle", "t", number, version, Definition("f"), BronzeCursor(1, 1), tables, None, 1, "", "n"
+        )
+        found.append(Published(release, at))
+    return found
+
+
+@given(st.lists(STEP, max_size=12), st.integers(0, 400))
+def test_every_retained_release_is_within_what_is_kept(steps: list[tuple[int, int, int]], later: int) -> None:
+    releases = log_of(steps)
+    now = (releases[-1].released_at if releases else START) + timedelta(days=later)
+    kept = {(version, table): state for version, table, state in kept_states(releases, RETENTION, now)}
+    retained = [
+        one
+        for one in releases
+        if one is releases[-1] or releases[one.number].released_at >= now - RETENTION  # its successor
+    ]
+    assert kept.keys() == {(one.release.gold_version, "merchant_sales") for one in retained}
+    for one in retained:
+        pinned = kept[one.release.gold_version, "merchant_sales"].delta_version
+        assert one.release.tables["gold.merchant_sales"].delta_version <= pinned
+    assert all(state in [one.release.tables["gold.merchant_sales"] for one in retained] for state in kept.values())
+
+
+def test_versions_are_shown_side_by_side_and_a_measure_that_one_lacks_is_zero() -> None:
+    whole = frozenset(GOLD_MEASURES["merchant_sales"])
+    kept = [
+        Kept(1, "merchant_sales", TableState("gold_v1", "/v1", 7), whole - {"units"}),
+        Kept(2, "merchant_sales", TableState("gold_v2", "/v2", 3), whole),
+        Kept(2, "merchant_traffic", TableState("gold_v1", "/v1t", 9), frozenset({"page_views"})),
+    ]
+    found = views.by_release_statements(kept)
+    assert list(found) == ["gold.merchant_sales_by_release", "gold.merchant_traffic_by_release"]
+    sales = found["gold.merchant_sales_by_release"]
+    assert sales.count("UNION ALL") == 1
+    assert sales.count("CAST(0 AS BIGINT) AS units") == 1
+    assert "lake.gold_v1.merchant_sales FOR VERSION AS OF 7" in sales
+    assert "lake.gold_v1.merchant_traffic FOR VERSION AS OF 9" in found["gold.merchant_traffic_by_release"]
+
+
+def test_instants_are_written_to_the_millisecond() -> None:
+    assert timestamp(datetime(2026, 11, 23, 9, 5, 7, 41_999, UTC)) == "TIMESTAMP '2026-11-23 09:05:07.041 UTC'"

@@ -1,0 +1,120 @@
+"""All active generations are fed, as long as they are active; the failure of one ends all."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from lakehouse.errors import LakehouseError, NotReadyError, SupersededError
+from lakehouse.service import Health
+from streaming import feeds
+from streaming.feeds_health import FeedsHealth
+
+
+class World:
+    """Which generations are active, and which are fed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(feeds, "LOOK_EVERY", 0.0)
+        self.active: set[int] = {1}
+        self.away = False
+        self.fed: set[int] = set()
+        self.failing: dict[int, Exception | None] = {}
+        self.health = FeedsHealth(timedelta(minutes=1))
+        self.stop = threading.Event()
+        self.ended: Exception | None = None
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def feed(self, generation: int, stop: threading.Event, health: Health) -> None:
+        self.fed.add(generation)
+        health.beat("reading")
+        try:
+            while not stop.wait(0.005):
+                if generation in self.failing:
+                    error = self.failing[generation]
+                    if error is None:
+                        return
+                    raise error
+        finally:
+            self.fed.discard(generation)
+
+    def look(self) -> set[int]:
+        if self.away:
+            raise NotReadyError("no HDFS")
+        return set(self.active)
+
+    def _run(self) -> None:
+        try:
+            feeds.Feeds(self.feed, self.look, self.health).run(self.stop)
+        except Exception as error:
+            self.ended = error
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(monkeypatch)
+
+
+def await_(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.005)
+
+
+def test_what_becomes_active_is_fed_and_what_is_retired_is_let_go(world: World) -> None:
+    await_(lambda: world.fed == {1})
+    world.active = {1, 2}
+    await_(lambda: world.fed == {1, 2})
+    await_(lambda: world.health.report()["state"] == "generation 1: reading; generation 2: reading")
+    world.active = {2}
+    await_(lambda: world.fed == {2})
+    await_(lambda: world.health.report()["state"] == "reading")
+    world.active = set()
+    await_(lambda: world.health.report()["state"] == "no generation of bronze is fed")
+    assert not world.health.report()["ready"]
+    world.stop.set()
+    world.thread.join(20)
+    assert (world.fed, world.ended) == (set(), None)
+
+
+def test_feeds_go_on_while_hdfs_does_not_say_what_is_active(world: World) -> None:
+    await_(lambda: world.fed == {1})
+    world.away = True
+    world.active = set()
+    threading.Event().wait(0.5)
+    assert world.fed == {1}
+    world.stop.set()
+    world.thread.join(20)
+
+
+@pytest.mark.parametrize("error", [SupersededError("epoch 2 writes"), None])
+def test_the_end_of_one_is_the_end_of_all_with_its_reason(world: World, error: Exception | None) -> None:
+    world.active = {1, 2}
+    await_(lambda: world.fed == {1, 2})
+    world.failing[2] = error
+    world.thread.join(20)
+    assert world.fed == set()
+    assert isinstance(world.ended, LakehouseError)
+    assert error is None or world.ended is error
+
+
+def test_a_generation_that_fails_or_hangs_is_not_hidden_by_another_that_is_well() -> None:
+    health = FeedsHealth(timedelta(minutes=1))
+    health.beat("waiting for HDFS", ready=False)
+    assert health.report()["state"] == "waiting for HDFS"
+    well, ill = health.of(1), health.of(2)
+    well.beat("reading Kafka")
+    assert not health.report()["ready"]
+    ill.fail("offsets lost")
+    report = health.report()
+    assert (report["healthy"], report["ready"], report["reason"]) == (False, False, "offsets lost")
+    assert FeedsHealth(timedelta(0)).of(1) is not None
+    health.forget(2)
+    assert health.report()["healthy"]
+    late = FeedsHealth(timedelta(seconds=-1))
+    late.of(1).beat("reading")
+    assert "no progress" in str(late.report()["reason"])
