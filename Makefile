@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BOOTSTRAP := compose/local/bootstrap.lock
 
-.PHONY: help install reinstall lock format check unit test demo down bench bench-peers bench-releases
+.PHONY: help install reinstall lock format check unit test soak demo down bench bench-peers bench-releases
 
 help:  ## show the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST)
@@ -47,8 +47,11 @@ check: install  ## format, lint and types
 	$(BIN)/ruff check
 	$(BIN)/mypy
 
-test: check bench-peers  ## check, and all tests (they start the embedded stack)
+test: check  ## check, and all tests (they start the embedded stack)
 	$(BIN)/pytest
+
+soak: install  ## long random histories; SEED and STEPS choose others
+	LAKEHOUSE_TEST_STEPS=$(or $(STEPS),60) LAKEHOUSE_TEST_SEED=$(or $(SEED),1) $(BIN)/pytest tests/integration/test_random_history.py
 
 demo: install  ## start the stack, let simulated merchants send, and leave it running
 	$(BIN)/lakehouse demo

@@ -1,19 +1,23 @@
 """``python -m streaming.raw_files_to_bronze --generation G``: makes a new generation of bronze (see ``raw_build``).
 
-Says on stderr how far it is, a line for each commit. Killed anywhere, the same command goes on. Exit codes: 0 the
-generation is complete, now or before; 1 refused; 2 failed, start it again; 3 another process has taken over.
+Says on stderr how far it is, a line for each commit; what Spark has to say goes to the stack's logs. Killed anywhere,
+the same command goes on. Exit codes: 0 the generation is complete, now or before; 1 refused; 2 failed, start it again;
+3 another process has taken over.
 """
 
 import argparse
 import os
 import signal
 import sys
+import traceback
+from pathlib import Path
 from typing import Any
 
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import LakehouseError, RefusedError, SupersededError
 from lakehouse.releases import generations
+from lakehouse.releases.generations import Streamed
 from lakehouse.settings import Settings, load_settings
 from streaming.bronze_tables import BronzePaths
 from streaming.kafka_source import Source
@@ -24,11 +28,21 @@ SUPERSEDED = 3
 
 
 def build(settings: Settings, arguments: argparse.Namespace, say: Say) -> None:
-    """Starts Spark, and builds."""
+    """Starts Spark, and builds, unless that has been done."""
     if arguments.generation == generations.FIRST_GENERATION:
         raise RefusedError("generation 1 comes from Kafka; take a new number for one from raw files")
     paths = BronzePaths(settings.hdfs_url, Layout(settings.warehouse), arguments.generation)
-    files, tuning, home = HdfsFiles(settings.hdfs_url), settings.streaming, settings.home_path / "streaming"
+    files = HdfsFiles(settings.hdfs_url)
+    done = generations.streamed(files, paths.layout, paths.generation)
+    if done is None:
+        done = _build(settings, arguments, files, paths, say)
+    say(f"bronze generation {done.generation} is complete: {done.rows:,} rows, up to version {done.delta_version}")
+
+
+def _build(
+    settings: Settings, arguments: argparse.Namespace, files: HdfsFiles, paths: BronzePaths, say: Say
+) -> Streamed:
+    tuning, home = settings.streaming, settings.home_path / "streaming"
     source = Source(
         settings.kafka_bootstrap, tuning.trigger_interval, tuning.max_records_per_batch, arguments.topic_prefix
     )
@@ -36,28 +50,31 @@ def build(settings: Settings, arguments: argparse.Namespace, say: Say) -> None:
     jars, memory = jars_in(settings.spark_jars), tuning.driver_memory
     spark = open_session(jars, settings.java_home, scratch, host=settings.host, memory=memory)
     try:
-        done = RawFilesToBronze(spark, files, paths, source, say, arguments.events_per_commit).run()
+        return RawFilesToBronze(spark, files, paths, source, say, arguments.events_per_commit).run()
     finally:
         end_jvm(spark)
-    say(f"bronze generation {done.generation} is complete: {done.rows:,} rows, up to version {done.delta_version}")
 
 
 def main() -> int:
     """Builds, and says in the last line why it has not."""
     arguments = _arguments()
     signal.signal(signal.SIGTERM, _stop)
+    say: Say = _say
     try:
-        build(load_settings(), arguments, _say)
+        settings = load_settings()
+        say = _alone_on_stderr(settings.logs / f"raw-build-g{arguments.generation}.log")
+        build(settings, arguments, say)
     except BrokenPipeError:
         return 2  # whoever started it is gone, and starts it again
     except SupersededError as error:
-        _say(str(error))
+        say(str(error))
         return SUPERSEDED
     except LakehouseError as error:
-        _say(str(error))
+        say(str(error))
         return error.exit_code
     except Exception as error:
-        _say(f"failed; the same command goes on where it was: {str(error)[:1000]}")
+        traceback.print_exc()
+        say(f"failed; the same command goes on where it was: {str(error)[:1000]}")
         return 2
     return 0
 
@@ -68,6 +85,15 @@ def _stop(number: int, frame: Any) -> None:
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
+
+
+def _alone_on_stderr(log: Path) -> Say:
+    """From now on only what is said goes to stderr; all else, also the JVM's words, to the log."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    stderr = os.fdopen(os.dup(sys.stderr.fileno()), "w")
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    return lambda line: print(line, file=stderr, flush=True)
 
 
 def _arguments() -> argparse.Namespace:

@@ -11,8 +11,8 @@ What makes it safe beside cycles, builds and readers:
 - The folder is listed before the log is read. A file that was listed, is older than the cutoff and is in no version
   that must stay readable (``retention``), can come into no later version: Delta has no way back but ``rollback
   --exact``. That, and the removal of a dropped version, exclude a vacuum by :func:`undisturbed`.
-- The order of the steps is of no matter, and each removes one file or folder that a later plan would find again. So
-  it can be killed anywhere, repeated, and run twice at once.
+- Each step removes one file or folder that nobody needs and that a later plan would find again; commits go oldest
+  first, so that what is left of a log is whole. So it can be killed anywhere, repeated, and run twice at once.
 """
 
 import fcntl

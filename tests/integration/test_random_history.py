@@ -30,7 +30,7 @@ from tests.integration.warehouse import Warehouse
 
 pytestmark = pytest.mark.stack
 
-STEPS = int(os.environ.get("LAKEHOUSE_TEST_STEPS", "9"))
+STEPS = int(os.environ.get("LAKEHOUSE_TEST_STEPS", "5"))
 SEED = int(os.environ.get("LAKEHOUSE_TEST_SEED", "20261124"))
 MERCHANTS = ("shop-a", "shop-b")
 QUERY = {"metrics": "gross_sales,returns,orders,page_views", "from": "2026-02-01", "to": "2026-07-01", "grain": "day"}
