@@ -12,11 +12,9 @@ from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError, NotFoundError, RefusedError
-from lakehouse.releases import catalog, generations
+from lakehouse.releases import catalog
 from lakehouse.releases.log import Published, ReleaseLog
-from lakehouse.releases.rollback import Return
-from lakehouse.releases.rollback import rollback as roll_back
-from lakehouse.releases.versions import Versions
+from lakehouse.releases.rollback import Return, roll_back
 from lakehouse.settings import load_settings
 
 app = typer.Typer(add_completion=False)
@@ -39,15 +37,11 @@ def rollback(
     --exact
     """
     settings = load_settings()
-    files, layout = HdfsFiles(settings.hdfs_url), Layout(settings.warehouse)
-    log = ReleaseLog(files, layout)
+    files = HdfsFiles(settings.hdfs_url)
+    log = ReleaseLog(files, Layout(settings.warehouse))
     before = log.current()
-
-    def is_retired(generation: int) -> bool:
-        return generations.retirement(files, layout, generation) is not None
-
     try:
-        published = roll_back(log, Versions(files, layout), Return(actor, to, exact, why), is_retired)
+        published = roll_back(settings, files, log, Return(actor, to, exact, why))
     except NotFoundError as error:
         raise RefusedError(str(error)) from error
     _say_how_stale(before, published)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from lakehouse.errors import AlreadyExistsError, RefusedError
 from lakehouse.releases import catalog
 from lakehouse.releases.advance import Builder, Progress
+from lakehouse.releases.history import History
 from lakehouse.releases.leftovers import end_queries
 from lakehouse.releases.locks import building
 from lakehouse.releases.log import ReleaseLog
@@ -34,6 +35,7 @@ def drop(
     before = builder.versions.drop_of(number)
     if before is None or order is None or before.order != order:
         _say_so(builder, number, actor, why, order)
+    _forget(builder)
     _remove(builder, number, say)
 
 
@@ -48,6 +50,14 @@ def _say_so(builder: Builder, number: int, actor: str, why: str | None, order: s
         builder.versions.add_drop(Drop(number, actor, why, time.time_ns() // 1000, new_nonce(), order))
     except AlreadyExistsError as error:
         raise RefusedError(f"gold version {number} has been dropped already") from error
+
+
+def _forget(builder: Builder) -> None:
+    """SQL's view of the past must not read what is about to go."""
+    log = ReleaseLog(builder.files, builder.layout)
+    if log.current() is not None:
+        history = History(builder.trino, log, builder.settings.releases.retention)
+        history.follow(lambda version: builder.versions.drop_of(version) is not None, datetime.now(UTC))
 
 
 def _remove(builder: Builder, number: int, say: Progress) -> None:

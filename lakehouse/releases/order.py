@@ -114,7 +114,7 @@ class Carried:
                 self._order.actor, wish.to, wish.exact, wish.reason, self._order.id, self._order.seen
             )
             try:
-                published = rollback.rollback(self._releases, Versions(self._files, self._layout), word)
+                published = rollback.roll_back(self._settings, self._files, self._releases, word)
             except NotFoundError as error:
                 raise RefusedError(str(error)) from error
         return self._shown(published)

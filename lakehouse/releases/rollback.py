@@ -8,12 +8,17 @@ In: the release log and an operator's word. Out: a release that names the versio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lakehouse.clients.files import Files
+from lakehouse.contracts.layout import Layout
 from lakehouse.errors import AlreadyExistsError, NotFoundError, RefusedError
+from lakehouse.releases import generations, table_files
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import GoldVersion, Reason, Snapshot
 from lakehouse.releases.publish import following, refuse_after_another_operator
 from lakehouse.releases.standing import is_built
+from lakehouse.releases.vacuum import undisturbed
 from lakehouse.releases.versions import Versions
+from lakehouse.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -32,10 +37,36 @@ class Return:
     seen: int | None = None
 
 
+def roll_back(settings: Settings, files: Files, log: ReleaseLog, wish: Return) -> Published:
+    """:func:`rollback` on a warehouse: refuses, too, what could not be kept up to date or is beyond the retention."""
+    layout = Layout(settings.warehouse)
+
+    def refuse_stale(snapshot: Snapshot) -> None:
+        if generations.retirement(files, layout, snapshot.bronze.generation) is not None:
+            raise RefusedError(
+                f"bronze generation {snapshot.bronze.generation}, which gold version {snapshot.gold_version} is built "
+                "from, is fed no more: it could not be kept up to date. With --to and --exact, what a release showed "
+                "is shown again; `lakehouse reprocess` builds the definition anew"
+            )
+
+    def refuse_unreadable(snapshot: Snapshot) -> None:
+        for name, state in snapshot.tables.items():
+            if table_files.missing(files, state.location, state.delta_version):
+                raise RefusedError(
+                    f"{name} cannot be shown as it was then: a vacuum has removed files of it, which are beyond "
+                    "LAKEHOUSE_RELEASES__RETENTION (gold) or LAKEHOUSE_RELEASES__SILVER_WINDOW (silver)"
+                )
+
+    if not wish.exact:
+        return rollback(log, Versions(files, layout), wish, refuse_stale)
+    with undisturbed(settings):
+        return rollback(log, Versions(files, layout), wish, refuse_unreadable)
+
+
 def rollback(
-    log: ReleaseLog, versions: Versions, wish: Return, is_retired: Callable[[int], bool] = lambda _: False
+    log: ReleaseLog, versions: Versions, wish: Return, check: Callable[[Snapshot], None] = lambda _: None
 ) -> Published:
-    """The new release. ``is_retired`` says whether a bronze generation is fed no more.
+    """The new release. ``check`` may refuse the snapshot that would be shown (see :func:`roll_back`).
 
     Raises :class:`RefusedError` and changes nothing where there is nothing to go back to."""
     seen = log.current()
@@ -44,7 +75,8 @@ def rollback(
     if wish.seen is not None:
         seen = refuse_after_another_operator(log, log.get(wish.seen))
     target = log.get(wish.to) if wish.to is not None else _before_last_promote(log)
-    version, snapshot = _what_to_show(versions, target, wish, is_retired)
+    version, snapshot = _what_to_show(versions, target, wish)
+    check(snapshot)
     while True:
         parent = refuse_after_another_operator(log, seen)
         _refuse_what_is_shown(parent, snapshot, wish)
@@ -71,9 +103,7 @@ def _before_last_promote(log: ReleaseLog) -> Published:
     raise RefusedError("nothing has been promoted yet; `rollback --to RELEASE` goes back to any release's gold version")
 
 
-def _what_to_show(
-    versions: Versions, target: Published, wish: Return, is_retired: Callable[[int], bool]
-) -> tuple[GoldVersion, Snapshot]:
+def _what_to_show(versions: Versions, target: Published, wish: Return) -> tuple[GoldVersion, Snapshot]:
     number = target.release.gold_version
     if versions.drop_of(number) is not None:
         raise RefusedError(f"gold version {number}, which release {target.number} showed, has been dropped")
@@ -81,12 +111,6 @@ def _what_to_show(
     if wish.exact:
         return version, versions.snapshot(number, target.release.snapshot)
     newest = versions.latest_snapshot(number)
-    if newest is not None and is_retired(newest.bronze.generation):
-        raise RefusedError(
-            f"bronze generation {newest.bronze.generation}, which gold version {number} is built from, is fed no more: "
-            f"it could not be kept up to date. `rollback --to {target.number} --exact` shows what it was; `lakehouse "
-            "reprocess` builds its definition anew"
-        )
     if newest is None or not is_built(newest):
         raise NotFoundError(f"gold version {number} has no snapshot: run `lakehouse fsck`")
     return version, newest

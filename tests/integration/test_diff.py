@@ -196,6 +196,9 @@ def check_sales(found: Difference, keys: dict[Any, dict[str, tuple[int, int]]]) 
     assert len(merchants) == found.merchants_affected
     for (merchant, currency), slots in by_merchant.items():
         assert figures(merchants[merchant].changes, currency or None) == moves(slots)
+        returned = [measures["returns"] for measures in slots.values()]
+        told = {(c.metric, c.currency): (c.before, c.after) for c in merchants[merchant].changes}
+        assert told[("returns", currency or None)] == tuple(map(sum, zip(*returned, strict=True)))
     hours = {one.hour: one for one in found.hours}
     assert hours.keys() == {hour for hour, _ in by_hour}
     for (hour, currency), slots in by_hour.items():

@@ -32,10 +32,13 @@ def metrics_of(sides: Sides) -> tuple[Metric, ...]:
 
 
 def month_rows(sides: Sides, side: int) -> str:
-    """Rows and merchants of each month: what a comparison will have to hold."""
+    """Rows of each month, and in one more row (``level`` 1) of all, with the merchants: what there is to hold."""
     month = sides.month or "CAST(NULL AS DATE)"
-    who = "approx_distinct(merchant_id)" if "merchant_id" in sides.columns.keys else "BIGINT '0'"
-    return f"SELECT {month} AS month, count(*) AS n, {who} AS merchants {sides.source(side)} GROUP BY 1"
+    who = "merchant_id" if "merchant_id" in sides.columns.keys else "''"
+    return (
+        "SELECT grouping(month) AS level, month, count(*) AS n, approx_distinct(merchant) AS merchants "
+        f"FROM (SELECT {month} AS month, {who} AS merchant {sides.source(side)}) GROUP BY GROUPING SETS ((month), ())"
+    )
 
 
 def totals(sides: Sides, portion: Portion) -> str:
@@ -78,8 +81,10 @@ def _judged(sides: Sides, conditions: Sequence[str]) -> str:
         "ELSE 'unchanged' END"
     )
     touched = _differ(tuple(dict.fromkeys([*sides.columns.values, *measures_of(sides)])))
+    # Only where something differs: the merchants and hours of all other rows need no group of their own.
     return (
-        f"SELECT *, {verdict} AS verdict, {touched} AS touched, {merchant} AS merchant, {hour} AS hour{currency} "
+        f"SELECT *, {verdict} AS verdict, {touched} AS touched, IF({touched}, {merchant}) AS merchant, "
+        f"IF({touched}, {hour}) AS hour{currency} "
         f"FROM ({_states(sides, conditions)})"
     )
 

@@ -6,12 +6,13 @@ gold rows, so that changes that cancel each other out still show.
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from lakehouse.contracts.metrics import METRICS, Metric
 from lakehouse.releases.model import BronzeCursor
 
+_EXACT = Context(prec=100)
 Number = int | Decimal | None
 """A metric's value: an integer, a ratio with 6 decimals, or None for 0/0."""
 
@@ -83,7 +84,8 @@ class TableDifference:
 
 @dataclass(frozen=True)
 class MetricChange:
-    """A metric's total over all of history, or of one merchant or hour. ``currency`` is None where it has none."""
+    """A metric's total over all of history, or over those of one merchant's or hour's rows that differ. ``currency`` is
+    None where it has none."""
 
     metric: str
     currency: str | None
@@ -98,7 +100,10 @@ class MetricChange:
     @property
     def change(self) -> int | Decimal:
         """0/0 counts as 0 here."""
-        return (self.after or 0) - (self.before or 0)
+        after, before = self.after or 0, self.before or 0
+        if isinstance(after, int) and isinstance(before, int):
+            return after - before
+        return _EXACT.subtract(Decimal(after), Decimal(before))
 
     @property
     def differs(self) -> bool:
@@ -107,7 +112,7 @@ class MetricChange:
 
 @dataclass(frozen=True)
 class MerchantChange:
-    """A merchant's additive metrics that differ. ``rows`` counts its gold rows that do."""
+    """A merchant's additive metrics that differ, over the gold rows that do: ``rows`` of them."""
 
     merchant_id: str
     rows: int
@@ -116,7 +121,7 @@ class MerchantChange:
 
 @dataclass(frozen=True)
 class HourChange:
-    """A UTC hour's additive metrics that differ, over all merchants."""
+    """A UTC hour's additive metrics that differ, over the gold rows of all merchants that do."""
 
     hour: datetime
     rows: int
@@ -125,7 +130,7 @@ class HourChange:
 
 @dataclass(frozen=True)
 class DayChange:
-    """A UTC day's additive metrics that differ, over all merchants."""
+    """A UTC day's additive metrics that differ, over the gold rows of all merchants that do."""
 
     day: date
     changes: tuple[MetricChange, ...]
@@ -157,6 +162,6 @@ class Limits:
 
     top: int = 20
     sample: int = 10
-    rows_per_query: int = 1_000_000
-    merchants_at_once: int = 100_000
+    rows_per_query: int = 600_000
+    merchants_at_once: int = 50_000
     only_metrics: bool = False

@@ -101,8 +101,9 @@ class _Comparison:
     def _months(self, sides: Sides) -> tuple[dict[date | None, int], int]:
         """Rows by month on both sides together, and about how many merchants there can be at most."""
         answers = [self._trino.query(gold_sql.month_rows(sides, side)) for side in sides.present]
-        merchants = max((sum(row["merchants"] for row in answer) for answer in answers), default=0)
-        return portions.add_up(*map(_by_month, answers)), merchants
+        merchants = max((row["merchants"] for answer in answers for row in answer if row["level"]), default=0)
+        months = [[row for row in answer if not row["level"]] for answer in answers]
+        return portions.add_up(*map(_by_month, months)), merchants
 
     def _gold(self, sides: Sides, tally: Tally, merchants: list[str]) -> TableDifference:
         rows = tally.table_rows(sides.table)

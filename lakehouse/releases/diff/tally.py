@@ -131,7 +131,7 @@ def value(metric: Metric, sums: Mapping[str, int]) -> Number:
     scale = 1 if metric.unit is Unit.MONEY else 10**6
     rounded = (2 * abs(top) * scale + abs(bottom)) // (2 * abs(bottom))
     rounded = -rounded if (top < 0) != (bottom < 0) else rounded
-    return rounded if metric.unit is Unit.MONEY else Decimal(rounded).scaleb(-6)
+    return rounded if metric.unit is Unit.MONEY else Decimal(f"{rounded}e-6")
 
 
 def foremost(groups: Mapping[K, Group], top: int) -> set[K]:

@@ -21,7 +21,8 @@ def amount(value: Number, metric: MetricChange, *, signed: bool = False) -> str:
     if value is None:
         return "-"
     digits = _digits(metric)
-    whole = Decimal(value).scaleb(-digits) if metric.definition.unit is Unit.MONEY else Decimal(value)
+    # Made of text, a Decimal is exact; its arithmetic keeps 28 digits only.
+    whole = Decimal(f"{value}e-{digits}") if metric.definition.unit is Unit.MONEY else Decimal(value)
     return f"{whole:{'+' if signed and value else ''},.{digits}f}"
 
 

@@ -24,6 +24,7 @@ from lakehouse.releases.diff.model import (
     TableDifference,
 )
 from lakehouse.releases.diff.share import largest_change
+from lakehouse.releases.diff.wording import amount
 from lakehouse.releases.model import BronzeCursor
 
 EVIL = "<script>alert('x')</script>\x1b[31m&\""
@@ -96,6 +97,18 @@ def test_the_text_begins_with_the_verdict_in_money() -> None:
     assert "(30 more)" in body
     assert "gold.merchant_sales.fee: absent -> bigint" in body
     assert "silver.extra is only after" in body
+
+
+@pytest.mark.parametrize(
+    ("currency", "shown"),
+    [
+        ("BRL", "123,456,789,012,345,678,901,234,567,890,123.45"),
+        ("KWD", "12,345,678,901,234,567,890,123,456,789,012.345"),
+    ],
+)
+def test_no_digit_of_a_large_amount_is_lost(currency: str, shown: str) -> None:
+    large = int("12345678901234567890123456789012345")
+    assert amount(large, MetricChange("returns", currency, large, large)) == shown
 
 
 def test_no_control_character_reaches_a_terminal() -> None:
