@@ -57,8 +57,8 @@ def bronze_runs(trino: Trino, cursor: BronzeCursor, days: Span, late: Counter[in
 
 
 def aged_out_runs(trino: Trino, cursor: BronzeCursor, days: Span, earliest: Mapping[int, int]) -> Iterator[Run]:
-    """The positions of these days whose Kafka record has been deleted by age: bronze remembers where it was, or that it came
-    from a raw file."""
+    """The positions of these days whose Kafka record has been deleted by age: bronze remembers where it was, or that it
+    came from a raw file."""
     # Rows that came from raw files do not know where Kafka had them.
     rows = f"{_bronze_rows(cursor, days)} AND ({_before(earliest)} OR kafka_partition IS NULL)"
     for row in trino.query(_islands(rows)):
