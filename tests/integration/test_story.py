@@ -16,11 +16,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
 
 from compose.local.stack import SERVERS
+from lakehouse import delta_log
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
@@ -243,3 +245,18 @@ def promote_in_spite_of_a_kill(story: Story, candidate: int) -> None:
     story.run_and_kill(story.chance.uniform(1, 8), "promote", str(candidate))
     done = story.stack.run("promote", str(candidate))
     assert done.returncode == 0 or "readers see already" in done.stderr, done.stderr
+
+
+def test_raw_files_make_a_damaged_bronze_whole(story: Story) -> None:
+    """Bronze has lost a data file: what it fed cannot be counted again from it, but from the raw files."""
+    files, layout = HdfsFiles(story.stack.settings.hdfs_url), Layout(story.stack.settings.warehouse)
+    before = story.api.get("/v1/status").json()
+    damaged = max(delta_log.commits_since(files, layout.bronze(1), -1), key=lambda commit: len(commit.adds))
+    files.delete(f"{layout.bronze(1)}/{unquote(damaged.adds[0].path)}")
+    number = int(story.run("reprocess", "--from", "raw", "--reason", "bronze is damaged").splitlines()[-1])
+    story.run("promote", str(number))
+    assert story.await_release_of(number)["current_release"] > before["current_release"]
+    assert story.returns_shown() == story.returns == story.returns_in_sql()
+    assert settle(story.stack)["balanced"]
+    body = json.loads(next(iter(story.shown().values())))
+    assert body["receipt"]["bronze"]["generation"] > 1
