@@ -50,8 +50,12 @@ check: install  ## format, lint and types
 test: check  ## check, and all tests (they start the embedded stack)
 	$(BIN)/pytest
 
-soak: install  ## long random histories; SEED and STEPS choose others
-	LAKEHOUSE_TEST_STEPS=$(or $(STEPS),60) LAKEHOUSE_TEST_SEED=$(or $(SEED),1) $(BIN)/pytest tests/integration/test_random_history.py
+soak: install  ## long random histories of releases (SEED, STEPS choose others)
+	LAKEHOUSE_TEST_STEPS=$(or $(STEPS),60) LAKEHOUSE_TEST_SEED=$(or $(SEED),1) \
+		$(BIN)/pytest -m slow tests/integration/test_random_history.py
+
+bench-smoke: bench-peers  ## every benchmark once, as small as it gets
+	$(BIN)/pytest -m slow tests/integration/test_bench_smoke.py
 
 demo: install  ## start the stack, let simulated merchants send, and leave it running
 	$(BIN)/lakehouse demo

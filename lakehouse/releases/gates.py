@@ -85,7 +85,9 @@ def differs_within_limits(settings: Settings) -> Gate:
     def gate(prospect: Prospect, accept: bool) -> str:
         if math.isinf(limit):
             return "differences: no limit is set (LAKEHOUSE_RELEASES__MAX_CHANGE)"
-        found = difference(Trino.of(settings, read_only=True), prospect.beside, prospect.snapshot, Limits(top=1, only_metrics=True))
+        found = difference(
+            Trino.of(settings, read_only=True), prospect.beside, prospect.snapshot, Limits(top=1, only_metrics=True)
+        )
         change = largest_change(found)
         if change > limit and not accept:
             raise RefusedError(

@@ -14,7 +14,7 @@ import pytest
 from bench.sqlmesh_peer import COMMAND
 from tests.embedded_stack import free_port_base
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = [f"{option}=3000" for option in ("--size", "--small", "--large")]

@@ -28,9 +28,9 @@ from tests.integration.bronze_rows import random_rows
 from tests.integration.planted_bug import plant
 from tests.integration.warehouse import Warehouse
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
-STEPS = int(os.environ.get("LAKEHOUSE_TEST_STEPS", "5"))
+STEPS = int(os.environ.get("LAKEHOUSE_TEST_STEPS", "9"))
 SEED = int(os.environ.get("LAKEHOUSE_TEST_SEED", "20261124"))
 MERCHANTS = ("shop-a", "shop-b")
 QUERY = {"metrics": "gross_sales,returns,orders,page_views", "from": "2026-02-01", "to": "2026-07-01", "grain": "day"}
