@@ -185,6 +185,6 @@ def _table(
         return TablePlan(version, layer, folder, tuple(e for _, e in lying), log, 0, whole=True)
     kept = table_files.kept(files, folder, need.since.get(folder, 0))
     gone = tuple(entry for path, entry in lying if path not in kept.paths and entry.modified < cutoff)
-    log = kept.log if all(entry.modified < cutoff for entry in kept.log) else ()
     staying = sum(entry.size for _, entry in lying) - sum(entry.size for entry in gone)
-    return TablePlan(version, layer, folder, gone, log, staying)
+    # The log of a needed table stays whole, also below a checkpoint: Trino reads its first commit when it writes.
+    return TablePlan(version, layer, folder, gone, (), staying)

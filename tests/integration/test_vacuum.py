@@ -137,7 +137,6 @@ def test_what_is_retained_is_read_as_before_and_the_rest_goes(
     work.carry_out(planned, trino, files, warehouse.settings)
     done = planned.document()
     assert {row["table"] for row in done["tables"]} >= {"gold_v1.merchant_sales", "silver_v1.events"}
-    assert next(row for row in done["tables"] if row["table"] == "silver_v1.events")["log_files"] > 0
 
     trino.query("CALL lake.system.flush_metadata_cache()")
     for published in kept:
