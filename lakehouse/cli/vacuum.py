@@ -11,6 +11,7 @@ from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.releases import vacuum as work
+from lakehouse.releases.locks import undisturbed
 from lakehouse.releases.restatements import restated_through
 from lakehouse.settings import load_settings
 
@@ -34,7 +35,7 @@ def vacuum(
     settings = load_settings()
     files, layout = HdfsFiles(settings.hdfs_url), Layout(settings.warehouse)
     trino = Trino.of(settings, user=TRANSFORM_USER)
-    with work.undisturbed(settings):
+    with undisturbed(settings):
         progress("Reading the release log and the tables' logs.")
         at = work.moment(trino, files, layout, settings.releases.vacuum_margin)
         # Before the first look of the restatements none is computed: every release is waited for.

@@ -86,6 +86,15 @@ def replace(files: Files, staging: str, path: str, data: bytes) -> None:
     files.replace(temporary, path)
 
 
+def clock(files: Files, staging: str) -> datetime:
+    """What time it is for the file system, whose stamps are the only clock that all publishers share."""
+    probe = f"{staging}/clock-{uuid.uuid4().hex}"
+    files.write(probe, b"")
+    stamp = files.stat(probe).modified
+    files.delete(probe)
+    return stamp
+
+
 def _read_back(files: Files, path: str, patience: float = 60.0) -> bytes | None:
     """The bytes at ``path``, or None if there is no such file. Keeps asking while nobody answers."""
     deadline = time.monotonic() + patience

@@ -31,7 +31,7 @@ class Span(NamedTuple):
 
 def bronze_days(trino: Trino, cursor: BronzeCursor) -> dict[date, int]:
     """The days of acceptance that bronze holds, and how many rows of each."""
-    sql = f"SELECT {tables.BRONZE_PARTITION} AS day, count(*) AS n FROM {_bronze(cursor)} GROUP BY 1"
+    sql = f"SELECT {tables.BRONZE_PARTITION} AS day, count(*) AS n FROM {cursor.pinned} GROUP BY 1"
     return {row["day"]: int(row["n"]) for row in trino.query(sql)}
 
 
@@ -91,15 +91,10 @@ def days_of(runs: Iterable[Run]) -> set[date]:
     return {first + timedelta(days=hour // 24) for hour in {run.hour for run in runs}}
 
 
-def _bronze(cursor: BronzeCursor) -> str:
-    table = tables.bronze_table(cursor.generation)
-    return f"{tables.CATALOG}.{tables.BRONZE_SCHEMA}.{table} FOR VERSION AS OF {cursor.delta_version}"
-
-
 def _bronze_rows(cursor: BronzeCursor, days: Span) -> str:
     return (
         "SELECT edge, segment, seq, accepted_at, 'bronze' AS became, "
-        f"accepted_at > \"time\" + INTERVAL '1' HOUR AS late FROM {_bronze(cursor)} "
+        f"accepted_at > \"time\" + INTERVAL '1' HOUR AS late FROM {cursor.pinned} "
         f"WHERE {tables.BRONZE_PARTITION} BETWEEN DATE '{days.first}' AND DATE '{days.last}'"
     )
 
@@ -118,8 +113,7 @@ def _silver_rows(release: Release, days: Span) -> str:
 
 
 def _silver(release: Release, name: str) -> str:
-    state = release.tables[f"{tables.SILVER_SCHEMA}.{name}"]
-    return f"{tables.CATALOG}.{state.schema}.{name} FOR VERSION AS OF {state.delta_version}"
+    return release.tables[f"{tables.SILVER_SCHEMA}.{name}"].pinned(name)
 
 
 def _islands(rows: str) -> str:

@@ -48,7 +48,7 @@ def _statement(
     names = [row["Column"] for row in trino.query(f"SHOW COLUMNS FROM {source}")]
     kept = [f'"{name}"' if name != "snapshot" else f"BIGINT '{SNAPSHOT}' AS snapshot" for name in names]
     instant = '"time"' if layer == tables.SILVER_SCHEMA else "slot"
-    rows = f"{source} FOR VERSION AS OF {state.delta_version} WHERE {_outside(instant, since, until)}"
+    rows = f"{state.pinned(table)} WHERE {_outside(instant, since, until)}"
     if layer == tables.GOLD_SCHEMA:
         keys = ", ".join((*tables.GOLD_KEYS[table], "slot_month"))
         newest = f"row_number() OVER (PARTITION BY {keys} ORDER BY snapshot DESC) AS place"

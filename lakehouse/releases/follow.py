@@ -61,7 +61,7 @@ class Follower:
         if events is None or not self._is_own_model_left(target):
             return [(target.number, 0)]
         rows = self._builder.trino.query(
-            f"SELECT snapshot, count(*) AS n FROM {pinned(tables.SILVER_EVENTS, events)} "
+            f"SELECT snapshot, count(*) AS n FROM {events.pinned(tables.SILVER_EVENTS)} "
             f"WHERE snapshot > {last.number if last else 0} GROUP BY 1 ORDER BY 1"
         )
         found: list[tuple[int, int]] = []
@@ -93,15 +93,8 @@ class Follower:
                 to_version=target.bronze.delta_version,
                 order_repeat_days=self._builder.settings.transform.order_repeat_days,
                 previous_snapshot=last.number if last else 0,
-                shared={
-                    name.partition(".")[2]: pinned(name.partition(".")[2], state) for name, state in shared.items()
-                },
+                shared={name.partition(".")[2]: state.pinned(name) for name, state in shared.items()},
                 user=self._builder.user,
             ),
         )
         return built.tables, built.query_ids
-
-
-def pinned(table: str, state: TableState) -> str:
-    """A table as of the Delta version that a snapshot names, as SQL reads it."""
-    return f"{tables.CATALOG}.{state.schema}.{table} FOR VERSION AS OF {state.delta_version}"

@@ -1,7 +1,7 @@
-"""Who builds a gold version, and who carries out an order: at most one process of this stack at a time.
+"""Who builds a gold version, carries out an order, or vacuums: at most one process of this stack at a time.
 
-In: a version's number or an order's id. Out: a lock of this machine, free again when its holder ends,
-however it ends. It saves work; that two builders cannot both publish is the business of the snapshots' names and of the
+In: a version's number or an order's id. Out: a lock of this machine, free again when its holder ends, however it ends.
+It saves work; that two builders cannot both publish is the business of the snapshots' names and of the
 check for foreign commits.
 """
 
@@ -30,6 +30,13 @@ def is_carried_out(settings: Settings, order: str) -> bool:
     """Whether a process has the order's lock at the moment."""
     with carrying_out(settings, order) as free:
         return not free
+
+
+@contextmanager
+def undisturbed(settings: Settings) -> Iterator[None]:
+    """While the block runs, no vacuum of this stack does. For whoever goes back to what may be beyond the retention."""
+    with _locked(settings, "vacuum", wait=True):
+        yield
 
 
 @contextmanager

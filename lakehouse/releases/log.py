@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from lakehouse.clients.files import Files, publish
+from lakehouse.clients.files import Files, clock, publish
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import AlreadyExistsError, NotFoundError
 from lakehouse.releases.model import Release
@@ -100,11 +100,5 @@ class ReleaseLog:
 
     def _wait_until_after(self, instant: datetime) -> None:
         """Waits until the NameNode's clock has passed ``instant``, so that stamps increase strictly."""
-        probe = f"{self._layout.staging}/clock-{time.monotonic_ns()}"
-        while True:
-            self._files.write(probe, b"")
-            stamp = self._files.stat(probe).modified
-            self._files.delete(probe)
-            if stamp > instant:
-                return
+        while clock(self._files, self._layout.staging) <= instant:
             time.sleep(0.002)

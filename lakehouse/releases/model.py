@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
+from lakehouse.contracts import tables
 from lakehouse.contracts.commit_info import EdgeMark, PartitionRange
 
 
@@ -42,6 +43,11 @@ class BronzeCursor(msgspec.Struct, frozen=True):
     generation: int
     delta_version: int
 
+    @property
+    def pinned(self) -> str:
+        """The events of these commits, as SQL reads them."""
+        return _as_of(tables.BRONZE_SCHEMA, tables.bronze_table(self.generation), self.delta_version)
+
 
 class TableState(msgspec.Struct, frozen=True):
     """One table of a snapshot: the schema that it physically lies in, its folder on HDFS and its Delta version.
@@ -52,6 +58,14 @@ class TableState(msgspec.Struct, frozen=True):
     schema: str
     location: str
     delta_version: int
+
+    def pinned(self, name: str) -> str:
+        """The table in this state, as SQL reads it; ``name`` with its layer or without."""
+        return _as_of(self.schema, name.rpartition(".")[2], self.delta_version)
+
+
+def _as_of(schema: str, table: str, delta_version: int) -> str:
+    return f"{tables.CATALOG}.{schema}.{table} FOR VERSION AS OF {delta_version}"
 
 
 class Base(msgspec.Struct, frozen=True):

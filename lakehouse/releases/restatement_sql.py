@@ -142,7 +142,7 @@ def _one_table(change: Change, measures: tuple[str, ...]) -> str:
     """``versions``: the history of the days in which a row was written between the two snapshots."""
     low, high = sorted((change.old.snapshot, change.new.snapshot))
     newest = max(change.old.state, change.new.state, key=lambda state: state.delta_version)
-    pinned, closed = _pinned(change.table, newest), _closed(change)
+    pinned, closed = newest.pinned(change.table), _closed(change)
     columns = _columns(change, "h.", measures, change.new.columns)
     return (
         "touched AS (SELECT DISTINCT merchant_id, slot_month, date_trunc('day', slot) AS day "
@@ -158,7 +158,7 @@ def _two_tables(change: Change, measures: tuple[str, ...]) -> str:
     """``versions``: all rows of both."""
     sides = (
         f"SELECT {_columns(change, '', measures, side.columns)}, {flags} "
-        f"FROM {_pinned(change.table, side.state)} WHERE snapshot <= {side.snapshot} AND {_closed(change)}"
+        f"FROM {side.state.pinned(change.table)} WHERE snapshot <= {side.snapshot} AND {_closed(change)}"
         for side, flags in (
             (change.old, "true AS was, false AS becomes"),
             (change.new, "false AS was, true AS becomes"),
@@ -228,10 +228,6 @@ def _total(side: str, metric: Metric) -> str:
 
 def _decimal(expression: str) -> str:
     return f"CAST({expression} AS DECIMAL(38, 0))"
-
-
-def _pinned(table: str, state: TableState) -> str:
-    return f"{tables.CATALOG}.{state.schema}.{table} FOR VERSION AS OF {state.delta_version}"
 
 
 def _closed(change: Change) -> str:

@@ -102,9 +102,9 @@ def show_production(sandbox: Sandbox, release: Release) -> None:
 def pinned(release: Release, name: str) -> str:
     """A table as the release has it, in the shape that models know: gold with its history of values."""
     state = release.tables[name]
-    layer, _, table = name.partition(".")
-    query = f"SELECT * FROM {tables.CATALOG}.{state.schema}.{table} FOR VERSION AS OF {state.delta_version}"
-    return f"{query} WHERE snapshot <= {release.snapshot}" if layer == tables.GOLD_SCHEMA else query
+    query = f"SELECT * FROM {state.pinned(name)}"
+    is_gold = name.startswith(f"{tables.GOLD_SCHEMA}.")
+    return f"{query} WHERE snapshot <= {release.snapshot}" if is_gold else query
 
 
 def _current_release(settings: Settings) -> Release:

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lakehouse.clients.trino import Trino
-from lakehouse.contracts import tables
 from lakehouse.releases.build import timestamp
 from lakehouse.releases.model import BronzeCursor
 
@@ -40,11 +39,9 @@ class Wanted:
         return [(int(row["minute"]) * 1_000_000, int(row["n"])) for row in rows]
 
     def _rows(self) -> str:
-        name = tables.bronze_table(self.bronze.generation)
-        table = f"{tables.CATALOG}.{tables.BRONZE_SCHEMA}.{name} FOR VERSION AS OF {self.bronze.delta_version}"
         bounds = [('"time" >=', self.since), ('"time" <', self.until)]
         tests = [f"{test} TIMESTAMP '{timestamp(instant)}'" for test, instant in bounds if instant is not None]
-        return f"{table} WHERE {' AND '.join(tests)}" if tests else table
+        return f"{self.bronze.pinned} WHERE {' AND '.join(tests)}" if tests else self.bronze.pinned
 
 
 def cut(minutes: Iterable[tuple[int, int]], most: int, begin: int | None = None) -> list[Slice]:

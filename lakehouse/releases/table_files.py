@@ -1,11 +1,8 @@
 """The files of a Delta table, as its log and its folder tell: what belongs to some version, and what merely lies there.
 
 In: a table's folder, and the oldest Delta version that must stay readable. Out: the data files of that version and of
-all after it, what else is in the folder, and which commits a checkpoint makes superfluous. Nothing is changed here.
-
-A commit goes only where a checkpoint at or after it, and not after the oldest version needed, says the same as the
-commits up to it: who reads a version (Trino, delta-rs) starts from the newest checkpoint before it. Trino looks for
-the head from ``_last_checkpoint`` on, so commits after that one stay, too.
+all after it, and what else is in the folder. A log that begins with a checkpoint is read from there. Nothing is changed
+here.
 """
 
 import re
@@ -13,13 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote, urlparse
 
-import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lakehouse import delta_log
 from lakehouse.clients.files import Entry, Files
-from lakehouse.errors import LakehouseError, NotFoundError
+from lakehouse.errors import LakehouseError
 
 _COMMIT = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\.parquet")
@@ -27,14 +23,6 @@ _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\.parquet")
 
 class BrokenLogError(LakehouseError):
     """A table's log does not tell which files it has: nothing of it may be removed."""
-
-
-@dataclass(frozen=True)
-class Kept:
-    """``paths`` are relative to the table's folder; ``log`` holds the commits and checkpoints that are superfluous."""
-
-    paths: frozenset[str]
-    log: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,25 +48,21 @@ def data_files(files: Files, folder: str) -> Iterator[tuple[str, Entry]]:
             yield f"_delta_log/{entry.name}", entry
 
 
-def kept(files: Files, folder: str, since: int) -> Kept:
-    """What versions ``since`` to the head have. Raises :class:`BrokenLogError`. Costs one read a commit."""
+def kept(files: Files, folder: str, since: int) -> frozenset[str]:
+    """What versions ``since`` to the head have, by path relative to the table's folder. Raises
+    :class:`BrokenLogError`. Costs one read a commit."""
     log = _Log.of(files, folder)
     if not log.commits:
-        return Kept(frozenset())
+        return frozenset()
     head, known = max(log.commits), _known_from(log)
     if not known <= since <= head:
         raise BrokenLogError(
             f"version {since} of {folder} is needed, and its log tells {max(known, 0)} to {head}: run `lakehouse fsck`"
         )
-    live = _checkpoint(files, log.checkpoints[known]) if known >= 0 else set()
-    proven, candidates = known, {n for n in log.checkpoints if known < n <= min(since, _last_checkpoint(files, folder))}
-    for commit in delta_log.commits(files, folder, known, head):
-        if commit.version <= since:
-            live -= {_relative(folder, path) for path in commit.removes}
+    live = _live_at(files, folder, log, since)
+    for commit in delta_log.commits(files, folder, since, head):
         live |= {_relative(folder, add.path) for add in commit.adds}
-        if commit.version == max(candidates, default=None) and _says(files, log.checkpoints[commit.version], live):
-            proven = commit.version
-    return Kept(frozenset(live), _superfluous(log, proven))
+    return frozenset(live)
 
 
 def size(files: Files, folder: str) -> int:
@@ -92,11 +76,18 @@ def missing(files: Files, folder: str, delta_version: int) -> list[str]:
     known = _known_from(log) if log.commits else 0
     if not known <= delta_version <= max(log.commits, default=-1):
         return [f"_delta_log/{delta_version:020d}.json"]
+    live = _live_at(files, folder, log, delta_version)
+    return sorted(live - {path for path, _ in data_files(files, folder)})
+
+
+def _live_at(files: Files, folder: str, log: _Log, delta_version: int) -> set[str]:
+    """The files of a version that the log tells."""
+    known = _known_from(log)
     live = _checkpoint(files, log.checkpoints[known]) if known >= 0 else set()
     for commit in delta_log.commits(files, folder, known, delta_version):
         live -= {_relative(folder, path) for path in commit.removes}
         live |= {_relative(folder, add.path) for add in commit.adds}
-    return sorted(live - {path for path, _ in data_files(files, folder)})
+    return live
 
 
 def _below(files: Files, entry: Entry, path: str) -> Iterator[tuple[str, Entry]]:
@@ -115,19 +106,6 @@ def _known_from(log: _Log) -> int:
     return min((number for number in log.checkpoints if number >= first - 1), default=max(log.commits) + 1)
 
 
-def _superfluous(log: _Log, proven: int) -> tuple[Entry, ...]:
-    """In the order in which they may go: at every moment an unbroken row of commits follows a checkpoint."""
-    commits = [log.commits[number] for number in sorted(log.commits) if number < proven]
-    return (*commits, *(log.checkpoints[number] for number in sorted(log.checkpoints) if number < proven))
-
-
-def _says(files: Files, checkpoint: Entry, live: set[str]) -> bool:
-    try:
-        return _checkpoint(files, checkpoint) == live
-    except BrokenLogError:
-        return False
-
-
 def _checkpoint(files: Files, entry: Entry) -> set[str]:
     """The live files of a checkpoint. One without that column is refused: to take it for empty would condemn every
     file."""
@@ -138,15 +116,6 @@ def _checkpoint(files: Files, entry: Entry) -> set[str]:
         raise BrokenLogError(f"{entry.path} cannot be read: {error}. Run `lakehouse fsck`.") from error
     folder = entry.path.rpartition("/_delta_log/")[0]
     return {_relative(folder, add["path"]) for add in adds if add and add["path"] is not None}
-
-
-def _last_checkpoint(files: Files, folder: str) -> int:
-    """-1 where there is none, or one of a kind that we do not know."""
-    try:
-        said = msgspec.json.decode(files.read(f"{_log_folder(folder)}/_last_checkpoint"))
-    except (NotFoundError, msgspec.DecodeError):
-        return -1
-    return -1 if said.get("parts") or said.get("v2Checkpoint") else int(said["version"])
 
 
 def _numbered(entries: list[Entry], pattern: re.Pattern[str]) -> dict[int, Entry]:

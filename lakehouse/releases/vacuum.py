@@ -10,20 +10,18 @@ What makes it safe beside cycles, builds and readers:
   is about to commit was written by a query that still runs, hence after that.
 - The folder is listed before the log is read. A file that was listed, is older than the cutoff and is in no version
   that must stay readable (``retention``), can come into no later version: Delta has no way back but ``rollback
-  --exact``. That, and the removal of a dropped version, exclude a vacuum by :func:`undisturbed`.
-- Each step removes one file or folder that nobody needs and that a later plan would find again; commits go oldest
-  first, so that what is left of a log is whole. So it can be killed anywhere, repeated, and run twice at once.
+  --exact``, which excludes a vacuum (``locks.undisturbed``).
+- Each step removes one file or folder that nobody needs and that a later plan would find again. So it can be killed
+  anywhere, repeated, and run twice at once.
+- The log of a needed table stays whole, also below a checkpoint: Trino reads its first commit when it writes.
 """
 
-import fcntl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
-from lakehouse.clients.files import Entry, Files
+from lakehouse.clients.files import Entry, Files, clock
 from lakehouse.clients.trino import Trino, literal
 from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
@@ -41,7 +39,7 @@ STAGING_DAYS = timedelta(days=1)
 
 @dataclass(frozen=True)
 class TablePlan:
-    """What goes of one table. ``log`` are commits and checkpoints; with ``whole``, all of the folder goes."""
+    """What goes of one table. With ``whole``, all of the folder goes, and its ``log`` with it."""
 
     gold_version: int
     layer: str
@@ -96,7 +94,7 @@ class Plan:
                 "whole": table.whole,
             }
             for table in self.tables
-            if table.files or table.log or table.whole
+            if table.files or table.whole
         ]
         staging = {"files": len(self.staging), "bytes": sum(entry.size for entry in self.staging)}
         return {"files": self.files, "bytes": self.bytes, "tables": rows, "staging": staging}
@@ -112,10 +110,7 @@ class Moment:
 
 def moment(trino: Trino, files: Files, layout: Layout, margin: timedelta) -> Moment:
     """Looks at the clock and at the running writers."""
-    probe = f"{layout.staging}/clock-{uuid4().hex}"
-    files.write(probe, b"")
-    now = files.stat(probe).modified
-    files.delete(probe)
+    now = clock(files, layout.staging)
     rows = trino.query(
         "SELECT min(created) AS oldest FROM system.runtime.queries "
         f"WHERE regexp_like(\"user\", {literal(f'^({tables.WRITERS})$')}) AND state NOT IN ('FINISHED', 'FAILED') "
@@ -154,7 +149,7 @@ def carry_out(
         files.delete(entry.path)
         say(entry.size)
     for table in plan.tables:
-        for entry in () if table.whole else (*table.files, *table.log):
+        for entry in () if table.whole else table.files:
             files.delete(entry.path)
             say(entry.size)
     for version in plan.dropped:
@@ -163,16 +158,6 @@ def carry_out(
             if mine:  # else its builder is about to notice the drop; the next vacuum finds the rest
                 removal.remove_tables(trino, files, layout, version, [t.folder for t in doomed], plan.need)
                 say(sum(table.bytes for table in doomed))
-
-
-@contextmanager
-def undisturbed(settings: Settings) -> Iterator[None]:
-    """While the block runs, no vacuum of this stack does. For whoever goes back to what may be beyond the retention."""
-    folder = settings.home_path / "run"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "vacuum.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _table(
@@ -184,7 +169,6 @@ def _table(
         log = tuple(files.list(f"{folder}/_delta_log"))
         return TablePlan(version, layer, folder, tuple(e for _, e in lying), log, 0, whole=True)
     kept = table_files.kept(files, folder, need.since.get(folder, 0))
-    gone = tuple(entry for path, entry in lying if path not in kept.paths and entry.modified < cutoff)
+    gone = tuple(entry for path, entry in lying if path not in kept and entry.modified < cutoff)
     staying = sum(entry.size for _, entry in lying) - sum(entry.size for entry in gone)
-    # The log of a needed table stays whole, also below a checkpoint: Trino reads its first commit when it writes.
     return TablePlan(version, layer, folder, gone, (), staying)

@@ -97,7 +97,7 @@ def _by_release(kept: Kept) -> str:
     shown = ", ".join(f"h.{name}" for name in (*tables.GOLD_KEYS[kept.table], *measures, "slot_month"))
     stored = ", ".join((*keys, *(measure(name, kept.columns) for name in measures), "snapshot"))
     following = f"lead(snapshot) OVER (PARTITION BY {', '.join(keys)} ORDER BY snapshot) AS next_snapshot"
-    pinned = f"{tables.CATALOG}.{kept.state.schema}.{kept.table} FOR VERSION AS OF {kept.state.delta_version}"
+    pinned = kept.state.pinned(kept.table)
     return (
         f"SELECT {shown}, r.release, r.released_at, r.superseded_at "
         f"FROM (SELECT {stored}, {following} FROM {pinned}) h "
@@ -113,9 +113,7 @@ def _silver_tables(release: Release) -> list[str]:
 
 
 def _pinned(release: Release, name: str) -> str:
-    state = release.tables[name]
-    table = name.partition(".")[2]
-    return f"{tables.CATALOG}.{state.schema}.{table} FOR VERSION AS OF {state.delta_version}"
+    return release.tables[name].pinned(name)
 
 
 def _silver(release: Release, name: str) -> str:

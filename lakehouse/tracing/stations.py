@@ -117,7 +117,7 @@ def gold_row(trino: Trino, release: Release, table: str, keys: dict[str, Any]) -
     state = release.tables[f"{tables.GOLD_SCHEMA}.{table}"]
     condition = " AND ".join(f"{name} = {_value(value)}" for name, value in keys.items())
     found = trino.query(
-        f"SELECT * FROM {tables.CATALOG}.{state.schema}.{table} FOR VERSION AS OF {state.delta_version} "
+        f"SELECT * FROM {state.pinned(table)} "
         f"WHERE {condition} AND slot_month = DATE '{keys['slot']:%Y-%m}-01' AND snapshot <= {release.snapshot} "
         "ORDER BY snapshot DESC LIMIT 1"
     )
@@ -146,8 +146,7 @@ def _if_there(trino: Trino, sql: str) -> list[Row]:
 
 
 def _pinned(release: Release, name: str) -> str:
-    state = release.tables[f"{tables.SILVER_SCHEMA}.{name}"]
-    return f"{tables.CATALOG}.{state.schema}.{name} FOR VERSION AS OF {state.delta_version}"
+    return release.tables[f"{tables.SILVER_SCHEMA}.{name}"].pinned(name)
 
 
 def _value(value: Any) -> str:

@@ -79,8 +79,7 @@ class Sides:
 def pinned(table: str, state: TableState | None) -> str:
     """A table at the Delta version that a snapshot names."""
     assert state is not None, table
-    name = table.partition(".")[2]
-    return f"{tables.CATALOG}.{state.schema}.{name} FOR VERSION AS OF {state.delta_version}"
+    return state.pinned(table)
 
 
 def states_of(table: str, before: Snapshot, after: Snapshot) -> tuple[TableState | None, TableState | None]:
