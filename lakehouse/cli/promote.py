@@ -39,7 +39,7 @@ def promote(
     builder = Builder(settings, HdfsFiles(settings.hdfs_url), user=reprocess_user(gold_version))
     order = Order(gold_version, actor, why, accept)
     published = Promote.of(builder).run(order, progress)
-    catalog.show_current(builder.trino, ReleaseLog(builder.files, builder.layout))
+    catalog.show_published(builder.trino, ReleaseLog(builder.files, builder.layout), progress)
     if output is Format.JSON:
         print_json(summary(published))
     else:

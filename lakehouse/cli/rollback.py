@@ -11,7 +11,7 @@ from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
-from lakehouse.errors import LakehouseError, NotFoundError, RefusedError
+from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.releases import catalog
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.rollback import Return, roll_back
@@ -45,7 +45,7 @@ def rollback(
     except NotFoundError as error:
         raise RefusedError(str(error)) from error
     _say_how_stale(before, published)
-    _show(Trino.of(settings, user=TRANSFORM_USER), log)
+    catalog.show_published(Trino.of(settings, user=TRANSFORM_USER), log, progress)
     if output is Format.JSON:
         print_json(summary(published))
     else:
@@ -57,11 +57,3 @@ def _say_how_stale(before: Published | None, published: Published) -> None:
     if old is not None and (new is None or new < old):
         behind = f"{(old - new) / 3_600_000_000:.1f} hours behind" if new is not None else "complete through no hour"
         progress(f"Gold version {published.release.gold_version} is {behind}; the next cycles bring it up to date.")
-
-
-def _show(trino: Trino, log: ReleaseLog) -> None:
-    """SQL follows; should Trino be away, the transform service does it once it is back."""
-    try:
-        catalog.show_current(trino, log)
-    except LakehouseError as error:
-        progress(f"The views of `gold` follow later, for Trino does not answer: {error}")

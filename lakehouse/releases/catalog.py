@@ -4,6 +4,7 @@ In: a gold version and a bronze generation, or a release. Every step may be repe
 """
 
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlparse
 
@@ -68,6 +69,14 @@ def show_current(trino: Trino, log: ReleaseLog) -> Published | None:
         show(trino, current.release)
         shown = current
     return shown
+
+
+def show_published(trino: Trino, log: ReleaseLog, say: Callable[[str], None]) -> None:
+    """After an operator has published. Should Trino be away, the transform service does it once it is back."""
+    try:
+        show_current(trino, log)
+    except LakehouseError as error:
+        say(f"The views of `gold` follow later, for Trino does not answer: {error}")
 
 
 def remove(trino: Trino, version: int) -> None:

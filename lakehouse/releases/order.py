@@ -135,12 +135,8 @@ class Carried:
         return None
 
     def _shown(self, published: Published) -> Result:
-        """SQL follows; should Trino be away, the transform service does it once it is back."""
         self._gold_version = published.release.gold_version
-        try:
-            catalog.show_current(Trino.of(self._settings, user=TRANSFORM_USER), self._releases)
-        except LakehouseError as error:
-            _log.warning("the views of gold follow later: %s", error, extra=fields(order=self._order.id))
+        catalog.show_published(Trino.of(self._settings, user=TRANSFORM_USER), self._releases, self.say)
         return self._end(End.DONE, release=published.number)
 
     def _end(self, end: End, *, says: str | None = None, release: int | None = None) -> Result:
