@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from lakehouse.contracts import hdfs_client
 from lakehouse.errors import LakehouseError
 
 CONFIGURATION = Path(__file__).parent / "spark_conf"
@@ -57,7 +58,7 @@ def open_session(
         "spark.driver.bindAddress": host,
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
         "spark.driver.extraJavaOptions": f"-Djava.io.tmpdir={scratch} -Dderby.system.home={scratch}",
-        "spark.hadoop.dfs.client.block.write.replace-datanode-on-failure.best-effort": "true",
+        **{f"spark.hadoop.{name}": value for name, value in hdfs_client.OPTIONS.items()},
     }
     for name, value in options.items():
         builder = builder.config(name, value)

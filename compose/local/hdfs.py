@@ -10,6 +10,7 @@ from xml.sax.saxutils import escape
 
 from compose.local import java
 from compose.local.program import Layout, Program
+from lakehouse.contracts.hdfs_client import OPTIONS
 from lakehouse.errors import LakehouseError
 from lakehouse.settings import Settings
 
@@ -65,7 +66,7 @@ def hdfs_site(settings: Settings) -> dict[str, object]:
         "dfs.datanode.ipc.address": f"{host}:{ports.datanode_ipc}",
         "dfs.datanode.hostname": host,
         "dfs.datanode.data.dir": (_data(settings) / "blocks").as_uri(),
-        "dfs.client.block.write.replace-datanode-on-failure.best-effort": "true",
+        **OPTIONS,
     }
 
 

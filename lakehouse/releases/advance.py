@@ -20,12 +20,14 @@ from lakehouse.contracts.commit_info import BronzeCommit
 from lakehouse.contracts.layout import Layout
 from lakehouse.delta_log import Commit
 from lakehouse.errors import LakehouseError, NotFoundError
-from lakehouse.releases import build, catalog, definition, watermark
+from lakehouse.releases import catalog, definition, watermark
+from lakehouse.releases.build import Build, BuildFailedError, run
 from lakehouse.releases.model import BronzeCursor, GoldVersion, Snapshot, TableState, new_nonce
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
 
 FIRST_GENERATION = 1
+MOST_PARTS = 1024
 EPOCH = datetime.fromtimestamp(0, UTC)
 Progress = Callable[[str], None]
 
@@ -65,13 +67,23 @@ class Builder:
         self.layout = Layout(settings.warehouse)
         self.versions = Versions(files, self.layout)
         self._prepared: set[tuple[int, int]] = set()
+        self._parts = 1
+
+    def fitting(self, rows: int) -> int:
+        """How many of ``rows`` one build should take: all, or what Trino's memory has been found to hold."""
+        return max(1, rows // self._parts)
+
+    @property
+    def can_shrink(self) -> bool:
+        """Whether a build that is too large will be tried with fewer rows."""
+        return self._parts < MOST_PARTS
 
     def new_commits(self, cursor: BronzeCursor, through: int | None = None) -> Input | None:
         """The commits after the cursor, at most ``max_rows_per_cycle`` rows of them (or one commit), and none after
         ``through``; None if there is none."""
         found: list[Commit] = []
         said: list[BronzeCommit] = []
-        rows = 0
+        rows, most = 0, self.fitting(self.settings.transform.max_rows_per_cycle)
         for commit in delta_log.commits_since(self.files, self.layout.bronze(cursor.generation), cursor.delta_version):
             if through is not None and commit.version > through:
                 break
@@ -80,7 +92,7 @@ class Builder:
             if statement is not None:
                 said.append(statement)
                 rows += statement.rows
-            if rows >= self.settings.transform.max_rows_per_cycle:
+            if rows >= most:
                 break
         if not said:
             return None
@@ -122,8 +134,8 @@ class Builder:
             )
         )
 
-    def plain_build(self, version: GoldVersion, number: int, generation: int, after: int, through: int) -> build.Build:
-        return build.Build(
+    def plain_build(self, version: GoldVersion, number: int, generation: int, after: int, through: int) -> Build:
+        return Build(
             gold_version=version.version,
             snapshot=number,
             generation=generation,
@@ -133,16 +145,24 @@ class Builder:
             user=self.user,
         )
 
-    def build(self, version: GoldVersion, last: Snapshot | None, plan: build.Build) -> Built:
+    def build(self, version: GoldVersion, last: Snapshot | None, plan: Build) -> Built:
         """Runs the version's own frozen definition, and makes sure that nobody else wrote to its tables meanwhile."""
         self.prepare(version, plan.generation)
         self.replace_leftovers(version, last, last.number + 1 if last else 1)
         before = {name: state.delta_version for name, state in self.states(version).items()}
         project = definition.thaw(self.files, self.layout, version.definition, self.definitions)
-        queries = build.run(self.settings, project, plan)
+        queries = self._run(project, plan)
         states = self.states(version)
         self._refuse_foreign_commits(states, before, set(queries))
         return Built(states, queries)
+
+    def _run(self, project: Path, plan: Build) -> list[str]:
+        try:
+            return run(self.settings, project, plan)
+        except BuildFailedError as error:
+            if error.is_too_large and self.can_shrink:
+                self._parts *= 2
+            raise
 
     def publish(self, snapshot: Snapshot) -> Snapshot:
         self.versions.add_snapshot(snapshot)

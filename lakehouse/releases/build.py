@@ -22,11 +22,13 @@ SOURCE = "lakehouse-transform"
 
 
 class BuildFailedError(LakehouseError):
-    """A model or an audit failed; nothing has been published. What ``is_lasting`` would fail again."""
+    """A model or an audit failed; nothing has been published. What ``is_lasting`` would fail again; what
+    ``is_too_large`` would not with fewer rows."""
 
-    def __init__(self, message: str, *, is_lasting: bool = False) -> None:
+    def __init__(self, message: str, *, is_lasting: bool = False, is_too_large: bool = False) -> None:
         super().__init__(message)
         self.is_lasting = is_lasting
+        self.is_too_large = is_too_large
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ def run(settings: Settings, project: Path, build: Build) -> list[str]:
             f"{first.node.name} failed, with {len(failures) - 1} more: {first.message}. "
             f"dbt's log is in {_log_folder(settings)}",
             is_lasting=first.status == "fail" or "USER_ERROR" in str(first.message),
+            is_too_large="INSUFFICIENT_RESOURCES" in str(first.message),
         )
     return [query for node in result.result.results if (query := _query_id(node)) is not None]
 

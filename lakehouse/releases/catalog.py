@@ -80,7 +80,8 @@ def show_published(trino: Trino, log: ReleaseLog, say: Callable[[str], None]) ->
 
 
 def remove(trino: Trino, version: int) -> None:
-    """Drops the tables of a gold version, with their files, and its schemas. Safe to repeat."""
+    """Drops the tables of a gold version that has no snapshot yet, with their files, and its schemas. Safe to
+    repeat."""
     for layer in (tables.GOLD_SCHEMA, tables.SILVER_SCHEMA):
         schema = f"{tables.CATALOG}.{tables.physical_schema(layer, version)}"
         trino.query(f"DROP SCHEMA IF EXISTS {schema} CASCADE")

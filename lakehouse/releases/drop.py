@@ -9,7 +9,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from lakehouse.errors import AlreadyExistsError, RefusedError
-from lakehouse.releases import catalog
+from lakehouse.releases import removal, restatements
 from lakehouse.releases.advance import Builder, Progress
 from lakehouse.releases.history import History
 from lakehouse.releases.leftovers import end_queries
@@ -64,10 +64,24 @@ def _remove(builder: Builder, number: int, say: Progress) -> None:
     end_queries(builder.trino, number)
     with building(builder.settings, number, wait=False) as mine:
         if mine:
-            catalog.remove(builder.trino, number)
+            remove(builder, number)
             say(f"the tables of gold version {number} are removed")
         else:
             say(f"gold version {number} is being built; whoever builds it stops, and removes its tables")
+
+
+def remove(builder: Builder, number: int) -> None:
+    """What only this dropped version needs. The caller holds its lock."""
+    files, layout = builder.files, builder.layout
+    removal.remove_version(
+        builder.trino,
+        files,
+        layout,
+        number,
+        builder.settings.releases,
+        datetime.now(UTC),
+        restatements.restated_through(files, layout),
+    )
 
 
 def _refuse_owner(versions: Versions, number: int) -> None:

@@ -80,11 +80,17 @@ class Rebuild:
                 reached = max(self._builder.versions.snapshot_numbers(self._version.version), default=0)
                 if reached > seen:
                     failures, seen, away_since = 0, reached, time.monotonic()
-                failures += not isinstance(error, NotReadyError)
+                failures += self._is_failure(error)
                 if failures >= ATTEMPTS or time.monotonic() - away_since > PATIENCE:
                     raise
                 self._say(f"tried again in {PAUSE:.0f} s: {error}")
                 time.sleep(PAUSE)
+
+    def _is_failure(self, error: LakehouseError) -> bool:
+        """Not what only waits for a server, and not what goes on with smaller slices."""
+        if isinstance(error, BuildFailedError) and error.is_too_large:
+            return not self._builder.can_shrink
+        return not isinstance(error, NotReadyError)
 
     def _attempt(self) -> Snapshot:
         end_queries(self._builder.trino, self._version.version)
@@ -167,7 +173,7 @@ class Rebuild:
 
     @property
     def _slice_rows(self) -> int:
-        return self._builder.settings.releases.slice_rows
+        return self._builder.fitting(self._builder.settings.releases.slice_rows)
 
     @property
     def _is_partial(self) -> bool:

@@ -3,7 +3,8 @@ small and the log names them.
 
 In: a version with a drop document. Out: nothing but the tables that something else still needs: those that a retained
 release names, and those that another version shares. Killed anywhere, it can be repeated: what Trino has forgotten is
-found by its folder. A table is unregistered, never dropped, so that Trino removes no file by itself.
+found by its folder. A table is unregistered, never dropped, so that Trino removes no file by itself; the views that a
+killed dbt has left behind are dropped.
 """
 
 from collections.abc import Iterator
@@ -74,13 +75,19 @@ def remove_tables(trino: Trino, files: Files, layout: Layout, version: int, fold
 def _unregister(trino: Trino, schema: str, need: Needed) -> list[str]:
     """Returns the tables that stay."""
     rows = trino.query(
-        f"SELECT table_name FROM {tables.CATALOG}.information_schema.tables WHERE table_schema = {literal(schema)}"
+        "SELECT table_name, table_type = 'VIEW' AS is_view "
+        f"FROM {tables.CATALOG}.information_schema.tables WHERE table_schema = {literal(schema)}"
     )
-    names = [str(row["table_name"]) for row in rows]
-    for name in names:
-        if (schema, name) not in need.tables:
+    left = []
+    for row in rows:
+        name = str(row["table_name"])
+        if row["is_view"]:
+            trino.query(f"DROP VIEW IF EXISTS {tables.CATALOG}.{schema}.{name}")
+        elif (schema, name) in need.tables:
+            left.append(name)
+        else:
             trino.query(
                 f"CALL {tables.CATALOG}.system.unregister_table("
                 f"schema_name => {literal(schema)}, table_name => {literal(name)})"
             )
-    return [name for name in names if (schema, name) in need.tables]
+    return left

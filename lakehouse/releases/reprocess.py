@@ -11,8 +11,9 @@ from collections.abc import Callable
 from lakehouse.clients.files import Files, HdfsFiles
 from lakehouse.contracts.tables import reprocess_user
 from lakehouse.errors import LakehouseError
-from lakehouse.releases import catalog, plan
+from lakehouse.releases import plan
 from lakehouse.releases.advance import Builder
+from lakehouse.releases.drop import remove
 from lakehouse.releases.locks import building
 from lakehouse.releases.model import GoldVersion
 from lakehouse.releases.progress import Phase, ProgressFile
@@ -45,7 +46,7 @@ def _carry_out(builder: Builder, version: GoldVersion, say: Say) -> None:
     try:
         Rebuild(builder, version, say).run()
     except DroppedError:
-        catalog.remove(builder.trino, version.version)
+        remove(builder, version.version)
         raise
 
 

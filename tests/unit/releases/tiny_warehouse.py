@@ -223,7 +223,8 @@ class Catalogue:
     def query(self, sql: str) -> list[Row]:
         words = sql.replace("(", " ").replace(")", " ").replace(",", " ").split()
         if sql.startswith("SELECT table_name"):
-            return [{"table_name": name} for schema, name in sorted(self.tables) if f"'{schema}'" in words]
+            found = [name for schema, name in sorted(self.tables) if f"'{schema}'" in words]
+            return [{"table_name": name, "is_view": False} for name in found]
         if sql.startswith("CALL lake.system.unregister_table"):
             self.tables.remove((words[4].strip("'"), words[7].strip("'")))
         elif sql.startswith("DROP SCHEMA IF EXISTS"):
