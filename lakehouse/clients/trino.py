@@ -6,6 +6,7 @@ answer is :class:`NotReadyError`. With ``read_only`` a statement runs in a trans
 refuses to write.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from trino.transaction import Transaction
 from lakehouse.contracts.tables import CATALOG
 from lakehouse.errors import LakehouseError, NotReadyError, RefusedError
 from lakehouse.settings import Settings
+
+# It says on every connection that it will not keep an OAuth2 token; there is none.
+logging.getLogger("trino.auth").setLevel(logging.WARNING)
 
 _USER = "lakehouse"
 _NOT_STARTED = {"SERVER_STARTING_UP", "SERVER_SHUTTING_DOWN", "NO_NODES_AVAILABLE"}

@@ -14,6 +14,7 @@ from lakehouse.clients.trino import Row, Trino
 from lakehouse.contracts import tables
 from lakehouse.contracts.topics import REJECTED
 from lakehouse.ledger.model import Run, Station
+from lakehouse.ledger.words import BITS, TooManyCopiesError, Words, copies
 from lakehouse.releases.model import BronzeCursor, Release, Snapshot
 
 _HOUR = "date_diff('hour', TIMESTAMP '1970-01-01 00:00:00 UTC', {column})"
@@ -51,9 +52,9 @@ def spans_of(days: Mapping[date, int], most: int = ROWS_AT_ONCE) -> list[Span]:
 
 def bronze_runs(trino: Trino, cursor: BronzeCursor, days: Span, late: Counter[int]) -> Iterator[Run]:
     """The positions of these days. Adds to ``late`` those accepted more than an hour after their time."""
-    for row in trino.query(_islands(_bronze_rows(cursor, days))):
-        late[row["hour"]] += row["late"]
-        yield from _runs(row)
+    for row in _held(trino, _bronze_rows(cursor, days)):
+        late[row.hour] += row.late
+        yield from row.runs
 
 
 def aged_out_runs(trino: Trino, cursor: BronzeCursor, days: Span, earliest: Mapping[int, int]) -> Iterator[Run]:
@@ -61,15 +62,15 @@ def aged_out_runs(trino: Trino, cursor: BronzeCursor, days: Span, earliest: Mapp
     came from a raw file."""
     # Rows that came from raw files do not know where Kafka had them.
     rows = f"{_bronze_rows(cursor, days)} AND ({_before(earliest)} OR kafka_partition IS NULL)"
-    for row in trino.query(_islands(rows)):
-        yield from _runs(row)
+    for row in _held(trino, rows):
+        yield from row.runs
 
 
 def counted_runs(trino: Trino, release: Release, days: Span) -> Iterator[tuple[Station, Run]]:
     """What became of the positions of these days in silver."""
-    for row in trino.query(_islands(_silver_rows(release, days))):
-        for run in _runs(row):
-            yield Station(row["became"]), run
+    for row in _held(trino, _silver_rows(release, days)):
+        for run in row.runs:
+            yield Station(row.became), run
 
 
 def rejected_hours(trino: Trino, cursor: BronzeCursor, snapshot: Snapshot) -> Counter[int]:
@@ -116,7 +117,48 @@ def _silver(release: Release, name: str) -> str:
     return release.tables[f"{tables.SILVER_SCHEMA}.{name}"].pinned(name)
 
 
-def _islands(rows: str) -> str:
+class _Held(NamedTuple):
+    """Positions of one hour, and how many of them came late."""
+
+    hour: int
+    became: str
+    late: int
+    runs: list[Run]
+
+
+def _held(trino: Trino, rows: str) -> list[_Held]:
+    """By words, which costs Trino a quarter; by single positions where some are held more than twice."""
+    try:
+        return [_of_words(row) for row in trino.query(_words(rows))]
+    except TooManyCopiesError:
+        return [_of_positions(row) for row in trino.query(_positions(rows))]
+
+
+def _words(rows: str) -> str:
+    """Joins consecutive words that are alike."""
+    alike = "edge, segment, hour, became, held, odd, n"
+    return (
+        f"WITH rows AS (SELECT edge, segment, {_HOUR.format(column='accepted_at')} AS hour, became, late, "
+        f"seq / {BITS} AS word, bitwise_left_shift(BIGINT '1', CAST(seq % {BITS} AS integer)) AS bit FROM ({rows})), "
+        "words AS (SELECT edge, segment, hour, became, word, bitwise_or_agg(bit) AS held, bitwise_xor_agg(bit) AS odd, "
+        "count(*) AS n, bitwise_or_agg(if(late, bit, 0)) AS late FROM rows GROUP BY 1, 2, 3, 4, 5), "
+        f"islands AS (SELECT *, word - row_number() OVER (PARTITION BY {alike} ORDER BY word) AS island FROM words) "
+        f"SELECT {alike}, min(word) AS first, max(word) AS last, sum(bit_count(late, {BITS})) AS late "
+        f"FROM islands GROUP BY {alike}, island"
+    )
+
+
+def _of_words(row: Row) -> _Held:
+    found = copies(Words(row["first"], row["last"], row["held"], row["odd"], row["n"]))
+    runs = [
+        Run(row["edge"], row["segment"], begin, end - 1, row["hour"])
+        for (begin, end), count in found
+        for _ in range(count)
+    ]
+    return _Held(row["hour"], row["became"], row["late"], runs)
+
+
+def _positions(rows: str) -> str:
     """Joins consecutive positions that are held equally often. ``late`` counts distinct positions."""
     same = "edge, segment, hour, became, copies"
     return (
@@ -129,9 +171,9 @@ def _islands(rows: str) -> str:
     )
 
 
-def _runs(row: Row) -> list[Run]:
+def _of_positions(row: Row) -> _Held:
     run = Run(row["edge"], row["segment"], row["first"], row["last"], row["hour"])
-    return [run] * int(row["copies"])
+    return _Held(row["hour"], row["became"], row["late"], [run] * int(row["copies"]))
 
 
 def _before(offsets: Mapping[int, int]) -> str:

@@ -1,5 +1,6 @@
 """The models on the real Trino: built in steps they equal a full rebuild, and both equal the naive computation."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -12,9 +13,11 @@ from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError
+from lakehouse.ledger import read_tables
 from lakehouse.releases import catalog, definition
 from lakehouse.releases.build import Build, run
 from lakehouse.releases.log import ReleaseLog
+from lakehouse.releases.model import BronzeCursor
 from lakehouse.releases.service import Transform
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
@@ -146,3 +149,23 @@ def test_what_a_dead_build_left_behind_is_replaced(
     assert outcome.snapshot is not None
     assert outcome.snapshot.number == STEPS + 1
     assert sales(trino, stepped) == expected_sales(ROWS + rows)
+
+
+@pytest.mark.parametrize("more", [0, 2], ids=["at most twice", "some three times"])
+def test_the_ledger_reads_every_position_as_often_as_it_is_held(warehouse: Settings, more: int) -> None:
+    rows, layout, generation = ROWS + ROWS[:3] * more, Layout(warehouse.warehouse), 8 + more
+    write(f"{warehouse.hdfs_url}{layout.bronze(generation)}", [rows], START)
+    write(f"{warehouse.hdfs_url}{layout.quarantine(generation)}", [[]], START)
+    trino = Trino.of(warehouse, user=TRANSFORM_USER)
+    catalog.prepare(trino, warehouse, layout, 90, generation)
+    cursor, late = BronzeCursor(generation, 0), Counter[int]()
+    held = Counter(
+        (run.edge, run.segment, seq)
+        for span in read_tables.spans_of(read_tables.bronze_days(trino, cursor), most=100)
+        for run in read_tables.bronze_runs(trino, cursor, span, late)
+        for seq in range(run.first, run.last + 1)
+    )
+    assert held == Counter(row.position for row in rows)
+    assert (max(held.values()) > 2) == bool(more)
+    overdue = {row.position for row in rows if row.accepted_at > row.time + timedelta(hours=1)}
+    assert late.total() == len(overdue)
