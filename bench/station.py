@@ -31,6 +31,15 @@ class Station:
     environment: dict[str, str]
 
     @property
+    def sizes(self) -> str:
+        """What of the settings decides how much is built at once."""
+        settings = self.settings
+        return (
+            f"Trino with a heap of {settings.trino_memory}, cycles of {settings.transform.max_rows_per_cycle:,} rows, "
+            f"slices of {settings.releases.slice_rows:,}"
+        )
+
+    @property
     def layout(self) -> Layout:
         return Layout(self.settings.warehouse)
 

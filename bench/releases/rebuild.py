@@ -46,7 +46,7 @@ def run(scene: Scene, sizes: Sizes, say: Say) -> Report:
     plain = Plain(station, truth)
     contenders = {"reprocess": lambda: _reprocess(station, truth), "dbt build": plain.build}
     seconds = interleaved(contenders, sizes.rounds, say)
-    return _report(sizes, rows, line, {name: found.samples for name, found in seconds.items()})
+    return _report(station, sizes, rows, line, {name: found.samples for name, found in seconds.items()})
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Plain:
         }
 
 
-def _report(sizes: Sizes, rows: int, line: Line, seconds: dict[str, tuple[float, ...]]) -> Report:
+def _report(station: Station, sizes: Sizes, rows: int, line: Line, seconds: dict[str, tuple[float, ...]]) -> Report:
     rates = {name: spread([rows / sample for sample in found]) for name, found in seconds.items()}
     line_rate = line.events / line.seconds
     pairs = zip(seconds["reprocess"], seconds["dbt build"], strict=True)
@@ -138,10 +138,10 @@ def _report(sizes: Sizes, rows: int, line: Line, seconds: dict[str, tuple[float,
     report = Report(
         "releases-rebuild",
         "Rebuilding history",
-        f"{rows:,} rows of bronze, {DAYS} days of simulated shops, one of a hundred a repeat; Trino with its default "
-        f"heap. The line: {line.events:,} events of a day through the edge, on top of that history. {sizes.rounds} "
-        "rounds of each, taking turns, after one that does not count. Every build was compared with what readers see: "
-        "rows of silver, orders, money and page views of gold.",
+        f"{rows:,} rows of bronze, {DAYS} days of simulated shops, one of a hundred a repeat; {station.sizes}. "
+        f"The line: {line.events:,} events of a day through the edge, on top of that history. {sizes.rounds} rounds of "
+        "each, taking turns, after one that does not count. Every build was compared with what readers see: rows of "
+        "silver, orders, money and page views of gold.",
         sizes={"bronze_rows": rows, "sent": line.events, "rounds": sizes.rounds},
     )
     report.figures += [

@@ -127,7 +127,7 @@ def run(scene: Scene, rate: float, quiet_for: float, say: Say) -> Report:
     say(_words("quiet", quiet))
     busy = _watched(scene, rate, lambda: _rebuild(scene.station, say))
     say(_words("rebuilding", busy))
-    return _report(scene.rows, rate, quiet, busy)
+    return _report(scene, rate, quiet, busy)
 
 
 def _words(name: str, seen: Seen) -> str:
@@ -169,16 +169,16 @@ def _p99(seen: Seen) -> Spread:
     return Spread(percentile(seen.waited, 0.99), min(each), max(each), tuple(each))
 
 
-def _report(rows: int, rate: float, quiet: Seen, busy: Seen) -> Report:
+def _report(scene: Scene, rate: float, quiet: Seen, busy: Seen) -> Report:
     report = Report(
         "releases-undisturbed",
         "While history is rebuilt",
-        f"{rows:,} rows of bronze rebuilt in {busy.seconds:.0f} s, with {rate:.0f} requests a second to the API "
+        f"{scene.rows:,} rows of bronze rebuilt in {busy.seconds:.0f} s, with {rate:.0f} requests a second to the API "
         "(metrics of random merchants, hours to weeks; each wait counted from when the request was due; the readers "
         f"pinned to one core) and {TRICKLE} events a second through the edge. Before it, the same for "
         f"{quiet.seconds:.0f} s with nothing being rebuilt. The p99 is that of all answers; its least and most are "
-        "those of single minutes.",
-        sizes={"bronze_rows": rows, "requests_per_second": round(rate)},
+        f"those of single minutes. {scene.station.sizes}.",
+        sizes={"bronze_rows": scene.rows, "requests_per_second": round(rate)},
     )
     for name, seen in (("quiet", quiet), ("rebuilding", busy)):
         median = percentile(seen.waited, 0.5)
