@@ -2,11 +2,12 @@
 
 In: a project folder (a checkout's, once, when a gold version is created). Out: ``definitions/<fingerprint>.tar`` on
 HDFS, and a folder that holds exactly those files. Services run frozen definitions only: what merely lies in a checkout
-never reaches a number.
+never reaches a number. A model that asks for the clock or for chance is refused: it could not be counted again.
 """
 
 import hashlib
 import io
+import re
 import shutil
 import subprocess
 import tarfile
@@ -16,13 +17,19 @@ from pathlib import Path
 
 from lakehouse.clients.files import Files, publish
 from lakehouse.contracts.layout import Layout
-from lakehouse.errors import AlreadyExistsError, LakehouseError
+from lakehouse.errors import AlreadyExistsError, LakehouseError, RefusedError
 from lakehouse.releases.model import Definition
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 """The dbt project of this checkout."""
 
 _PARTS = ("models", "macros", "tests", "seeds", "snapshots", "dbt_project.yml", "profiles.yml")
+_COMMENTS = re.compile(r"\{#.*?#\}|/\*.*?\*/|--[^\n]*", re.DOTALL)
+_CLOCK_OR_CHANCE = re.compile(
+    r"\b(?:(?:current_(?:date|time|timestamp)|localtime|localtimestamp|run_started_at|invocation_id)\b"
+    r"|modules\.datetime\b|(?:now|rand|random|shuffle|uuid)\s*\()",
+    re.IGNORECASE,
+)
 
 
 def project_files(project: Path) -> dict[str, bytes]:
@@ -50,7 +57,9 @@ def freeze(files: Files, layout: Layout, project: Path) -> Definition:
 
 
 def store(files: Files, layout: Layout, project: Path) -> str:
-    """Stores the project's files, and returns their fingerprint."""
+    """Stores the project's files, and returns their fingerprint. Raises :class:`RefusedError` for a model or macro that
+    another build would not repeat."""
+    _refuse_clock_and_chance(project)
     name = fingerprint(project)
     with suppress(AlreadyExistsError):  # The name is the content's own hash.
         publish(files, layout.staging, layout.definition(name), _archive(project))
@@ -70,6 +79,17 @@ def thaw(files: Files, layout: Layout, frozen: Definition, folder: Path) -> Path
         raise LakehouseError(f"definition {frozen.fingerprint} on HDFS is damaged: its files hash to another value")
     fresh.rename(project)
     return project
+
+
+def _refuse_clock_and_chance(project: Path) -> None:
+    for name, content in project_files(project).items():
+        if name.startswith(("models/", "macros/")) and name.endswith(".sql"):
+            found = _CLOCK_OR_CHANCE.search(_COMMENTS.sub(" ", content.decode(errors="replace")))
+            if found:
+                raise RefusedError(
+                    f"{name} asks for the clock or for chance ({found[0]}): a rebuild would give other numbers. Take "
+                    "instants from the events, or from the variables of dbt_project.yml"
+                )
 
 
 def _archive(project: Path) -> bytes:

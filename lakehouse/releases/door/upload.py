@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from lakehouse.clients.files import Files
 from lakehouse.contracts.layout import Layout
+from lakehouse.errors import RefusedError
 from lakehouse.problems import Kind, ProblemError
 from lakehouse.releases import definition
 
@@ -30,7 +31,10 @@ def store(files: Files, layout: Layout, body: bytes) -> str:
                 raise _wrong(f"the archive has no {name}; make it with `tar -C dbt_project -c .`")
         if not any(name.startswith("models/") and name.endswith(".sql") for name in found):
             raise _wrong("the archive has no model: no models/*.sql")
-        return definition.store(files, layout, project)
+        try:
+            return definition.store(files, layout, project)
+        except RefusedError as error:
+            raise _wrong(str(error)) from error
 
 
 def _unpack(body: bytes, project: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
-from lakehouse.errors import LakehouseError
+from lakehouse.errors import LakehouseError, RefusedError
 from lakehouse.releases.definition import PROJECT, fingerprint, freeze, project_files, thaw
 
 LAYOUT = Layout("/lakehouse")
@@ -61,8 +61,25 @@ def test_a_damaged_archive_is_refused(project: Path, tmp_path: Path) -> None:
         thaw(files, LAYOUT, frozen, tmp_path)
 
 
-def test_no_model_asks_for_the_clock_or_for_chance() -> None:
-    forbidden = ("current_timestamp", "current_date", "current_time", "localtime", "now(", "random(", "rand(", "uuid(")
-    for name, content in project_files(PROJECT).items():
-        text = content.decode().lower()
-        assert not [word for word in forbidden if word in text], name
+ASKING = [
+    *("current_timestamp", "CURRENT_DATE", "current_time", "localtime", "localtimestamp", "now()", "Random ()"),
+    *("rand()", "uuid()", "shuffle(a)", "{{ run_started_at }}", "{{ modules.datetime.datetime.now() }}"),
+]
+
+
+@pytest.mark.parametrize("word", ASKING)
+@pytest.mark.parametrize("folder", ["models/gold", "macros"])
+def test_a_model_that_asks_for_the_clock_or_for_chance_is_refused(
+    project: Path, tmp_path: Path, folder: str, word: str
+) -> None:
+    (project / folder / "another.sql").write_text(f"select a, {word} as b from t")
+    files = LocalFiles(tmp_path / "hdfs")
+    with pytest.raises(RefusedError, match=f"^{folder}/another.sql asks for the clock"):
+        freeze(files, LAYOUT, project)
+    assert not files.list(LAYOUT.staging)
+
+
+@pytest.mark.parametrize("text", ["known(a)", "-- now()\n1", "{# random() #} 1", "/* uuid()\n */ 1", "brand", "a_now"])
+def test_what_only_looks_like_it_is_not(project: Path, tmp_path: Path, text: str) -> None:
+    (project / "models" / "gold" / "another.sql").write_text(f"select {text} from t")
+    freeze(LocalFiles(tmp_path / "hdfs"), LAYOUT, project)
