@@ -10,13 +10,19 @@ with touched as (
     )
 ),
 
+views as (
+    select merchant_id, event_month, "time", {{ slot_of('"time"') }} as slot
+    from {{ ref('events') }}
+    where type = 'page.viewed'
+),
+
+-- Joined by slot, which is hashed; by time besides, because files know its least and greatest value, and not a slot's.
 computed as (
     select t.merchant_id, t.slot, count(*) as page_views
-    from {{ ref('events') }} as e
+    from views as v
     inner join touched as t
-        on e.merchant_id = t.merchant_id and e.event_month = date_trunc('month', cast(t.slot as date))
-        and e."time" >= t.slot and e."time" < t.slot + interval '15' minute
-    where e.type = 'page.viewed'
+        on v.merchant_id = t.merchant_id and v.slot = t.slot and v.event_month = date_trunc('month', cast(t.slot as date))
+        and v."time" >= t.slot and v."time" < t.slot + interval '15' minute
     group by t.merchant_id, t.slot
 ),
 
