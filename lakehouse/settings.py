@@ -128,7 +128,7 @@ class ReleaseSettings(Section):
     """So long silver stays readable as it was; SQL on silver is pinned to the current release."""
     vacuum_margin: timedelta = timedelta(hours=1)
     """A vacuum takes no file that is younger: it may belong to a writer or reader that is at work."""
-    slice_rows: int = Field(default=500_000, ge=1)
+    slice_rows: int = Field(default=1_000_000, ge=1)
     """About how many bronze rows a reprocess builds at a time: what one Trino query holds in memory (a build of 500,000
     takes some 400 MB; a query may take 30 % of the heap), and what is built again after a kill. What Trino cannot hold
     is tried again by halves."""

@@ -11,12 +11,6 @@
     {%- else -%}
     {{ relation }}{{ ' for version as of ' ~ var('to_version') if var('to_version') | int >= 0 }}
     where true
-    {%- if var('accepted_from') %}
-        and accepted_at >= timestamp '{{ var('accepted_from') }}' and accepted_date >= date '{{ var('accepted_from')[:10] }}'
-    {%- endif %}
-    {%- if var('accepted_before') %}
-        and accepted_at < timestamp '{{ var('accepted_before') }}' and accepted_date <= date '{{ var('accepted_before')[:10] }}'
-    {%- endif %}
     {%- if var('since') %}
         and "time" >= timestamp '{{ var('since') }}'
     {%- endif %}

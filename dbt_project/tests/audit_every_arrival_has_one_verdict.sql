@@ -1,19 +1,25 @@
 -- Promise 1: each position that this build consumed is counted or has lost to an earlier copy; never both, never neither.
+-- Positions are compared by words of 64: a bit that is missing has no verdict, and more rows than bits are two verdicts.
 with arrivals as (
-    select distinct event_month, edge, segment, seq from {{ ref('arrivals') }}
+    select edge, segment, {{ word_of('seq') }} as word, {{ bits_of('seq') }} as bits
+    from {{ ref('arrivals') }}
+    group by edge, segment, {{ word_of('seq') }}
+),
+
+judged as (
+    select event_month, event_date, edge, segment, seq from {{ ref('events') }}
+    union all
+    select event_month, event_date, edge, segment, seq from {{ ref('duplicates') }}
 ),
 
 verdicts as (
-    select event_month, edge, segment, seq from {{ ref('events') }}
-    where event_month in (select event_month from arrivals)
-    union all
-    select event_month, edge, segment, seq from {{ ref('duplicates') }}
-    where event_month in (select event_month from arrivals)
+    select j.edge, j.segment, {{ word_of('j.seq') }} as word, {{ bits_of('j.seq') }} as bits, count(*) as given
+    from judged as j
+    inner join {{ ref('touched_days') }} as d on j.event_month = d.event_month and j.event_date = d.event_date
+    group by j.edge, j.segment, {{ word_of('j.seq') }}
 )
 
-select a.edge, a.segment, a.seq, count(v.edge) as verdicts
+select a.edge, a.segment, a.word, a.bits, v.bits as judged, v.given
 from arrivals as a
-left join verdicts as v
-    on a.event_month = v.event_month and a.edge = v.edge and a.segment = v.segment and a.seq = v.seq
-group by a.edge, a.segment, a.seq
-having count(v.edge) <> 1
+left join verdicts as v on a.edge = v.edge and a.segment = v.segment and a.word = v.word
+where v.bits is null or bitwise_and(a.bits, bitwise_not(v.bits)) <> 0 or bit_count(v.bits, 64) <> v.given

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from lakehouse.settings import Settings
 
 SOURCE = "lakehouse-transform"
 """The client name that Trino shows for the queries of a build."""
+DONE = frozenset({"success", "pass", "warn"})
+LASTING = frozenset({"fail", "skipped"})
+"""How dbt says that an audit failed, and that a model could not be compiled: so it will be the next time."""
 
 
 class BuildFailedError(LakehouseError):
@@ -36,9 +40,8 @@ class Build:
     """What a build writes and what it reads.
 
     The bronze commits of ``generation`` after ``from_version`` (-1: from the beginning) and up to ``to_version``; rows
-    carry ``snapshot``. A build from the beginning may take a slice: accepted from ``accepted_from`` (included) to
-    ``accepted_before`` (not), with a time from ``since`` (included) to ``until`` (not); all in microseconds. Trino
-    knows the build's queries by ``user``.
+    carry ``snapshot``. A build from the beginning may take a slice: events with a time from ``since`` (included) to
+    ``until`` (not), in microseconds. Trino knows the build's queries by ``user``.
     """
 
     gold_version: int
@@ -47,8 +50,6 @@ class Build:
     from_version: int
     to_version: int
     order_repeat_days: int
-    accepted_from: int | None = None
-    accepted_before: int | None = None
     since: int | None = None
     until: int | None = None
     previous_snapshot: int | None = None
@@ -65,8 +66,6 @@ class Build:
             "from_version": self.from_version,
             "to_version": self.to_version,
             "order_repeat_days": self.order_repeat_days,
-            "accepted_from": timestamp(self.accepted_from),
-            "accepted_before": timestamp(self.accepted_before),
             "since": timestamp(self.since),
             "until": timestamp(self.until),
             "previous_snapshot": self.snapshot - 1 if self.previous_snapshot is None else self.previous_snapshot,
@@ -90,13 +89,14 @@ def run(settings: Settings, project: Path, build: Build) -> list[str]:
     result = _dbt(settings, project, build)
     if result.exception is not None:
         raise BuildFailedError(f"dbt could not run: {result.exception}. Its log is in {_log_folder(settings)}")
-    failures = [node for node in result.result.results if node.status in ("error", "fail", "runtime error")]
+    # What was skipped was not built either: it reads what failed, or an ephemeral model that could not be compiled.
+    failures = [node for node in result.result.results if node.status not in DONE]
     if failures:
-        first = failures[0]
+        first = next((node for node in failures if node.status != "skipped"), failures[0])
         raise BuildFailedError(
             f"{first.node.name} failed, with {len(failures) - 1} more: {first.message}. "
             f"dbt's log is in {_log_folder(settings)}",
-            is_lasting=first.status == "fail" or "USER_ERROR" in str(first.message),
+            is_lasting=first.status in LASTING or "USER_ERROR" in str(first.message),
             is_too_large="INSUFFICIENT_RESOURCES" in str(first.message),
         )
     return [query for node in result.result.results if (query := _query_id(node)) is not None]
@@ -118,16 +118,31 @@ def _listed(settings: Settings, project: Path, folder: Path, options: Iterable[s
 
 
 def _dbt(settings: Settings, project: Path, build: Build) -> Any:
+    folder = settings.home_path / "dbt" / f"v{build.gold_version}"
     variables = msgspec.json.encode(build.variables).decode()
+    parsed = _parsed(project, folder, _log_folder(settings), build.gold_version, build.from_version < 0)
     command = ["build", "--vars", variables]
     if build.shared:  # Chosen by name, not left out by name: then audits of what is built and what is shared run, too.
         models = {path.stem for path in (project / "models").rglob("*.sql")}
         command += ["--select", *sorted(models - set(build.shared))]
-    return _invoke(settings, project, command, settings.home_path / "dbt" / f"v{build.gold_version}")
+    # A run leaves compiled SQL in its manifest, which the next one would take for its own.
+    return _invoke(project, command, folder, _log_folder(settings), parsed.deepcopy())
+
+
+@lru_cache(maxsize=16)
+def _parsed(project: Path, folder: Path, logs: Path, gold_version: int, from_the_beginning: bool) -> Any:
+    """A frozen project, parsed once: that takes longer than many a build. What differs from build to build is no
+    matter of parsing; the schemas of a gold version are, and a model may look at whether it is built from the
+    beginning."""
+    variables = {"gold_version": gold_version, "from_version": -1 if from_the_beginning else 0}
+    done = _invoke(project, ["parse", "--vars", msgspec.json.encode(variables).decode()], folder, logs)
+    if not done.success:
+        raise BuildFailedError(f"dbt could not parse the project: {done.exception}. Its log is in {logs}")
+    return done.result
 
 
 def _run(settings: Settings, project: Path, command: list[str], folder: Path) -> Any:
-    done = _invoke(settings, project, command, folder)
+    done = _invoke(project, command, folder, _log_folder(settings))
     if not done.success:
         raise BuildFailedError(
             f"dbt {command[0]} failed: {done.exception}. Its log is in {_log_folder(settings)}", is_lasting=True
@@ -135,18 +150,18 @@ def _run(settings: Settings, project: Path, command: list[str], folder: Path) ->
     return done
 
 
-def _invoke(settings: Settings, project: Path, command: list[str], folder: Path) -> Any:
+def _invoke(project: Path, command: list[str], folder: Path, logs: Path, parsed: Any = None) -> Any:
     from dbt.cli.main import dbtRunner  # takes seconds to import
 
     arguments = {
         "project-dir": project,
         "profiles-dir": project,
         "target-path": folder,
-        "log-path": _log_folder(settings),
+        "log-path": logs,
         "log-level": "none",
     }
     options = [text for name, value in arguments.items() for text in (f"--{name}", str(value))]
-    return dbtRunner().invoke([*command, *options])
+    return dbtRunner(parsed).invoke([*command, *options])
 
 
 def _log_folder(settings: Settings) -> Path:

@@ -11,7 +11,7 @@ from lakehouse.releases.build import Build
 from lakehouse.releases.model import GoldVersion, Plan, Snapshot, TableState, new_nonce
 
 PARTLY = 0
-"""``accepted_before`` of a snapshot that holds a part of the base's history only."""
+"""``built_before`` of a snapshot that holds a part of the base's history only."""
 
 
 class Follower:
@@ -51,7 +51,7 @@ class Follower:
                 changed=last is None or shared | own != last.tables,
                 query_ids=queries,
                 nonce=new_nonce(),
-                accepted_before=None if number == target.number else PARTLY,
+                built_before=None if number == target.number else PARTLY,
             )
         )
 

@@ -124,7 +124,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     ``tables`` maps ``layer.table`` (``gold.merchant_sales``) to its state. ``marks`` and ``offsets`` are what the
     consumed bronze commits said last of each edge's incarnation and of each Kafka partition. ``complete_through`` is
     None until every edge has sent a mark. ``changed`` says whether any row differs from the snapshot before.
-    ``accepted_before`` is set while a candidate is built in slices: only events that were accepted before it are in.
+    ``built_before`` is set while a candidate is built in slices: only events whose time lies before it are in.
     """
 
     gold_version: int
@@ -137,7 +137,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     changed: bool
     query_ids: list[str]
     nonce: str
-    accepted_before: int | None = None
+    built_before: int | None = None
 
 
 class Release(msgspec.Struct, frozen=True):

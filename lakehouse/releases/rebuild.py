@@ -32,7 +32,7 @@ PATIENCE = 900.0
 """Seconds without a new snapshot for which a server may be away."""
 PAUSE = 10.0
 NOTHING_YET = 0
-"""``accepted_before`` of a snapshot that has consumed no bronze row."""
+"""``built_before`` of a snapshot that has consumed no bronze row."""
 
 Say = Callable[[str], None]
 
@@ -128,9 +128,11 @@ class Rebuild:
         self._builder.prepare(self._version, source.generation)
         if last is None and self._is_partial:
             last = self._copy(source)
-        minutes = Wanted(source, self._plan.since, self._plan.until).per_minute(self._builder.trino)
-        total, begin = sum(rows for _, rows in minutes), last.accepted_before if last else None
-        waiting = cut([minute for minute in minutes if minute[0] >= (begin or 0)], self._slice_rows, begin or None)
+        slots = Wanted(source, self._plan.since, self._plan.until).per_slot(self._builder.trino)
+        total, begin = sum(rows for _, rows in slots), (last.built_before if last else None) or NOTHING_YET
+        waiting = cut(
+            [slot for slot in slots if slot[0] >= begin], self._slice_rows, begin or self._plan.since, self._plan.until
+        )
         done = total - sum(part.rows for part in waiting)
         for part in waiting:
             self._progress.say(Phase.SLICES, rows=done, rows_total=total)
@@ -191,29 +193,27 @@ class Rebuild:
         )
         copy_base.copy_outside(self._builder.trino, base, self._version.version, self._plan.since, self._plan.until)
         built = Built(self._builder.states(self._version), [])
-        return self._publish(copy_base.SNAPSHOT, source, built, accepted_before=NOTHING_YET)
+        return self._publish(copy_base.SNAPSHOT, source, built, built_before=NOTHING_YET)
 
     def _slice(self, source: BronzeCursor, part: Slice, last: Snapshot | None) -> Snapshot:
         self._stop_if_dropped()
         number = last.number + 1 if last else 1
         plan = replace(
             self._builder.plain_build(self._version, number, source.generation, -1, source.delta_version),
-            accepted_from=part.accepted_from,
-            accepted_before=part.accepted_before,
-            since=self._plan.since,
-            until=self._plan.until,
+            since=part.since,
+            until=part.until,
         )
         built = self._builder.build(self._version, last, plan)
         base = self._base()
         if self._is_partial and base is not None:
             copy_base.refuse_new_tables(base, built.tables)
-        return self._publish(number, source, built, part.accepted_before)
+        return self._publish(number, source, built, None if part.is_last else part.until)
 
     def _stop_if_dropped(self) -> None:
         if self._builder.versions.drop_of(self._version.version) is not None:
             raise DroppedError(f"gold version {self._version.version} has been dropped")
 
-    def _publish(self, number: int, source: BronzeCursor, built: Built, accepted_before: int | None) -> Snapshot:
+    def _publish(self, number: int, source: BronzeCursor, built: Built, built_before: int | None) -> Snapshot:
         """With the last slice the snapshot says what the commits prove, as that of a cycle would."""
         empty = Snapshot(
             gold_version=self._version.version,
@@ -226,9 +226,9 @@ class Rebuild:
             changed=True,
             query_ids=built.query_ids,
             nonce=new_nonce(),
-            accepted_before=accepted_before,
+            built_before=built_before,
         )
-        return self._builder.publish(empty if accepted_before is not None else self._proven(empty))
+        return self._builder.publish(empty if built_before is not None else self._proven(empty))
 
     def _proven(self, snapshot: Snapshot) -> Snapshot:
         base = self._base()

@@ -1,6 +1,8 @@
-"""How a rebuild is cut: into spans of acceptance, each about as many bronze rows as one build should hold.
+"""How a rebuild is cut: into spans of the events' time, each about as many bronze rows as one build should hold.
 
-In: a bronze table at a version, and the span of events' time that is wanted. Out: slices without gaps and overlap.
+In: a bronze table at a version, and the span of time that is wanted. Out: slices without gaps and overlap, oldest
+first. Copies of an identity lie in one UTC day and the numbers of a slot in one slice: what a slice builds is seldom
+touched again, so that its cost does not grow with the history before it.
 """
 
 from collections.abc import Iterable
@@ -10,15 +12,17 @@ from lakehouse.clients.trino import Trino
 from lakehouse.releases.build import timestamp
 from lakehouse.releases.model import BronzeCursor
 
+SLOT_SECONDS = 900
+
 
 @dataclass(frozen=True)
 class Slice:
-    """Events accepted from ``accepted_from`` (included) to ``accepted_before`` (not), in microseconds; None is no
-    bound."""
+    """Events with a time from ``since`` (included) to ``until`` (not), in microseconds; None is no bound."""
 
-    accepted_from: int | None
-    accepted_before: int | None
+    since: int | None
+    until: int | None
     rows: int
+    is_last: bool = False
 
 
 @dataclass(frozen=True)
@@ -30,13 +34,13 @@ class Wanted:
     since: int | None
     until: int | None
 
-    def per_minute(self, trino: Trino) -> list[tuple[int, int]]:
-        """Rows by the minute of acceptance (its start in microseconds), in order."""
+    def per_slot(self, trino: Trino) -> list[tuple[int, int]]:
+        """Rows by the quarter of an hour of their time (its start in microseconds), in order."""
         rows = trino.query(
-            "SELECT CAST(to_unixtime(date_trunc('minute', accepted_at)) AS BIGINT) AS minute, count(*) AS n "
+            f'SELECT CAST(floor(to_unixtime("time") / {SLOT_SECONDS}) AS BIGINT) AS slot, count(*) AS n '
             f"FROM {self._rows()} GROUP BY 1 ORDER BY 1"
         )
-        return [(int(row["minute"]) * 1_000_000, int(row["n"])) for row in rows]
+        return [(int(row["slot"]) * SLOT_SECONDS * 1_000_000, int(row["n"])) for row in rows]
 
     def _rows(self) -> str:
         bounds = [('"time" >=', self.since), ('"time" <', self.until)]
@@ -44,17 +48,16 @@ class Wanted:
         return f"{self.bronze.pinned} WHERE {' AND '.join(tests)}" if tests else self.bronze.pinned
 
 
-def cut(minutes: Iterable[tuple[int, int]], most: int, begin: int | None = None) -> list[Slice]:
-    """Slices of at most ``most`` rows, or of one minute that has more. ``minutes`` are (start, rows), in order.
+def cut(slots: Iterable[tuple[int, int]], most: int, since: int | None = None, until: int | None = None) -> list[Slice]:
+    """Slices of at most ``most`` rows, or of one slot that has more. ``slots`` are (start, rows), in order.
 
-    The first begins at ``begin``, the last has no end: together they hold everything that is not before ``begin``. At
-    least one.
+    The first begins at ``since``, the last ends at ``until``: together they hold everything between. At least one.
     """
     found: list[Slice] = []
     rows = 0
-    for start, count in minutes:
+    for start, count in slots:
         if rows and rows + count > most:
-            found.append(Slice(begin, start, rows))
-            begin, rows = start, 0
+            found.append(Slice(since, start, rows))
+            since, rows = start, 0
         rows += count
-    return [*found, Slice(begin, None, rows)]
+    return [*found, Slice(since, until, rows, is_last=True)]

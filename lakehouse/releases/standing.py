@@ -56,7 +56,7 @@ def is_fed(stand: Stand, now: datetime, feed_former: timedelta) -> bool:
 
 def is_built(snapshot: Snapshot | None) -> bool:
     """Whether all of its plan's slices are in."""
-    return snapshot is not None and snapshot.accepted_before is None
+    return snapshot is not None and snapshot.built_before is None
 
 
 def _stand(versions: Versions, version: GoldVersion, current: int | None, left: dict[int, datetime]) -> Stand:

@@ -1,9 +1,11 @@
 """The models on the real Trino: built in steps they equal a full rebuild, and both equal the naive computation."""
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError
 from lakehouse.ledger import read_tables
 from lakehouse.releases import catalog, definition
-from lakehouse.releases.build import Build, run
+from lakehouse.releases.build import Build, BuildFailedError, run
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import BronzeCursor
 from lakehouse.releases.service import Transform
@@ -104,6 +106,16 @@ def test_the_same_facts_in_both(warehouse: Settings, stepped: int, rebuilt: int)
     query = f"SELECT {columns} FROM lake.silver_v{{}}.sales_facts WHERE NOT replaced"
     for one, other in ((stepped, rebuilt), (rebuilt, stepped)):
         assert not Trino.of(warehouse).query(f"{query.format(one)} EXCEPT {query.format(other)}")
+
+
+def test_a_model_that_cannot_be_compiled_is_a_failed_build(warehouse: Settings, rebuilt: int, tmp_path: Path) -> None:
+    """dbt only skips what reads an ephemeral model that does not compile: no error, and nothing built."""
+    project = shutil.copytree(definition.PROJECT, tmp_path / "project")
+    model = project / "models" / "silver" / "crowded.sql"
+    model.write_text(model.read_text().replace("-- depends_on: {{ ref('touched_days') }}", ""))
+    with pytest.raises(BuildFailedError, match="ompilation") as failed:
+        run(warehouse, project, Build(rebuilt, 2, 1, -1, STEPS - 1, warehouse.transform.order_repeat_days))
+    assert failed.value.is_lasting
 
 
 def test_the_release_log_has_one_release_a_step(warehouse: Settings, stepped: int) -> None:

@@ -1,36 +1,32 @@
 {{ config(materialized='ephemeral') }}
 {%- set events = built_before('events') -%}
 {%- set duplicates = built_before('duplicates') %}
--- All known copies of the identities that this build touches: those that have just arrived, the one that counts so far
--- and those that lost before. The first accepted wins, however late it arrives, so that any rebuild agrees.
-with arrivals as (
-    select * from {{ ref('arrivals') }}
-),
-
-identities as (
-    select distinct event_month, event_date, merchant_id, source, id
-    from arrivals
+-- All known copies of the crowded identities: those that have just arrived, the one that counts so far and those that
+-- lost before. The first accepted wins, however late it arrives, so that any rebuild agrees.
+-- depends_on: {{ ref('touched_days') }}
+with known as (
+    select {{ event_columns() }}, 'arrivals' as origin, cast(null as varchar) as former_verdict
+    from {{ ref('arrivals') }}
+    {%- if events or duplicates %}
+    union all
+    select f.*
+    from (
+        {%- if events %}
+        select {{ event_columns() }}, 'events' as origin, cast(null as varchar) as former_verdict from {{ events }}
+        {%- endif %}
+        {{ 'union all' if events and duplicates }}
+        {%- if duplicates %}
+        select {{ event_columns() }}, 'duplicates' as origin, verdict as former_verdict from {{ duplicates }}
+        {%- endif %}
+    ) as f
+    inner join {{ ref('touched_days') }} as d on f.event_month = d.event_month and f.event_date = d.event_date
+    {%- endif %}
 ),
 
 copies as (
-    select {{ event_columns() }}, 'arrivals' as origin, cast(null as varchar) as former_verdict
-    from arrivals
-    {%- if events %}
-    union all
-    select {{ event_columns('e') }}, 'events', cast(null as varchar)
-    from {{ events }} as e
-    inner join identities as i
-        on e.event_month = i.event_month and e.event_date = i.event_date and e.merchant_id = i.merchant_id
-            and e.source = i.source and e.id = i.id
-    {%- endif %}
-    {%- if duplicates %}
-    union all
-    select {{ event_columns('d') }}, 'duplicates', d.verdict
-    from {{ duplicates }} as d
-    inner join identities as i
-        on d.event_month = i.event_month and d.event_date = i.event_date and d.merchant_id = i.merchant_id
-            and d.source = i.source and d.id = i.id
-    {%- endif %}
+    select k.*
+    from known as k
+    inner join {{ ref('crowded') }} as c on {{ identity_hash('k') }} = c.identity_hash
 ),
 
 -- A position can be delivered more than once; its copies are equal, and what silver has is kept.

@@ -5,6 +5,13 @@
 -- Losers are written first: a copy that is displaced here must be found among them by a redo.
 -- depends_on: {{ ref('duplicates') }}
 select
+    {{ event_columns('a') }},
+    cast({{ var('snapshot') }} as bigint) as snapshot
+from {{ ref('arrivals') }} as a
+left join {{ ref('crowded') }} as c on {{ identity_hash('a') }} = c.identity_hash
+where c.identity_hash is null
+union all
+select
     {{ event_columns() }},
     cast({{ var('snapshot') }} as bigint) as snapshot
 from {{ ref('contenders') }}

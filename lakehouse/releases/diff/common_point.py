@@ -57,11 +57,11 @@ class _History:
         end = bisect_left(self._numbers, self.newest.number)
         place = bisect_right(self._numbers, most, hi=end, key=self._reached)
         found = self._at(self._numbers[place - 1]) if place else None
-        self.newest = found if found and found.accepted_before is None else None
+        self.newest = found if found and found.built_before is None else None
 
     def _reached(self, number: int) -> int:
         snapshot = self._at(number)
-        return _UNFINISHED if snapshot is None or snapshot.accepted_before is not None else self._reach(snapshot)
+        return _UNFINISHED if snapshot is None or snapshot.built_before is not None else self._reach(snapshot)
 
     def _at(self, number: int) -> Snapshot | None:
         if number not in self._known:
@@ -89,7 +89,7 @@ def _ends(snapshot: Snapshot) -> dict[tuple[str, int], int]:
 
 
 def _refuse_unfinished(snapshot: Snapshot) -> None:
-    if snapshot.accepted_before is not None:
+    if snapshot.built_before is not None:
         raise RefusedError(
             f"gold version {snapshot.gold_version} is not built yet; wait until its `lakehouse reprocess` is done, or "
             "run that again if it was stopped"

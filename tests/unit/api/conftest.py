@@ -92,9 +92,7 @@ class Warehouse:
         dropped = Drop(version, "test", None, 0, new_nonce())
         self.files.write(self.layout.gold_version_drop(version), msgspec.json.encode(dropped))
 
-    def audit(
-        self, version: int, number: int, accepted_before: int | None = None, through: int | None = None
-    ) -> Snapshot:
+    def audit(self, version: int, number: int, built_before: int | None = None, through: int | None = None) -> Snapshot:
         """The document of a snapshot, of the tables as they were last written."""
         made = Snapshot(
             gold_version=version,
@@ -107,7 +105,7 @@ class Warehouse:
             changed=True,
             query_ids=[],
             nonce=new_nonce(),
-            accepted_before=accepted_before,
+            built_before=built_before,
         )
         self.files.write(self.layout.snapshot(version, number), msgspec.json.encode(made))
         return made

@@ -75,14 +75,14 @@ class History:
         self.warehouse.add_version(version, planned=version > 1)
         self.truth[version], self.audited[version] = [{}], {}
         for left, rows in zip(range(len(slices) - 1, -1, -1), slices, strict=True):
-            self.snapshot(version, rows, accepted_before=left or None)
+            self.snapshot(version, rows, built_before=left or None)
 
-    def snapshot(self, version: int, rows: Cells, accepted_before: int | None = None) -> None:
+    def snapshot(self, version: int, rows: Cells, built_before: int | None = None) -> None:
         number = len(self.truth[version])
         self._write(version, rows, number)
         self.truth[version].append(self.truth[version][-1] | rows)
         through = int((HOUR + timedelta(hours=min(number, 3))).timestamp()) * 10**6
-        self.audited[version][number] = self.warehouse.audit(version, number, accepted_before, through)
+        self.audited[version][number] = self.warehouse.audit(version, number, built_before, through)
 
     def unaudited(self, version: int, rows: Cells) -> None:
         """Rows that no snapshot names: a build that failed."""

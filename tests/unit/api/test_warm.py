@@ -96,7 +96,7 @@ def test_what_is_not_built_or_is_dropped_is_not_held(released: Warehouse) -> Non
     released.add_version(2)
     process.warmer.look()
     released.write("merchant_sales", [SALE], 1, 2)
-    released.audit(2, 1, accepted_before=5)
+    released.audit(2, 1, built_before=5)
     process.warmer.look()
     assert process.warmer.prepared == {1: 1}
     extend(released, 2, 2)

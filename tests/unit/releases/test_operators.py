@@ -39,12 +39,12 @@ class Warehouse:
     def version(self, plan: Plan | None = None) -> GoldVersion:
         return self.versions.create(Definition("f" * 64), plan)
 
-    def snapshot(self, version: GoldVersion, accepted_before: int | None = None) -> Snapshot:
+    def snapshot(self, version: GoldVersion, built_before: int | None = None) -> Snapshot:
         number = len(self.versions.snapshot_numbers(version.version)) + 1
         tables = {"gold.merchant_sales": TableState(f"gold_v{version.version}", f"/t{version.version}", number)}
         cursor = BronzeCursor(1, number)
         made = Snapshot(
-            version.version, number, cursor, tables, [], {}, 900 * number, True, [], new_nonce(), accepted_before
+            version.version, number, cursor, tables, [], {}, 900 * number, True, [], new_nonce(), built_before
         )
         self.versions.add_snapshot(made)
         return made
@@ -77,7 +77,7 @@ def warehouse(tmp_path: Path) -> Warehouse:
 
 def test_standings_follow_the_log(warehouse: Warehouse) -> None:
     building = warehouse.version(CANDIDATE)
-    warehouse.snapshot(building, accepted_before=5)
+    warehouse.snapshot(building, built_before=5)
     assert warehouse.standings() == {1: Standing.CURRENT, 2: Standing.CANDIDATE, 3: Standing.BUILDING}
     warehouse.promote(warehouse.versions.get(2))
     warehouse.versions.add_drop(Drop(3, "olga", None, 1, new_nonce()))

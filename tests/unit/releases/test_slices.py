@@ -5,33 +5,41 @@ from hypothesis import strategies as st
 
 from lakehouse.releases.slices import Slice, cut
 
-minutes = st.dictionaries(st.integers(0, 500), st.integers(1, 50), max_size=60).map(
-    lambda found: [(minute * 60_000_000, rows) for minute, rows in sorted(found.items())]
+slots = st.dictionaries(st.integers(0, 500), st.integers(1, 50), max_size=60).map(
+    lambda found: [(slot * 900_000_000, rows) for slot, rows in sorted(found.items())]
 )
 
 
 def holds(part: Slice, instant: int) -> bool:
-    after = part.accepted_from is None or instant >= part.accepted_from
-    return after and (part.accepted_before is None or instant < part.accepted_before)
+    after = part.since is None or instant >= part.since
+    return after and (part.until is None or instant < part.until)
 
 
-@given(minutes, st.integers(1, 120))
-def test_every_minute_is_in_one_slice(rows: list[tuple[int, int]], most: int) -> None:
+@given(slots, st.integers(1, 120))
+def test_every_slot_is_in_one_slice(rows: list[tuple[int, int]], most: int) -> None:
     parts = cut(rows, most)
     for part in parts:
-        within = [(minute, count) for minute, count in rows if holds(part, minute)]
+        within = [(slot, count) for slot, count in rows if holds(part, slot)]
         assert sum(count for _, count in within) == part.rows
         assert part.rows <= most or len(within) == 1
     assert sum(part.rows for part in parts) == sum(count for _, count in rows)
-    assert [part.accepted_from for part in parts[1:]] == [part.accepted_before for part in parts[:-1]]
-    assert (parts[0].accepted_from, parts[-1].accepted_before) == (None, None)
+    assert [part.since for part in parts[1:]] == [part.until for part in parts[:-1]]
+    assert (parts[0].since, parts[-1].until) == (None, None)
+    assert [part.is_last for part in parts] == [False] * (len(parts) - 1) + [True]
 
 
-@given(minutes, st.integers(1, 120), st.data())
+@given(slots, st.integers(1, 120))
+def test_slices_keep_to_the_bounds_of_the_plan(rows: list[tuple[int, int]], most: int) -> None:
+    since, until = 0, 501 * 900_000_000
+    parts = cut(rows, most, since, until)
+    assert (parts[0].since, parts[-1].until) == (since, until)
+
+
+@given(slots, st.integers(1, 120), st.data())
 def test_the_rest_is_cut_alike_after_any_slice(rows: list[tuple[int, int]], most: int, data: st.DataObject) -> None:
     """A rebuild that was killed goes on with the slices that it would have built."""
     parts = cut(rows, most)
     done = data.draw(st.integers(0, len(parts) - 1))
-    begin = parts[done].accepted_from
-    rest = [(minute, count) for minute, count in rows if begin is None or minute >= begin]
+    begin = parts[done].since
+    rest = [(slot, count) for slot, count in rows if begin is None or slot >= begin]
     assert cut(rest, most, begin) == parts[done:]

@@ -48,7 +48,7 @@ class History:
             case "candidate":
                 w.beside(w.current, shared=chance.random() < 0.5)
             case "slice" if version is not None:
-                self._build(version, accepted_before=7)
+                self._build(version, built_before=7)
             case "feed" if version is not None:
                 self._build(version)
             case "promote" if version is not None and version.snapshots:
@@ -69,7 +69,7 @@ class History:
             case "killed vacuum":
                 self.vacuum(die_after=chance.randrange(4))
 
-    def _build(self, version: Version, accepted_before: int | None = None) -> None:
+    def _build(self, version: Version, built_before: int | None = None) -> None:
         w = self.warehouse
         shared = [t for v in w.versions if v is not version and not v.is_dropped for t in v.tables.values()]
         for name, table in version.tables.items():
@@ -79,7 +79,7 @@ class History:
                 w.rewrite(table, self.chance)
             else:
                 w.append(table)
-        w.snapshot(version, accepted_before=accepted_before)
+        w.snapshot(version, built_before=built_before)
 
     def vacuum(self, die_after: int | None = None) -> None:
         w = self.warehouse
@@ -119,7 +119,7 @@ class History:
                 if left >= now - TERMS.silver_window - TERMS.vacuum_margin:
                     found += snapshot.tables.values()
             base = version.plan.base if version.plan else None
-            built = version.snapshots and version.snapshots[-1].accepted_before is None
+            built = version.snapshots and version.snapshots[-1].built_before is None
             if base is not None and not built:
                 found += w.versions[base.gold_version - 1].snapshots[base.snapshot - 1].tables.values()
         return found

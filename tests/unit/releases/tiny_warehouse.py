@@ -146,7 +146,7 @@ class TinyWarehouse:
         self.write(f"{table.folder}/_delta_log/.{99:020d}.json.{new_nonce()}.tmp", b"{}")
         self.write(f"{LAYOUT.staging}/{new_nonce()}", b"{}")
 
-    def snapshot(self, version: Version, *, accepted_before: int | None = None) -> Snapshot:
+    def snapshot(self, version: Version, *, built_before: int | None = None) -> Snapshot:
         number = len(version.snapshots) + 1
         made = Snapshot(
             gold_version=version.number,
@@ -159,7 +159,7 @@ class TinyWarehouse:
             changed=True,
             query_ids=[],
             nonce=new_nonce(),
-            accepted_before=accepted_before,
+            built_before=built_before,
         )
         self.write(LAYOUT.snapshot(version.number, number), msgspec.json.encode(made))
         version.snapshots.append(made)
