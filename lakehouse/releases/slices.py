@@ -51,7 +51,8 @@ class Wanted:
 def cut(slots: Iterable[tuple[int, int]], most: int, since: int | None = None, until: int | None = None) -> list[Slice]:
     """Slices of at most ``most`` rows, or of one slot that has more. ``slots`` are (start, rows), in order.
 
-    The first begins at ``since``, the last ends at ``until``: together they hold everything between. At least one.
+    The first begins at ``since``, the last ends at ``until``: together they hold everything between. At least one. What
+    would be a last slice of less than half of ``most`` belongs to the one before: a slice has a price of its own.
     """
     found: list[Slice] = []
     rows = 0
@@ -60,4 +61,7 @@ def cut(slots: Iterable[tuple[int, int]], most: int, since: int | None = None, u
             found.append(Slice(since, start, rows))
             since, rows = start, 0
         rows += count
+    if found and 2 * rows < most:
+        before = found.pop()
+        since, rows = before.since, before.rows + rows
     return [*found, Slice(since, until, rows, is_last=True)]

@@ -21,11 +21,19 @@ def test_every_slot_is_in_one_slice(rows: list[tuple[int, int]], most: int) -> N
     for part in parts:
         within = [(slot, count) for slot, count in rows if holds(part, slot)]
         assert sum(count for _, count in within) == part.rows
-        assert part.rows <= most or len(within) == 1
+        assert part.rows <= most or len(within) == 1 or part.is_last
     assert sum(part.rows for part in parts) == sum(count for _, count in rows)
     assert [part.since for part in parts[1:]] == [part.until for part in parts[:-1]]
     assert (parts[0].since, parts[-1].until) == (None, None)
     assert [part.is_last for part in parts] == [False] * (len(parts) - 1) + [True]
+
+
+@given(slots, st.integers(1, 120))
+def test_the_last_slice_is_neither_tiny_nor_much_too_large(rows: list[tuple[int, int]], most: int) -> None:
+    *before, last = cut(rows, most)
+    largest = max((count for _, count in rows), default=0)
+    assert 2 * last.rows <= 2 * max(most, largest) + most
+    assert not before or 2 * last.rows >= most
 
 
 @given(slots, st.integers(1, 120))
