@@ -21,8 +21,7 @@ from lakehouse.settings import Settings
 SOURCE = "lakehouse-transform"
 """The client name that Trino shows for the queries of a build."""
 DONE = frozenset({"success", "pass", "warn"})
-LASTING = frozenset({"fail", "skipped"})
-"""How dbt says that an audit failed, and that a model could not be compiled: so it will be the next time."""
+"""How dbt says that a model is built or an audit has passed."""
 
 
 class BuildFailedError(LakehouseError):
@@ -96,7 +95,7 @@ def run(settings: Settings, project: Path, build: Build) -> list[str]:
         raise BuildFailedError(
             f"{first.node.name} failed, with {len(failures) - 1} more: {first.message}. "
             f"dbt's log is in {_log_folder(settings)}",
-            is_lasting=first.status in LASTING or "USER_ERROR" in str(first.message),
+            is_lasting=first.status == "fail" or "USER_ERROR" in str(first.message),
             is_too_large="INSUFFICIENT_RESOURCES" in str(first.message),
         )
     return [query for node in result.result.results if (query := _query_id(node)) is not None]

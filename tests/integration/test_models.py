@@ -113,9 +113,8 @@ def test_a_model_that_cannot_be_compiled_is_a_failed_build(warehouse: Settings, 
     project = shutil.copytree(definition.PROJECT, tmp_path / "project")
     model = project / "models" / "silver" / "crowded.sql"
     model.write_text(model.read_text().replace("-- depends_on: {{ ref('touched_days') }}", ""))
-    with pytest.raises(BuildFailedError, match="ompilation") as failed:
+    with pytest.raises(BuildFailedError, match="ompilation"):
         run(warehouse, project, Build(rebuilt, 2, 1, -1, STEPS - 1, warehouse.transform.order_repeat_days))
-    assert failed.value.is_lasting
 
 
 def test_the_release_log_has_one_release_a_step(warehouse: Settings, stepped: int) -> None:
