@@ -119,7 +119,9 @@ def _listed(settings: Settings, project: Path, folder: Path, options: Iterable[s
 def _dbt(settings: Settings, project: Path, build: Build) -> Any:
     folder = settings.home_path / "dbt" / f"v{build.gold_version}"
     variables = msgspec.json.encode(build.variables).decode()
-    parsed = _parsed(project, folder, _log_folder(settings), build.gold_version, build.from_version < 0)
+    parsed = _parsed(
+        project, folder, _log_folder(settings), build.gold_version, build.generation, build.from_version < 0
+    )
     command = ["build", "--vars", variables]
     if build.shared:  # Chosen by name, not left out by name: then audits of what is built and what is shared run, too.
         models = {path.stem for path in (project / "models").rglob("*.sql")}
@@ -129,11 +131,17 @@ def _dbt(settings: Settings, project: Path, build: Build) -> Any:
 
 
 @lru_cache(maxsize=16)
-def _parsed(project: Path, folder: Path, logs: Path, gold_version: int, from_the_beginning: bool) -> Any:
+def _parsed(
+    project: Path, folder: Path, logs: Path, gold_version: int, generation: int, from_the_beginning: bool
+) -> Any:
     """A frozen project, parsed once: that takes longer than many a build. What differs from build to build is no
-    matter of parsing; the schemas of a gold version are, and a model may look at whether it is built from the
-    beginning."""
-    variables = {"gold_version": gold_version, "from_version": -1 if from_the_beginning else 0}
+    matter of parsing; the schemas of a gold version and the name of its source are, and a model may look at whether it
+    is built from the beginning."""
+    variables = {
+        "gold_version": gold_version,
+        "bronze_generation": generation,
+        "from_version": -1 if from_the_beginning else 0,
+    }
     done = _invoke(project, ["parse", "--vars", msgspec.json.encode(variables).decode()], folder, logs)
     if not done.success:
         raise BuildFailedError(f"dbt could not parse the project: {done.exception}. Its log is in {logs}")
