@@ -20,8 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from api.zones import DAY, Seconds, Zone
+from lakehouse.contracts.tables import SLOT_SECONDS
 
-SLOT = 900
+SLOT = SLOT_SECONDS
 """Seconds."""
 
 _EPOCH = datetime(1970, 1, 1)

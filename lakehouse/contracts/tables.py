@@ -103,6 +103,9 @@ GOLD_TABLES = (MERCHANT_SALES, MERCHANT_TRAFFIC)
 wrote the row, and the row of a key in snapshot S is the one with the greatest ``snapshot`` <= S. Partitioned by
 ``slot_month``. An hourly view of each in the schema ``gold`` is named with :data:`HOURLY_SUFFIX`."""
 
+SLOT_SECONDS = 900
+"""Length of a ``slot``."""
+
 HOURLY_SUFFIX = "_hourly"
 GOLD_KEYS: dict[str, tuple[str, ...]] = {
     MERCHANT_SALES: ("merchant_id", "slot", "currency"),

@@ -9,10 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lakehouse.clients.trino import Trino
+from lakehouse.contracts.tables import SLOT_SECONDS
 from lakehouse.releases.build import timestamp
 from lakehouse.releases.model import BronzeCursor
-
-SLOT_SECONDS = 900
 
 
 @dataclass(frozen=True)
