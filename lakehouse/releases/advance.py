@@ -148,11 +148,10 @@ class Builder:
     def build(self, version: GoldVersion, last: Snapshot | None, plan: Build) -> Built:
         """Runs the version's own frozen definition, and makes sure that nobody else wrote to its tables meanwhile."""
         self.prepare(version, plan.generation)
-        self.replace_leftovers(version, last, last.number + 1 if last else 1)
-        before = {name: state.delta_version for name, state in self.states(version).items()}
+        before = self.replace_leftovers(version, last, last.number + 1 if last else 1)
         project = definition.thaw(self.files, self.layout, version.definition, self.definitions)
         queries = self._run(project, plan)
-        states = self.states(version)
+        states = self.states(version, last)
         self._refuse_foreign_commits(states, before, set(queries))
         return Built(states, queries)
 
@@ -191,24 +190,30 @@ class Builder:
             catalog.prepare(self.trino, self.settings, self.layout, version.version, generation)
             self._prepared.add((version.version, generation))
 
-    def replace_leftovers(self, version: GoldVersion, last: Snapshot | None, number: int) -> None:
-        """Gold rows that an unfinished build of this number has left. (Silver is merged by key.)"""
-        for name, state in self.states(version).items():
+    def replace_leftovers(self, version: GoldVersion, last: Snapshot | None, number: int) -> dict[str, TableState]:
+        """The tables without the gold rows that an unfinished build of this number has left. (Silver is merged by
+        key.)"""
+        found = self.states(version, last)
+        for name, state in found.items():
             audited = last.tables.get(name) if last else None
             if name.startswith(tables.GOLD_SCHEMA) and state != audited:
                 table = f"{tables.CATALOG}.{state.schema}.{name.partition('.')[2]}"
                 self.trino.query(f"DELETE FROM {table} WHERE snapshot >= {number}")
-
-    def states(self, version: GoldVersion) -> dict[str, TableState]:
-        """The tables of a gold version as they are now, by ``layer.table``."""
-        found: dict[str, TableState] = {}
-        for name, location in catalog.locations(self.trino, version.version).items():
-            head = delta_log.head_version(self.files, location)
-            if head is None:
-                raise NotFoundError(f"{name} has no Delta log at {location}: run `lakehouse fsck`")
-            schema = tables.physical_schema(name.partition(".")[0], version.version)
-            found[name] = TableState(schema, location, head)
+                found[name] = self._state(version, name, state.location)
         return found
+
+    def states(self, version: GoldVersion, last: Snapshot | None = None) -> dict[str, TableState]:
+        """The tables of a gold version as they are now, by ``layer.table``. Where those of its ``last`` snapshot lie
+        need not be asked again: an audited table never moves."""
+        known = {name: state.location for name, state in last.tables.items()} if last else {}
+        found = catalog.locations(self.trino, version.version, known)
+        return {name: self._state(version, name, location) for name, location in found.items()}
+
+    def _state(self, version: GoldVersion, name: str, location: str) -> TableState:
+        head = delta_log.head_version(self.files, location)
+        if head is None:
+            raise NotFoundError(f"{name} has no Delta log at {location}: run `lakehouse fsck`")
+        return TableState(tables.physical_schema(name.partition(".")[0], version.version), location, head)
 
     @property
     def definitions(self) -> Path:
@@ -216,10 +221,13 @@ class Builder:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def _refuse_foreign_commits(self, states: dict[str, TableState], before: dict[str, int], ours: set[str]) -> None:
+    def _refuse_foreign_commits(
+        self, states: dict[str, TableState], before: dict[str, TableState], ours: set[str]
+    ) -> None:
         """A frozen former builder may wake up and write; what it wrote must not be published as ours."""
         for name, state in states.items():
-            for commit in delta_log.commits(self.files, state.location, before.get(name, -1), state.delta_version):
+            former = before[name].delta_version if name in before else -1
+            for commit in delta_log.commits(self.files, state.location, former, state.delta_version):
                 if commit.data_change and commit.query_id not in ours:
                     raise ForeignCommitError(
                         f"version {commit.version} of {name} was written by query {commit.query_id}, which is not of "

@@ -4,8 +4,9 @@ In: a gold version and a bronze generation, or a release. Every step may be repe
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 from urllib.parse import urlparse
 
 from lakehouse.clients.trino import Trino
@@ -32,15 +33,22 @@ def prepare(trino: Trino, settings: Settings, layout: Layout, version: int, gene
     _register(trino, tables.quarantine_table(generation), f"{settings.hdfs_url}{layout.quarantine(generation)}")
 
 
-def locations(trino: Trino, version: int) -> dict[str, str]:
-    """The folder on HDFS of each table of a gold version, by ``layer.table``; no scheme and no host."""
+def locations(trino: Trino, version: int, known: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+    """The folder on HDFS of each table of a gold version, by ``layer.table``; no scheme and no host. ``known`` ones
+    are not asked for again."""
+    layers = {tables.physical_schema(layer, version): layer for layer in (tables.SILVER_SCHEMA, tables.GOLD_SCHEMA)}
+    schemas = ", ".join(f"'{schema}'" for schema in layers)
+    rows = trino.query(
+        f"SELECT table_schema, table_name FROM {tables.CATALOG}.information_schema.tables "
+        f"WHERE table_schema IN ({schemas})"
+    )
     found: dict[str, str] = {}
-    for layer in (tables.SILVER_SCHEMA, tables.GOLD_SCHEMA):
-        schema = f"{tables.CATALOG}.{tables.physical_schema(layer, version)}"
-        for row in trino.query(f"SHOW TABLES FROM {schema}"):
-            # A dbt that was killed leaves its temporary view behind; the next one replaces it.
-            if not row["Table"].endswith(DBT_TEMPORARY):
-                found[f"{layer}.{row['Table']}"] = location(trino, f"{schema}.{row['Table']}")
+    for row in rows:
+        # A dbt that was killed leaves its temporary view behind; the next one replaces it.
+        if not row["table_name"].endswith(DBT_TEMPORARY):
+            name = f"{layers[row['table_schema']]}.{row['table_name']}"
+            table = f"{tables.CATALOG}.{row['table_schema']}.{row['table_name']}"
+            found[name] = known.get(name) or location(trino, table)
     return found
 
 
