@@ -1,11 +1,12 @@
 """Months of events that have long been in bronze: as many as wanted, within minutes.
 
-In: a number of rows. Out: a bronze table with the statement of its writer in each commit, written without the line that
-would take hours for it. The events are those of the simulated shops; more rows are more shops, each copy of the pool
-under names of its own. One row of a hundred is a repeat, as senders repeat.
+In: a number of rows. Out: a bronze table with the statement of its writer in each commit, and what its edge would have
+left, written without the line that would take hours for it. The events are those of the simulated shops; more rows are
+more shops, each copy of the pool under names of its own. One row of a hundred is a repeat, as senders repeat.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -16,10 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, write_deltalake
 
+from lakehouse.clients.files import Files
 from lakehouse.contracts import tables
 from lakehouse.contracts.commit_info import BronzeCommit, EdgeMark
-from lakehouse.contracts.records import CLOSED_MARK
+from lakehouse.contracts.layout import Layout
+from lakehouse.contracts.records import CLOSED_MARK, EdgeLedger, RawManifest
 from lakehouse.contracts.topics import EVENTS
+from lakehouse.ledger.model import MICROSECONDS_PER_HOUR, parse_hour
 from lakehouse.simulate.dataset import Dataset, simulated
 
 SEED = 20261124
@@ -123,11 +127,11 @@ class History:
         )
 
 
-def write(history: History, table: str, quarantine: str) -> int:
-    """Writes the events and an empty quarantine at these addresses; returns the number of rows."""
+def write(history: History, table: str, quarantine: str) -> Counter[str]:
+    """Writes the events and an empty quarantine at these addresses; returns how many were accepted in each hour."""
     nothing = _schema(tables.QUARANTINE_COLUMNS).empty_table()
     write_deltalake(quarantine, nothing, mode="append", partition_by=[tables.QUARANTINE_PARTITION])
-    written = 0
+    hours: Counter[str] = Counter()
     for number, rows in enumerate(history.commits()):
         write_deltalake(
             table,
@@ -137,8 +141,22 @@ def write(history: History, table: str, quarantine: str) -> int:
             configuration=_TABLE,
             commit_properties=CommitProperties(custom_metadata={"userMetadata": _statement(number, len(rows))}),
         )
-        written += len(rows)
-    return written
+        hours.update(pc.strftime(rows["accepted_at"], "%Y-%m-%dT%H").to_pylist())
+    return hours
+
+
+def vouch(files: Files, layout: Layout, hours: Mapping[str, int]) -> None:
+    """What the edge of old has left: its ledger, and the manifest of raw files; so the ledger can be balanced."""
+    segment, rows = f"{INCARNATION}-0", sum(hours.values())
+    first, last = (_microseconds(hour) for hour in (min(hours), max(hours)))
+    ledger = EdgeLedger(EDGE, INCARNATION, rows, dict(hours), CLOSED_MARK, last, closed=True)
+    manifest = RawManifest(EDGE, segment, 0, rows - 1, rows, 0, "", dict(hours), first, last)
+    files.write(layout.edge_ledger(EDGE, INCARNATION), msgspec.json.encode(ledger))
+    files.write(layout.raw_manifest(min(hours)[:10], segment), msgspec.json.encode(manifest))
+
+
+def _microseconds(hour: str) -> int:
+    return parse_hour(hour) * MICROSECONDS_PER_HOUR
 
 
 def ndjson(history: History, copies: range) -> Iterator[bytes]:

@@ -9,12 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import httpx
+from kafka import KafkaAdminClient, TopicPartition
 
-from bench.history import History, midnight, write
+from bench.history import History, midnight, vouch, write
 from bench.station import Station
 from lakehouse import delta_log
 from lakehouse.contracts.tables import CATALOG, GOLD_SCHEMA, SILVER_SCHEMA, physical_schema
+from lakehouse.contracts.topics import EVENTS
 from lakehouse.errors import LakehouseError
+from lakehouse.releases.versions import Versions
 
 Say = Callable[[str], None]
 DAYS = 60
@@ -72,11 +75,35 @@ def furnish(station: Station, wanted: int, say: Say) -> Scene:
     station.up("hdfs", "trino")
     url = station.settings.hdfs_url
     began = time.monotonic()
-    rows = write(history, f"{url}{station.layout.bronze(1)}", f"{url}{station.layout.quarantine(1)}")
+    hours = write(history, f"{url}{station.layout.bronze(1)}", f"{url}{station.layout.quarantine(1)}")
+    vouch(station.files, station.layout, hours)
+    rows = hours.total()
     say(f"{rows:,} rows written to bronze in {time.monotonic() - began:.0f} s; the cycles take them up")
     station.up()
     say(f"readers see all of it after {Shown(station).wait(rows, say):.0f} s more")
+    _age(station)
     return Scene(station, history, rows)
+
+
+def _age(station: Station) -> None:
+    """Kafka has let its first record go, as it has long let go those of the history: from then on bronze speaks for
+    what aged out."""
+    topic, deadline = EVENTS.name, time.monotonic() + PATIENCE
+    while True:
+        current = station.log.current()
+        assert current is not None, "the stack has been furnished"
+        newest = Versions(station.files, station.layout).snapshot(
+            current.release.gold_version, current.release.snapshot
+        )
+        consumed = [number for number, offsets in newest.offsets.get(topic, {}).items() if offsets.end > 0]
+        if consumed:
+            break
+        if time.monotonic() > deadline:
+            raise LakehouseError(f"no record of {topic} has been consumed after {PATIENCE:.0f} s")
+        time.sleep(1)
+    admin = KafkaAdminClient(bootstrap_servers=station.settings.kafka_bootstrap)
+    admin.delete_records({TopicPartition(topic, consumed[0]): 1})
+    admin.close()
 
 
 def reprocess(station: Station) -> int:

@@ -1,4 +1,4 @@
-"""Reads everything that a topic retains, once, from its beginning to where it ended when the reading began.
+"""Reads what a topic retains, once, from its beginning or an instant to where it ended when the reading began.
 
 In: a bootstrap address and a topic. Out: the bounds of each partition, and its records. Nothing is committed, no group
 is joined, so that nobody else notices.
@@ -43,13 +43,16 @@ class Scan:
         self._parts = parts
         self.bounds = {part.partition: Bounds(starts[part], ends[part]) for part in parts}
 
-    def records(self) -> Iterator[Record]:
-        """All records, each partition in order. Raises :class:`NotReadyError` if the broker falls silent."""
-        waiting = {part for part in self._parts if self.bounds[part.partition].start < self.bounds[part.partition].end}
+    def records(self, since: int = 0) -> Iterator[Record]:
+        """All records, or those from the first one on that is stamped ``since`` (milliseconds) or later; each partition
+        in order. Raises :class:`NotReadyError` if the broker falls silent."""
+        begins = self._begins(since)
+        waiting = {part for part, begin in begins.items() if begin < self.bounds[part.partition].end}
         if not waiting:
             return
         self._consumer.assign(sorted(waiting))
-        self._consumer.seek_to_beginning()
+        for part in waiting:
+            self._consumer.seek(part, begins[part])
         heard = time.monotonic()
         while waiting:
             polled = self._consumer.poll(timeout_ms=1000)
@@ -61,6 +64,13 @@ class Scan:
                 yield from (Record(part.partition, r.offset, r.value) for r in records if r.offset < end)
             # The position passes markers and compacted offsets, which no record stands for.
             waiting -= {part for part in waiting if self._consumer.position(part) >= self.bounds[part.partition].end}
+
+    def _begins(self, since: int) -> dict[Any, int]:
+        """The offset at which each partition is read first."""
+        if not since:
+            return {part: self.bounds[part.partition].start for part in self._parts}
+        found = self._consumer.offsets_for_times(dict.fromkeys(self._parts, since))
+        return {part: found[part].offset if found[part] else self.bounds[part.partition].end for part in self._parts}
 
 
 @contextmanager

@@ -95,6 +95,10 @@ class Layout:
         """How far its rebuild is; replaced as it goes on."""
         return f"{self.gold_version(version)}/progress.json"
 
+    def gold_version_proof(self, version: int) -> str:
+        """What of its ledger has been proved; replaced as that goes on."""
+        return f"{self.gold_version(version)}/proof.json"
+
     def version_schema(self, version: int, layer: str) -> str:
         """Folder of the physical ``silver`` or ``gold`` tables of a version."""
         return f"{self.gold_version(version)}/{layer}"

@@ -12,12 +12,15 @@ from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.ledger import read_edges, read_tables
 from lakehouse.ledger.model import Evidence, Run, Station
+from lakehouse.ledger.proof import Proof
 from lakehouse.ledger.read_kafka import KafkaRuns, read_kafka
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import Release
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
 
+LONGEST_SEGMENT = 48
+"""Hours from a segment's first event, which names its folder, to its last."""
 Stations = dict[Station, tuple[Run, ...]]
 
 
@@ -33,35 +36,38 @@ class Gathered:
 class Gatherer:
     """The readers of one stack."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, trino: Trino | None = None) -> None:
         self._settings = settings
         self._files: Files = HdfsFiles(settings.hdfs_url)
         self._layout = Layout(settings.warehouse)
-        self._trino = Trino.of(settings, read_only=True)
+        self._trino = trino or Trino.of(settings, read_only=True)
 
-    def gather(self, shown: Release | None = None) -> Gathered:
-        """Reads everything once; silver as the current release has it, or as ``shown`` would."""
+    def gather(self, shown: Release | None = None, proof: Proof | None = None) -> Gathered:
+        """Reads everything once; silver as the current release has it, or as ``shown`` would. Given a proof, what was
+        accepted after its hours, and of its own no more than lies beside that."""
         if shown is None:
             current = ReleaseLog(self._files, self._layout).current()
             shown = current.release if current else None
-        kafka = read_kafka(self._settings.kafka_bootstrap)
-        manifests = list(read_edges.read_manifests(self._files, self._layout))
+        since = proof.through if proof else 0
+        kafka = read_kafka(self._settings.kafka_bootstrap, since)
+        first_raw_day = read_tables.day_of(max(0, since - LONGEST_SEGMENT))
+        manifests = list(read_edges.read_manifests(self._files, self._layout, first_raw_day))
         ledgers = tuple(read_edges.read_ledgers(self._files, self._layout))
         raw = tuple(read_edges.raw_runs(manifests))
         late: Counter[int] = Counter()
-        tables, aged_out = self._tables(shown, kafka, raw, late)
+        tables, aged_out = self._tables(shown, kafka, raw, late, since)
         evidence = Evidence(
             ledgers=ledgers,
             stations={**tables, Station.KAFKA: (*kafka.runs, *aged_out), Station.RAW: raw},
-            raw_holes=tuple(read_edges.raw_holes(manifests, ledgers)),
+            raw_holes=tuple(read_edges.raw_holes(manifests, ledgers, proof.reached if proof else {})),
             late=late,
-            rejected=self._rejected(shown),
+            rejected=self._rejected(shown, since),
             complete_through=shown.complete_through if shown else None,
         )
         return Gathered(evidence, shown.release if shown else None, aged_out)
 
     def _tables(
-        self, release: Release | None, kafka: KafkaRuns, raw: tuple[Run, ...], late: Counter[int]
+        self, release: Release | None, kafka: KafkaRuns, raw: tuple[Run, ...], late: Counter[int], since: int
     ) -> tuple[Stations, tuple[Run, ...]]:
         """What the release's tables hold, and what only bronze still knows of Kafka."""
         found: dict[Station, list[Run]] = {station: [] for station in Station}
@@ -70,19 +76,19 @@ class Gatherer:
             return {}, ()
         cursor = release.bronze
         aged = {number: offset for number, offset in kafka.earliest.items() if offset > 0}
-        days = read_tables.bronze_days(self._trino, cursor)
+        days = read_tables.bronze_days(self._trino, cursor, since)
         for span in read_tables.spans_of(days):
             found[Station.BRONZE] += read_tables.bronze_runs(self._trino, cursor, span, late)
             if aged:
                 aged_out += read_tables.aged_out_runs(self._trino, cursor, span, aged)
-        elsewhere = dict.fromkeys(read_tables.days_of((*kafka.runs, *raw)), 0)
+        elsewhere = dict.fromkeys(read_tables.days_of(run for run in (*kafka.runs, *raw) if run.hour >= since), 0)
         for span in read_tables.spans_of(elsewhere | days):
             for station, run in read_tables.counted_runs(self._trino, release, span):
                 found[station].append(run)
         return {station: tuple(runs) for station, runs in found.items()}, tuple(aged_out)
 
-    def _rejected(self, release: Release | None) -> Counter[int]:
+    def _rejected(self, release: Release | None, since: int) -> Counter[int]:
         if release is None:
             return Counter()
         snapshot = Versions(self._files, self._layout).snapshot(release.gold_version, release.snapshot)
-        return read_tables.rejected_hours(self._trino, release.bronze, snapshot)
+        return read_tables.rejected_hours(self._trino, release.bronze, snapshot, since)

@@ -4,7 +4,9 @@ In: the folders ``edges`` and ``raw``. Out: ledgers, runs of the committed raw f
 waiting can fill. A manifest that contradicts itself commits nothing.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from types import MappingProxyType
 
 import msgspec
 
@@ -24,10 +26,12 @@ def read_ledgers(files: Files, layout: Layout) -> Iterator[EdgeLedger]:
             yield msgspec.json.decode(files.read(document.path), type=EdgeLedger)
 
 
-def read_manifests(files: Files, layout: Layout) -> Iterator[RawManifest]:
-    """Every committed raw file."""
-    for date in files.list(layout.raw):
-        for entry in files.list(date.path):
+def read_manifests(files: Files, layout: Layout, since: date = date.min) -> Iterator[RawManifest]:
+    """Every committed raw file; of those whose first event was accepted on that day or later."""
+    for folder in files.list(layout.raw):
+        if folder.name < since.isoformat():
+            continue
+        for entry in files.list(folder.path):
             if entry.name.endswith(_MANIFEST):
                 yield msgspec.json.decode(files.read(entry.path), type=RawManifest)
 
@@ -42,19 +46,24 @@ def raw_runs(manifests: Iterable[RawManifest]) -> Iterator[Run]:
                 yield Run(manifest.edge, manifest.segment, start, end - 1, hour)
 
 
-def raw_holes(manifests: Iterable[RawManifest], ledgers: Iterable[EdgeLedger]) -> Iterator[Run]:
-    """Missing segments between two raw files, where the later one is older than what its edge says is shipped."""
+def raw_holes(
+    manifests: Iterable[RawManifest],
+    ledgers: Iterable[EdgeLedger],
+    reached: Mapping[Stream, int] = MappingProxyType({}),
+) -> Iterator[Run]:
+    """Missing segments between two raw files, where the later one is older than what its edge says is shipped.
+    ``reached`` is where an incarnation's manifests begin, if not at 0."""
     marks = {Stream(ledger.edge, ledger.incarnation): ledger.raw_mark for ledger in ledgers}
     streams: dict[Stream, list[RawManifest]] = {}
     for manifest in manifests:
         stream = Stream(manifest.edge, incarnation_of(manifest.segment))
         streams.setdefault(stream, []).append(manifest)
     for stream, found in streams.items():
-        yield from _holes_of(stream, sorted(found, key=lambda m: m.first), marks.get(stream, 0))
+        found.sort(key=lambda m: m.first)
+        yield from _holes_of(stream, found, marks.get(stream, 0), reached.get(stream, 0))
 
 
-def _holes_of(stream: Stream, manifests: Sequence[RawManifest], mark: int) -> Iterator[Run]:
-    reached = 0
+def _holes_of(stream: Stream, manifests: Sequence[RawManifest], mark: int, reached: int) -> Iterator[Run]:
     for manifest in manifests:
         if manifest.first > reached and manifest.first_accepted_at < mark:
             hour = hour_of(manifest.first_accepted_at)

@@ -13,6 +13,8 @@ from lakehouse.clients.kafka_scan import Record, scan
 from lakehouse.contracts.topics import EVENTS
 from lakehouse.ledger.model import Run, hour_of
 
+MILLISECONDS_PER_HOUR = 3_600_000
+
 
 class _BatchHead(msgspec.Struct, tag="batch", tag_field="kind"):
     edge: str
@@ -31,16 +33,17 @@ _heads = msgspec.json.Decoder(_BatchHead | _Other)
 
 @dataclass(frozen=True)
 class KafkaRuns:
-    """``earliest`` is the first retained offset of each partition; ``runs`` are the positions from there on."""
+    """``earliest`` is the first retained offset of each partition; ``runs`` are the positions that were read."""
 
     runs: tuple[Run, ...]
     earliest: Mapping[int, int]
 
 
-def read_kafka(bootstrap: str) -> KafkaRuns:
-    """Scans the events topic."""
+def read_kafka(bootstrap: str, since: int) -> KafkaRuns:
+    """Scans the events topic; all that was accepted in the hour ``since`` or later is among the runs."""
     with scan(bootstrap, EVENTS.name) as topic:
-        runs = tuple(runs_of(topic.records()))
+        # A record is stamped when it is sent, which is after its events were accepted.
+        runs = tuple(runs_of(topic.records(since * MILLISECONDS_PER_HOUR)))
         return KafkaRuns(runs, {number: bounds.start for number, bounds in topic.bounds.items()})
 
 

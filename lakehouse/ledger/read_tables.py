@@ -6,14 +6,14 @@ Trino.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from lakehouse.clients.trino import Row, Trino
+from lakehouse.clients.trino import Row, Trino, literal
 from lakehouse.contracts import tables
 from lakehouse.contracts.topics import REJECTED
-from lakehouse.ledger.model import Run, Station
+from lakehouse.ledger.model import Run, Station, show_hour
 from lakehouse.ledger.words import BITS, TooManyCopiesError, Words, copies
 from lakehouse.releases.model import BronzeCursor, Release, Snapshot
 
@@ -30,9 +30,12 @@ class Span(NamedTuple):
     last: date
 
 
-def bronze_days(trino: Trino, cursor: BronzeCursor) -> dict[date, int]:
-    """The days of acceptance that bronze holds, and how many rows of each."""
-    sql = f"SELECT {tables.BRONZE_PARTITION} AS day, count(*) AS n FROM {cursor.pinned} GROUP BY 1"
+def bronze_days(trino: Trino, cursor: BronzeCursor, since: int = 0) -> dict[date, int]:
+    """The days of acceptance that bronze holds from an hour's on, and how many rows of each."""
+    sql = (
+        f"SELECT {tables.BRONZE_PARTITION} AS day, count(*) AS n FROM {cursor.pinned} "
+        f"WHERE {tables.BRONZE_PARTITION} >= DATE '{day_of(since)}' GROUP BY 1"
+    )
     return {row["day"]: int(row["n"]) for row in trino.query(sql)}
 
 
@@ -73,23 +76,39 @@ def counted_runs(trino: Trino, release: Release, days: Span) -> Iterator[tuple[S
             yield Station(row.became), run
 
 
-def rejected_hours(trino: Trino, cursor: BronzeCursor, snapshot: Snapshot) -> Counter[int]:
-    """Events refused at the door, by hour. A row counts once its record is within the offsets that bronze has."""
+def runs_in_files(trino: Trino, files: Mapping[str, Sequence[str]], before: int) -> list[Run]:
+    """The positions accepted before an hour that data files hold: by table, as SQL names it, the files' addresses."""
+    rows = " UNION ALL ".join(
+        f"SELECT edge, segment, seq, accepted_at, 'file' AS became, false AS late FROM {table} "
+        f'WHERE "$path" IN ({", ".join(map(literal, paths))}) AND accepted_at < {_start_of(before)}'
+        for table, paths in files.items()
+    )
+    return [run for row in _held(trino, rows) for run in row.runs]
+
+
+def rejected_hours(trino: Trino, cursor: BronzeCursor, snapshot: Snapshot, since: int) -> Counter[int]:
+    """Events refused at the door, by hour, from one on. A row counts once its record is within the offsets that bronze
+    has."""
     consumed = {number: part.end for number, part in snapshot.offsets.get(REJECTED.name, {}).items()}
     if not consumed:
         return Counter()
     table = f"{tables.CATALOG}.{tables.BRONZE_SCHEMA}.{tables.quarantine_table(cursor.generation)}"
     sql = (
         f"SELECT {_HOUR.format(column='quarantined_at')} AS hour, count(DISTINCT (kafka_partition, kafka_offset)) AS n "
-        f"FROM {table} WHERE station = 'edge' AND kafka_topic = '{REJECTED.name}' AND ({_before(consumed)}) GROUP BY 1"
+        f"FROM {table} WHERE station = 'edge' AND kafka_topic = '{REJECTED.name}' AND ({_before(consumed)}) "
+        f"AND quarantined_at >= {_start_of(since)} GROUP BY 1"
     )
     return Counter({row["hour"]: row["n"] for row in trino.query(sql)})
 
 
 def days_of(runs: Iterable[Run]) -> set[date]:
     """The days of acceptance of runs."""
-    first = date(1970, 1, 1)
-    return {first + timedelta(days=hour // 24) for hour in {run.hour for run in runs}}
+    return {day_of(hour) for hour in {run.hour for run in runs}}
+
+
+def day_of(hour: int) -> date:
+    """The UTC day of an hour since 1970."""
+    return date(1970, 1, 1) + timedelta(days=hour // 24)
 
 
 def _bronze_rows(cursor: BronzeCursor, days: Span) -> str:
@@ -179,6 +198,10 @@ def _of_positions(row: Row) -> _Held:
 def _before(offsets: Mapping[int, int]) -> str:
     parts = [f"(kafka_partition = {number} AND kafka_offset < {offset})" for number, offset in offsets.items()]
     return " OR ".join(parts) or "false"
+
+
+def _start_of(hour: int) -> str:
+    return f"TIMESTAMP '{show_hour(hour)[:13].replace('T', ' ')}:00:00 UTC'"
 
 
 def _midnight(day: date) -> str:

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from lakehouse.clients.insights import prepared
 from lakehouse.clients.trino import Trino
 from lakehouse.errors import RefusedError
-from lakehouse.ledger.gather import Gatherer
-from lakehouse.ledger.judge import judge
+from lakehouse.ledger.prove import Prover
 from lakehouse.releases.diff.model import Limits
 from lakehouse.releases.diff.run import difference
 from lakehouse.releases.diff.share import largest_change
@@ -66,7 +65,7 @@ def ledger_is_balanced(settings: Settings) -> Gate:
 
     def gate(prospect: Prospect, accept: bool) -> str:
         shown = following(prospect.parent, prospect.version, prospect.snapshot, Reason.PROMOTE)
-        verdict = judge(Gatherer(settings).gather(shown).evidence)
+        verdict = Prover(settings).verdict(shown)
         if not verdict.balanced:
             raise RefusedError(
                 f"the ledger of gold version {prospect.version.version} is not balanced: {len(verdict.missing)} runs "

@@ -7,21 +7,25 @@ plans that nobody carries out any more are, each by a process of its own.
 import logging
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 from lakehouse.clients.files import HdfsFiles
-from lakehouse.contracts.tables import TRANSFORM_USER
+from lakehouse.contracts.tables import TRANSFORM_USER, reprocess_user
 from lakehouse.errors import LakehouseError
+from lakehouse.ledger.model import hour_of
+from lakehouse.ledger.prove import Prover
 from lakehouse.releases import generations
 from lakehouse.releases.advance import FIRST_GENERATION, Builder
 from lakehouse.releases.feed import Feeder
 from lakehouse.releases.leftovers import end_queries
 from lakehouse.releases.locks import building
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.model import BronzeCursor
+from lakehouse.releases.model import BronzeCursor, Reason
 from lakehouse.releases.progress import Phase, ProgressFile
+from lakehouse.releases.publish import following
 from lakehouse.releases.standing import Stand, Standing, is_fed, stands
 from lakehouse.service import fields
 from lakehouse.settings import Settings
@@ -39,6 +43,8 @@ class Others:
         self._log = ReleaseLog(self._builder.files, self._builder.layout)
         self._fed_at: dict[int, float] = {}
         self._workers: dict[int, subprocess.Popen[bytes]] = {}
+        self._prover: threading.Thread | None = None
+        self._proved: dict[int, int] = {}
 
     def turn(self, say: Callable[[str], None]) -> None:
         """At most one step of one version, so that the next live cycle is not kept waiting."""
@@ -48,6 +54,7 @@ class Others:
         for stand in found:
             if stand.standing is Standing.BUILDING:
                 self._take_up(stand)
+        self._prove_ahead(found)
         for stand in sorted(found, key=self._last_fed):
             if self._is_due(stand):
                 self._feed(stand, _live_cursor(found), say)
@@ -83,6 +90,34 @@ class Others:
         log.info("a plan is taken up", extra=fields(gold_version=stand.number))
         command = [sys.executable, "-m", "lakehouse.releases.reprocess", str(stand.number)]
         self._workers[stand.number] = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+
+    def _prove_ahead(self, found: list[Stand]) -> None:
+        """Each hour the ledger of every candidate, so that its promote need not read all of history; one at a time,
+        beside the live line, for the first time takes long."""
+        if self._prover is not None and self._prover.is_alive():
+            return
+        for stand in found:
+            reached = stand.newest.complete_through if stand.newest else None
+            if stand.standing is not Standing.CANDIDATE or reached is None:
+                continue
+            hour = hour_of(reached)
+            if self._proved.get(stand.number) != hour:
+                self._proved[stand.number] = hour
+                self._prover = threading.Thread(target=self._prove, args=(stand,), daemon=True)
+                self._prover.start()
+                return
+
+    def _prove(self, stand: Stand) -> None:
+        assert stand.newest is not None, "a candidate is built"
+        shown = following(self._log.current(), stand.version, stand.newest, Reason.PROMOTE)
+        try:
+            verdict = Prover(self._settings, reprocess_user(stand.number)).verdict(shown)
+        except LakehouseError as error:
+            log.error("not proved", extra=fields(gold_version=stand.number, reason=str(error)))
+            return
+        if not verdict.balanced:
+            reason = f"{len(verdict.missing)} runs are missing, {len(verdict.doubled)} are counted twice"
+            log.error("the ledger is not balanced", extra=fields(gold_version=stand.number, reason=reason))
 
     def _last_fed(self, stand: Stand) -> float:
         return self._fed_at.get(stand.number, float("-inf"))

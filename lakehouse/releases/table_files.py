@@ -61,7 +61,7 @@ def kept(files: Files, folder: str, since: int) -> frozenset[str]:
         )
     live = _live_at(files, folder, log, since)
     for commit in delta_log.commits(files, folder, since, head):
-        live |= {_relative(folder, add.path) for add in commit.adds}
+        live |= {relative(folder, add.path) for add in commit.adds}
     return frozenset(live)
 
 
@@ -85,8 +85,8 @@ def _live_at(files: Files, folder: str, log: _Log, delta_version: int) -> set[st
     known = _known_from(log)
     live = _checkpoint(files, log.checkpoints[known]) if known >= 0 else set()
     for commit in delta_log.commits(files, folder, known, delta_version):
-        live -= {_relative(folder, path) for path in commit.removes}
-        live |= {_relative(folder, add.path) for add in commit.adds}
+        live -= {relative(folder, path) for path in commit.removes}
+        live |= {relative(folder, add.path) for add in commit.adds}
     return live
 
 
@@ -115,7 +115,7 @@ def _checkpoint(files: Files, entry: Entry) -> set[str]:
     except (pa.ArrowException, OSError, KeyError) as error:
         raise BrokenLogError(f"{entry.path} cannot be read: {error}. Run `lakehouse fsck`.") from error
     folder = entry.path.rpartition("/_delta_log/")[0]
-    return {_relative(folder, add["path"]) for add in adds if add and add["path"] is not None}
+    return {relative(folder, add["path"]) for add in adds if add and add["path"] is not None}
 
 
 def _numbered(entries: list[Entry], pattern: re.Pattern[str]) -> dict[int, Entry]:
@@ -123,7 +123,7 @@ def _numbered(entries: list[Entry], pattern: re.Pattern[str]) -> dict[int, Entry
     return {int(match[1]): entry for match, entry in matches if match}
 
 
-def _relative(folder: str, path: str) -> str:
+def relative(folder: str, path: str) -> str:
     """An action's path as it lies in the folder: it is URL-encoded, and may be absolute."""
     plain = unquote(urlparse(path).path if "://" in path else path)
     return plain.removeprefix(f"{folder}/")

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from lakehouse.clients.files import HdfsFiles
@@ -16,10 +17,13 @@ from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError
 from lakehouse.ledger import read_tables
+from lakehouse.ledger.proof import SILVER, Proof
+from lakehouse.ledger.prove import Prover
 from lakehouse.releases import catalog, definition
+from lakehouse.releases.advance import Builder
 from lakehouse.releases.build import Build, BuildFailedError, run
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.model import BronzeCursor
+from lakehouse.releases.model import BronzeCursor, Definition, GoldVersion, Release
 from lakehouse.releases.service import Transform
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
@@ -180,3 +184,41 @@ def test_the_ledger_reads_every_position_as_often_as_it_is_held(warehouse: Setti
     assert (max(held.values()) > 2) == bool(more)
     overdue = {row.position for row in rows if row.accepted_at > row.time + timedelta(hours=1)}
     assert late.total() == len(overdue)
+
+
+def as_it_is(settings: Settings, version: int) -> Release:
+    """The newest release, if it showed the tables of a version as they are now."""
+    files, layout = HdfsFiles(settings.hdfs_url), Layout(settings.warehouse)
+    current = ReleaseLog(files, layout).current()
+    assert current is not None
+    states = Builder(settings, files).states(GoldVersion(version, Definition(""), 0, ""))
+    return msgspec.structs.replace(current.release, gold_version=version, tables=states)
+
+
+def proof_of_tables(release: Release, through: int) -> Proof:
+    states = {name: release.tables[name] for name in SILVER}
+    return Proof(release.gold_version, release.snapshot, release.bronze, through, states, [])
+
+
+def test_a_proof_holds_until_a_position_of_its_hours_comes_or_goes(warehouse: Settings, stepped: int) -> None:
+    """As release 1 showed the tables, against what came with the steps after it."""
+    log = ReleaseLog(HdfsFiles(warehouse.hdfs_url), Layout(warehouse.warehouse))
+    first, now, prover = log.get(1).release, log.get(STEPS).release, Prover(warehouse)
+    came = sorted(int(row.accepted_at.timestamp()) // 3600 for rows in list(chunks(ROWS, STEPS))[1:] for row in rows)
+    for through in (came[0] - 5, came[0], came[0] + 1, came[len(came) // 2], came[-1] + 1):
+        assert prover.holds(proof_of_tables(first, through), now) == (through <= came[0])
+
+
+def test_a_proof_outlives_compaction_and_not_a_lost_row(warehouse: Settings, rebuilt: int) -> None:
+    trino, prover = Trino.of(warehouse, user=TRANSFORM_USER), Prover(warehouse)
+    proof = proof_of_tables(as_it_is(warehouse, rebuilt), 10**6)
+    trino.query(f"ALTER TABLE lake.silver_v{rebuilt}.events EXECUTE optimize")
+    compacted = as_it_is(warehouse, rebuilt)
+    assert compacted.tables != proof.tables
+    assert prover.holds(proof, compacted)
+    lost = trino.query(f"SELECT edge, segment, seq FROM lake.silver_v{rebuilt}.events LIMIT 1")[0]
+    trino.query(
+        f"DELETE FROM lake.silver_v{rebuilt}.events "
+        f"WHERE edge = '{lost['edge']}' AND segment = '{lost['segment']}' AND seq = {lost['seq']}"
+    )
+    assert not prover.holds(proof, as_it_is(warehouse, rebuilt))

@@ -1,5 +1,6 @@
 """What edges, manifests and Kafka records say, as runs."""
 
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ from lakehouse.clients.kafka_scan import Record
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, EdgeLedger, LowMark, RawManifest
 from lakehouse.ledger import read_edges
-from lakehouse.ledger.model import MICROSECONDS_PER_HOUR, Run
+from lakehouse.ledger.model import MICROSECONDS_PER_HOUR, Run, Stream
 from lakehouse.ledger.read_kafka import runs_of
 
 HOUR = 498_742  # 2026-11-23T22
@@ -86,3 +87,14 @@ def test_documents_are_found_where_the_edges_put_them(tmp_path: Path) -> None:
     files.write(LAYOUT.raw_file("2026-11-23", shipped.segment), b"")
     assert list(read_edges.read_ledgers(files, LAYOUT)) == [said]
     assert list(read_edges.read_manifests(files, LAYOUT)) == [shipped]
+    assert list(read_edges.read_manifests(files, LAYOUT, date(2026, 11, 23))) == [shipped]
+    assert list(read_edges.read_manifests(files, LAYOUT, date(2026, 11, 24))) == []
+
+
+def test_holes_are_looked_for_from_where_the_reading_begins() -> None:
+    manifests, told = [manifest(2, 20, 10)], [ledger((HOUR + 1) * MICROSECONDS_PER_HOUR)]
+    assert list(read_edges.raw_holes(manifests, told)) == [Run("edge-1", STREAM, 0, 19, HOUR)]
+    assert list(read_edges.raw_holes(manifests, told, {Stream("edge-1", STREAM): 20})) == []
+    assert list(read_edges.raw_holes(manifests, told, {Stream("edge-1", STREAM): 15})) == [
+        Run("edge-1", STREAM, 15, 19, HOUR)
+    ]

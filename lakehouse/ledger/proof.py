@@ -1,0 +1,91 @@
+"""What has once been proved of a gold version, position by position, so that it need not be read again.
+
+In: evidence whose verdict was balanced. Out: a :class:`Proof`, a document beside the version; and evidence in which the
+proof speaks for the hours that it covers. Whether a proof still holds is asked of the tables' logs (``prove``).
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from lakehouse.contracts import tables
+from lakehouse.ledger.accepted import accepted_hours
+from lakehouse.ledger.judge import Verdict
+from lakehouse.ledger.model import MICROSECONDS_PER_HOUR, Evidence, Run, Station, Stream
+from lakehouse.releases.model import BronzeCursor, Release, TableState
+
+SILVER = tuple(f"{tables.SILVER_SCHEMA}.{name}" for name in (tables.SILVER_EVENTS, tables.SILVER_DUPLICATES))
+"""The tables in which a consumed position is, in exactly one of them."""
+
+
+class Proved(msgspec.Struct, frozen=True, array_like=True):
+    """Positions ``first`` to ``last`` of an incarnation, accepted in ``hour``: at every station, counted once."""
+
+    edge: str
+    incarnation: str
+    hour: int
+    first: int
+    last: int
+
+    @property
+    def run(self) -> Run:
+        return Run(self.edge, self.incarnation, self.first, self.last, self.hour)
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """All positions of the hours before ``through``, as the tables of ``snapshot`` hold them."""
+
+    gold_version: int
+    snapshot: int
+    bronze: BronzeCursor
+    through: int
+    tables: dict[str, TableState]
+    positions: list[Proved]
+
+    @property
+    def reached(self) -> dict[Stream, int]:
+        """The first sequence of each incarnation that is not proved."""
+        found: dict[Stream, int] = {}
+        for one in self.positions:
+            stream = Stream(one.edge, one.incarnation)
+            found[stream] = max(found.get(stream, 0), one.last + 1)
+        return found
+
+
+def proof_of(release: Release, evidence: Evidence, verdict: Verdict) -> Proof | None:
+    """None where no hour has been judged; the verdict must be balanced."""
+    if verdict.watermark.instant is None:
+        return None
+    through = verdict.watermark.instant // MICROSECONDS_PER_HOUR
+    positions = [
+        Proved(stream.edge, stream.incarnation, hour, start, end - 1)
+        for stream, hours in accepted_hours(evidence).items()
+        for hour, held in hours.items()
+        if hour < through
+        for start, end in held
+    ]
+    states = {name: release.tables[name] for name in SILVER}
+    return Proof(release.gold_version, release.snapshot, release.bronze, through, states, positions)
+
+
+def upheld(evidence: Evidence, proof: Proof) -> Evidence:
+    """The evidence of the hours from ``proof.through`` on; for those before it, every station has what is proved."""
+    proved = tuple(one.run for one in proof.positions)
+    speaking = (Station.KAFKA, Station.RAW, Station.BRONZE, Station.SILVER)
+    stations = {
+        station: (*(proved if station in speaking else ()), *_since(evidence.runs(station), proof.through))
+        for station in Station
+    }
+    return Evidence(
+        ledgers=evidence.ledgers,
+        stations=stations,
+        lost=evidence.lost,
+        raw_holes=evidence.raw_holes,
+        late=evidence.late,
+        rejected=evidence.rejected,
+        complete_through=evidence.complete_through,
+    )
+
+
+def _since(runs: Iterable[Run], hour: int) -> Iterable[Run]:
+    return (run for run in runs if run.hour >= hour)

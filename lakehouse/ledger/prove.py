@@ -1,0 +1,115 @@
+"""Whether the ledger of a gold version is balanced, at the cost of what is new since it was proved last.
+
+In: a release, published or about to be. Out: a verdict; where it is balanced, it is kept as a :class:`Proof` beside the
+version. Data files never change, so what a proof says of a table still holds if the files that left it since and those
+that came hold the same positions of the proved hours. Where anything is not as it should be, all is read again: a
+verdict that is not balanced always names everything.
+"""
+
+import msgspec
+
+from lakehouse import delta_log
+from lakehouse.clients.files import HdfsFiles, replace
+from lakehouse.clients.trino import QueryFailedError, SqlError, Trino
+from lakehouse.contracts.layout import Layout
+from lakehouse.errors import NotFoundError
+from lakehouse.ledger import read_tables, spans
+from lakehouse.ledger.accepted import by_stream
+from lakehouse.ledger.gather import Gatherer
+from lakehouse.ledger.judge import Verdict, judge
+from lakehouse.ledger.model import Stream
+from lakehouse.ledger.proof import SILVER, Proof, proof_of, upheld
+from lakehouse.ledger.spans import Spans
+from lakehouse.releases.model import Release, TableState
+from lakehouse.releases.table_files import relative
+from lakehouse.settings import Settings
+
+MOST_FILES = 500
+"""Where more files than these have changed, asking for each by name gains nothing."""
+
+
+class Prover:
+    """Reads the stations of one stack, as ``user`` of Trino."""
+
+    def __init__(self, settings: Settings, user: str | None = None) -> None:
+        self._files = HdfsFiles(settings.hdfs_url)
+        self._layout = Layout(settings.warehouse)
+        self._url = settings.hdfs_url
+        self._trino = Trino.of(settings, user=user, read_only=True) if user else Trino.of(settings, read_only=True)
+        self._gatherer = Gatherer(settings, self._trino)
+
+    def verdict(self, shown: Release) -> Verdict:
+        """Of all hours."""
+        proof = self.proof(shown.gold_version)
+        if proof is not None and self.holds(proof, shown):
+            evidence = upheld(self._gatherer.gather(shown, proof).evidence, proof)
+            verdict = judge(evidence)
+            if verdict.balanced:
+                self._keep(proof_of(shown, evidence, verdict))
+                return verdict
+        evidence = self._gatherer.gather(shown).evidence
+        verdict = judge(evidence)
+        if verdict.balanced:
+            self._keep(proof_of(shown, evidence, verdict))
+        return verdict
+
+    def proof(self, gold_version: int) -> Proof | None:
+        """What has been proved of the version; None if nothing, or if an earlier release of ours wrote it otherwise."""
+        try:
+            return msgspec.json.decode(self._files.read(self._layout.gold_version_proof(gold_version)), type=Proof)
+        except (NotFoundError, msgspec.DecodeError):
+            return None
+
+    def _keep(self, proof: Proof | None) -> None:
+        if proof is not None:
+            path = self._layout.gold_version_proof(proof.gold_version)
+            replace(self._files, self._layout.staging, path, msgspec.json.encode(proof))
+
+    def holds(self, proof: Proof, shown: Release) -> bool:
+        """Whether silver holds of the proved hours what it held when they were proved."""
+        then, now = proof.tables, {name: shown.tables[name] for name in SILVER}
+        if proof.bronze.generation != shown.bronze.generation or not all(
+            _is_later(then[name], now[name]) for name in SILVER
+        ):
+            return False
+        try:
+            changes = {name: self._changed(then[name], now[name].delta_version) for name in SILVER}
+            gone = {name: left for name, (left, _) in changes.items()}
+            new = {name: came for name, (_, came) in changes.items()}
+            if sum(len(files) for files in (*gone.values(), *new.values())) > MOST_FILES:
+                return False
+            return self._positions(then, gone, proof.through) == self._positions(now, new, proof.through)
+        except (NotFoundError, SqlError, QueryFailedError):
+            return False  # the log or the files of that time are gone: maintenance has tidied up
+
+    def _changed(self, state: TableState, through: int) -> tuple[set[str], set[str]]:
+        """The files that have left a table since a state of it, and those that have come and stayed."""
+        left: set[str] = set()
+        came: set[str] = set()
+        for commit in delta_log.commits(self._files, state.location, state.delta_version, through):
+            removed = {relative(state.location, path) for path in commit.removes}
+            left |= removed - came
+            came -= removed
+            came |= {relative(state.location, add.path) for add in commit.adds}
+        return left, came
+
+    def _positions(
+        self, states: dict[str, TableState], files: dict[str, set[str]], before: int
+    ) -> dict[tuple[Stream, int], tuple[Spans, Spans]]:
+        """What these files hold of the hours before one: by incarnation and hour, which positions, and which twice."""
+        paths = {
+            state.pinned(name): [f"{self._url}{state.location}/{path}" for path in sorted(files[name])]
+            for name, state in states.items()
+            if files[name]
+        }
+        runs = read_tables.runs_in_files(self._trino, paths, before) if paths else []
+        found = {}
+        for stream, held in by_stream(runs).items():
+            for hour in {run.hour for run in held}:
+                positions = [run.span for run in held if run.hour == hour]
+                found[stream, hour] = (spans.merge(positions), spans.repeated(positions))
+        return found
+
+
+def _is_later(then: TableState, now: TableState) -> bool:
+    return (then.schema, then.location) == (now.schema, now.location) and then.delta_version <= now.delta_version
