@@ -30,8 +30,8 @@ from lakehouse.clients.files import Files
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.metrics import METRICS
 from lakehouse.errors import LakehouseError, NotFoundError
-from lakehouse.releases import restatements
 from lakehouse.releases.model import TableState
+from lakehouse.releases.past import restatements
 
 INTERVAL = timedelta(seconds=1)
 _NAMES = tuple(METRICS)

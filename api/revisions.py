@@ -17,7 +17,7 @@ from api.receipts import stamp
 from api.schemas import Revision, RevisionsAnswer
 from api.visible import ReleaseView, Visible
 from lakehouse.releases.log import Published
-from lakehouse.releases.restatements import REASONS
+from lakehouse.releases.past.restatements import REASONS
 
 FIRST_FINAL = "first_final"
 """The reason of the first entry: the bucket's end had been passed by ``complete_through``."""

@@ -22,7 +22,7 @@ from bench.sqlmesh_peer import SqlMesh
 from bench.station import LAKEHOUSE, Station
 from lakehouse.clients import insights
 from lakehouse.errors import LakehouseError
-from lakehouse.releases.rollback import Return, rollback
+from lakehouse.releases.publishing.rollback import Return, rollback
 from lakehouse.releases.versions import Versions
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue

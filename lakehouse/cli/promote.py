@@ -10,9 +10,9 @@ from lakehouse.cli.release import summary
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.contracts.tables import reprocess_user
 from lakehouse.releases import catalog
-from lakehouse.releases.advance import Builder
+from lakehouse.releases.building.advance import Builder
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.promote import Order, Promote
+from lakehouse.releases.publishing.promote import Order, Promote
 from lakehouse.settings import load_settings
 
 app = typer.Typer(add_completion=False)

@@ -15,7 +15,7 @@ from lakehouse.clients.files import Files, HdfsFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.releases.log import Published, ReleaseLog
-from lakehouse.releases.sizes import Cost, costs
+from lakehouse.releases.upkeep.sizes import Cost, costs
 from lakehouse.settings import load_settings
 
 app = typer.Typer(add_completion=False, help="List the releases, or show one of them.", no_args_is_help=True)

@@ -12,8 +12,8 @@ import typer
 from lakehouse.cli.operator import Actor, Why
 from lakehouse.cli.output import Format, print_json, progress
 from lakehouse.releases import definition
-from lakehouse.releases.plan import Source, Wish, bound
-from lakehouse.releases.reprocess import carry_out, start
+from lakehouse.releases.rebuilding.plan import Source, Wish, bound
+from lakehouse.releases.rebuilding.reprocess import carry_out, start
 from lakehouse.settings import load_settings
 
 app = typer.Typer(add_completion=False)

@@ -14,7 +14,7 @@ from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.releases import catalog
 from lakehouse.releases.log import Published, ReleaseLog
-from lakehouse.releases.rollback import Return, roll_back
+from lakehouse.releases.publishing.rollback import Return, roll_back
 from lakehouse.settings import load_settings
 
 app = typer.Typer(add_completion=False)

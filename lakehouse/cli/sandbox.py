@@ -10,8 +10,8 @@ import typer
 
 from lakehouse.cli.output import progress
 from lakehouse.errors import RefusedError
-from lakehouse.releases import sandbox as sandboxes
 from lakehouse.releases.definition import PROJECT
+from lakehouse.releases.sandboxes import sandbox as sandboxes
 from lakehouse.settings import load_settings
 
 app = typer.Typer(add_completion=False)

@@ -10,9 +10,9 @@ from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
-from lakehouse.releases import vacuum as work
 from lakehouse.releases.locks import undisturbed
-from lakehouse.releases.restatements import restated_through
+from lakehouse.releases.past.restatements import restated_through
+from lakehouse.releases.upkeep import vacuum as work
 from lakehouse.settings import load_settings
 
 app = typer.Typer(add_completion=False)

@@ -21,8 +21,8 @@ from lakehouse.ledger.model import Stream
 from lakehouse.ledger.proof import SILVER, Proof, proof_of, upheld
 from lakehouse.ledger.spans import Spans
 from lakehouse.releases.model import Release, TableState
-from lakehouse.releases.table_files import relative
 from lakehouse.settings import Settings
+from lakehouse.table_files import relative
 
 MOST_FILES = 500
 """Where more files than these have changed, asking for each by name gains nothing."""

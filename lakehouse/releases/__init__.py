@@ -1,5 +1,6 @@
-"""Definitions, gold versions, snapshots and releases: how numbers are built, audited and published.
+"""Definitions, gold versions, snapshots and releases: how numbers are built, audited, published and kept.
 
-The order of a number's life is the order of the modules: ``definition`` (what builds it), ``cycle`` (builds it),
-``audit``, ``snapshots`` (what was built), ``log`` (what is shown).
+The documents of the protocol and who reads them stand here: ``model``, ``definition`` (what builds), ``versions`` (what
+was built), ``log`` (what is shown). A number's life goes through the folders: ``building``, ``rebuilding``, ``diff``,
+``publishing``, ``past``, ``upkeep``. ``door`` takes operators' orders over HTTP, ``service`` keeps all of it going.
 """

@@ -17,15 +17,15 @@ from lakehouse.contracts.tables import TRANSFORM_USER, reprocess_user
 from lakehouse.errors import LakehouseError
 from lakehouse.ledger.model import hour_of
 from lakehouse.ledger.prove import Prover
-from lakehouse.releases import generations
-from lakehouse.releases.advance import FIRST_GENERATION, Builder
-from lakehouse.releases.feed import Feeder
+from lakehouse.releases.building.advance import FIRST_GENERATION, Builder
+from lakehouse.releases.building.feed import Feeder
 from lakehouse.releases.leftovers import end_queries
 from lakehouse.releases.locks import building
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import BronzeCursor, Reason
-from lakehouse.releases.progress import Phase, ProgressFile
-from lakehouse.releases.publish import following
+from lakehouse.releases.publishing.publish import following
+from lakehouse.releases.rebuilding import generations
+from lakehouse.releases.rebuilding.progress import Phase, ProgressFile
 from lakehouse.releases.standing import Stand, Standing, is_fed, stands
 from lakehouse.service import fields
 from lakehouse.settings import Settings
@@ -88,7 +88,7 @@ class Others:
             if not free:
                 return
         log.info("a plan is taken up", extra=fields(gold_version=stand.number))
-        command = [sys.executable, "-m", "lakehouse.releases.reprocess", str(stand.number)]
+        command = [sys.executable, "-m", "lakehouse.releases.rebuilding.reprocess", str(stand.number)]
         self._workers[stand.number] = subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
     def _prove_ahead(self, found: list[Stand]) -> None:

@@ -15,14 +15,15 @@ from prometheus_client import Counter, Gauge
 
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.errors import LakehouseError
-from lakehouse.releases import catalog, restatements
-from lakehouse.releases.advance import Builder
-from lakehouse.releases.cycle import Cycle, Outcome
+from lakehouse.releases import catalog
+from lakehouse.releases.building.advance import Builder
+from lakehouse.releases.building.cycle import Cycle, Outcome
 from lakehouse.releases.door.open import Door
-from lakehouse.releases.history import History
 from lakehouse.releases.leftovers import end_transform_queries
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.others import Others
+from lakehouse.releases.past import restatements
+from lakehouse.releases.past.history import History
 from lakehouse.service import Health, fields, log_as_json
 from lakehouse.settings import Settings
 

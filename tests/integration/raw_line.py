@@ -21,7 +21,8 @@ from lakehouse import delta_log
 from lakehouse.contracts import tables, topics
 from lakehouse.contracts.commit_info import BronzeCommit, EdgeMark
 from lakehouse.contracts.records import AcceptedEvent, LowMark
-from lakehouse.releases import generations, watermark
+from lakehouse.releases.building import watermark
+from lakehouse.releases.rebuilding import generations
 from lakehouse.settings import EdgeSettings, Settings
 from tests.embedded_stack import EmbeddedStack
 from tests.integration.streaming_line import EVENTS_PER_BATCH, Line

@@ -21,14 +21,15 @@ from lakehouse.clients.trino import Trino
 from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
-from lakehouse.releases import build, catalog, definition
+from lakehouse.releases import catalog, definition
+from lakehouse.releases.building import build
 from lakehouse.releases.diff.common_point import common_point
 from lakehouse.releases.diff.model import Difference, Limits, MetricChange
 from lakehouse.releases.diff.run import difference
 from lakehouse.releases.diff.share import largest_change
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import BronzeCursor, Snapshot, TableState, new_nonce
-from lakehouse.releases.publish import publish_snapshot
+from lakehouse.releases.publishing.publish import publish_snapshot
 from lakehouse.releases.versions import Versions
 from tests import embedded_stack
 from tests.embedded_stack import EmbeddedStack

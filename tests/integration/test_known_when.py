@@ -21,12 +21,13 @@ from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.metrics import METRICS
 from lakehouse.contracts.tables import GOLD_KEYS, GOLD_MEASURES, GOLD_TABLES, TRANSFORM_USER
-from lakehouse.releases import catalog, definition, history, restatements
-from lakehouse.releases.advance import Builder
-from lakehouse.releases.build import Build, run
-from lakehouse.releases.history import History
+from lakehouse.releases import catalog, definition
+from lakehouse.releases.building.advance import Builder
+from lakehouse.releases.building.build import Build, run
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import Release, new_nonce
+from lakehouse.releases.past import history, restatements
+from lakehouse.releases.past.history import History
 from lakehouse.releases.service import Transform
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
@@ -309,7 +310,7 @@ def _all_pages(api: httpx.Client, path: str) -> Iterator[Any]:
 def test_interrupted_after_each_part_and_repeated_it_is_the_same(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of a few rows, a call for each, and all of it a second time over what the first has left."""
     expected = stored(told)
-    monkeypatch.setattr("lakehouse.releases.restatement_sql.parts.__defaults__", (400,))
+    monkeypatch.setattr("lakehouse.releases.past.restatement_sql.parts.__defaults__", (400,))
     told.files.delete(told.layout.restated)
     calls = 0
     while restatements.follow(told.trino, told.files, told.layout, told.log, timedelta(0)) < len(told.shown):

@@ -118,7 +118,7 @@ def carriers(order: str) -> list[int]:
             words = (folder / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if order.encode() in words and b"lakehouse.releases.order" in words:
+        if order.encode() in words and b"lakehouse.releases.door.order" in words:
             found.append(int(folder.name))
     return found
 

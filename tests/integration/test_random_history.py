@@ -17,8 +17,8 @@ import pytest
 
 from lakehouse.contracts import tables
 from lakehouse.releases import definition
-from lakehouse.releases.plan import Source, Wish
-from lakehouse.releases.reprocess import carry_out, start
+from lakehouse.releases.rebuilding.plan import Source, Wish
+from lakehouse.releases.rebuilding.reprocess import carry_out, start
 from lakehouse.releases.standing import Standing, stands
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue

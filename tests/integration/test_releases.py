@@ -10,10 +10,10 @@ import pytest
 
 from lakehouse.errors import RefusedError
 from lakehouse.releases import definition
-from lakehouse.releases.drop import drop
-from lakehouse.releases.plan import Source, Wish
-from lakehouse.releases.reprocess import carry_out, start
-from lakehouse.releases.rollback import Return, rollback
+from lakehouse.releases.publishing.rollback import Return, rollback
+from lakehouse.releases.rebuilding.plan import Source, Wish
+from lakehouse.releases.rebuilding.reprocess import carry_out, start
+from lakehouse.releases.upkeep.drop import drop
 from tests import embedded_stack
 from tests.integration.bronze_rows import START, Row, chunks, random_rows
 from tests.integration.gold_state import expected_sales, sales, shown_sales, shown_traffic, traffic

@@ -9,18 +9,21 @@ from typing import Any
 
 import pytest
 
+from lakehouse import table_files
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError, RefusedError
-from lakehouse.releases import catalog, definition, removal, restatements, sizes, table_files
-from lakehouse.releases import vacuum as work
-from lakehouse.releases.build import Build, run
+from lakehouse.releases import catalog, definition
+from lakehouse.releases.building.build import Build, run
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import BronzeCursor, Drop, Plan, TableState, new_nonce
+from lakehouse.releases.past import restatements
 from lakehouse.releases.service import Transform
+from lakehouse.releases.upkeep import removal, sizes
+from lakehouse.releases.upkeep import vacuum as work
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import ReleaseSettings, Settings
 from tests import embedded_stack

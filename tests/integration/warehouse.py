@@ -5,11 +5,11 @@ from datetime import timedelta
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
-from lakehouse.releases import gates
-from lakehouse.releases.advance import Builder
+from lakehouse.releases.building.advance import Builder
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.promote import Order, Promote
-from lakehouse.releases.rollback import Return, rollback
+from lakehouse.releases.publishing import gates
+from lakehouse.releases.publishing.promote import Order, Promote
+from lakehouse.releases.publishing.rollback import Return, rollback
 from lakehouse.releases.service import Transform
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings

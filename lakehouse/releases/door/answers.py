@@ -11,7 +11,7 @@ import msgspec
 from lakehouse.releases.door import wishes
 from lakehouse.releases.door.orders import Note, Order, Result
 from lakehouse.releases.log import Published
-from lakehouse.releases.progress import Progress
+from lakehouse.releases.rebuilding.progress import Progress
 from lakehouse.releases.standing import Stand
 
 Document = dict[str, Any]

@@ -15,8 +15,8 @@ from typing import Protocol
 
 from lakehouse.errors import LakehouseError
 from lakehouse.releases.door import wishes
+from lakehouse.releases.door.order import ELSEWHERE
 from lakehouse.releases.door.orders import End, Orders
-from lakehouse.releases.order import ELSEWHERE
 from lakehouse.service import fields
 
 EVERY = 3.0
@@ -38,7 +38,7 @@ class Process(Protocol):
 
 def start_process(order: str) -> Process:
     """A carrier of the order; what it says goes to this service's log."""
-    command = [sys.executable, "-m", "lakehouse.releases.order", order]
+    command = [sys.executable, "-m", "lakehouse.releases.door.order", order]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
 

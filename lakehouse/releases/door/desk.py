@@ -21,7 +21,7 @@ from lakehouse.releases.door.media import prefers_page
 from lakehouse.releases.door.orders import Order, Orders, new_id, now
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import new_nonce
-from lakehouse.releases.progress import ProgressFile
+from lakehouse.releases.rebuilding.progress import ProgressFile
 from lakehouse.releases.standing import Stand, stands
 from lakehouse.releases.versions import Versions
 

@@ -10,8 +10,8 @@ import msgspec
 
 from lakehouse.errors import RefusedError
 from lakehouse.problems import Kind, ProblemError
-from lakehouse.releases import plan
-from lakehouse.releases.plan import Source
+from lakehouse.releases.rebuilding import plan
+from lakehouse.releases.rebuilding.plan import Source
 
 Number = Annotated[int, msgspec.Meta(ge=1, le=2**31)]
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=1000, description="Why, in your own words.")]

@@ -14,8 +14,8 @@ from deltalake import DeltaTable, write_deltalake
 
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
-from lakehouse.releases import restatements
 from lakehouse.releases.model import TableState
+from lakehouse.releases.past import restatements
 from lakehouse.tokens import Scope
 
 FEED = "/v1/merchants/m/restatements"

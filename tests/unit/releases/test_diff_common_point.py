@@ -15,7 +15,7 @@ from lakehouse.releases.diff.common_point import common_point
 from lakehouse.releases.diff.request import sides_of
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import BronzeCursor, Definition, Snapshot, new_nonce
-from lakehouse.releases.publish import publish_snapshot
+from lakehouse.releases.publishing.publish import publish_snapshot
 from lakehouse.releases.versions import Versions
 
 LAYOUT = Layout("/lakehouse")

@@ -25,8 +25,8 @@ from lakehouse.releases.door.listen import Listening
 from lakehouse.releases.door.orders import End, Orders
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import BronzeCursor, Definition, Drop, Plan, Snapshot, TableState, new_nonce
-from lakehouse.releases.progress import Phase, ProgressFile
-from lakehouse.releases.publish import publish_snapshot
+from lakehouse.releases.publishing.publish import publish_snapshot
+from lakehouse.releases.rebuilding.progress import Phase, ProgressFile
 from lakehouse.releases.versions import Versions
 from lakehouse.service import Health
 from lakehouse.settings import Settings

@@ -12,11 +12,12 @@ import pytest
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import LakehouseError, NotReadyError, RefusedError
-from lakehouse.releases import catalog, drop, plan, promote
-from lakehouse.releases import order as order_module
-from lakehouse.releases.advance import Builder
+from lakehouse.releases import catalog
+from lakehouse.releases.building.advance import Builder
+from lakehouse.releases.door import order as order_module
 from lakehouse.releases.door import wishes
 from lakehouse.releases.door.carrier import CRASHES, REBUILDS, Carrier
+from lakehouse.releases.door.order import ELSEWHERE, Carried
 from lakehouse.releases.door.orders import End, Order, Orders, Result, new_id, now
 from lakehouse.releases.locks import carrying_out, is_carried_out
 from lakehouse.releases.log import ReleaseLog
@@ -30,9 +31,11 @@ from lakehouse.releases.model import (
     TableState,
     new_nonce,
 )
-from lakehouse.releases.order import ELSEWHERE, Carried
-from lakehouse.releases.plan import Source, Wish
-from lakehouse.releases.publish import following
+from lakehouse.releases.publishing import promote
+from lakehouse.releases.publishing.publish import following
+from lakehouse.releases.rebuilding import plan
+from lakehouse.releases.rebuilding.plan import Source, Wish
+from lakehouse.releases.upkeep import drop
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
 

@@ -7,8 +7,8 @@ import pytest
 
 from lakehouse.clients.files import LocalFiles, publish
 from lakehouse.contracts.layout import Layout
-from lakehouse.releases import generations
-from lakehouse.releases.generations import Streamed
+from lakehouse.releases.rebuilding import generations
+from lakehouse.releases.rebuilding.generations import Streamed
 from lakehouse.settings import Settings
 
 LAYOUT = Layout("/lakehouse")

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from lakehouse.contracts.tables import GOLD_MEASURES
 from lakehouse.releases import views
-from lakehouse.releases.history import kept_states, timestamp
 from lakehouse.releases.log import Published
 from lakehouse.releases.model import BronzeCursor, Definition, Release, TableState
+from lakehouse.releases.past.history import kept_states, timestamp
 from lakehouse.releases.views import Kept
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -19,8 +19,8 @@ from lakehouse.releases.model import (
     TableState,
     new_nonce,
 )
-from lakehouse.releases.publish import following, publish_snapshot, refuse_after_another_operator
-from lakehouse.releases.rollback import Return, rollback
+from lakehouse.releases.publishing.publish import following, publish_snapshot, refuse_after_another_operator
+from lakehouse.releases.publishing.rollback import Return, rollback
 from lakehouse.releases.standing import Standing, stands
 from lakehouse.releases.versions import Versions
 

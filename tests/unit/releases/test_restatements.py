@@ -14,10 +14,10 @@ from lakehouse.clients.trino import QueryFailedError
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.metrics import METRICS
 from lakehouse.contracts.tables import GOLD_TABLES, RESTATEMENT_COLUMNS
-from lakehouse.releases import restatements
 from lakehouse.releases.log import Published
 from lakehouse.releases.model import BronzeCursor, Definition, Release, TableState
-from lakehouse.releases.restatement_sql import Change, Part, Side, halves, insert, parts
+from lakehouse.releases.past import restatements
+from lakehouse.releases.past.restatement_sql import Change, Part, Side, halves, insert, parts
 
 AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
 MICROS = int(AT.timestamp()) * 1_000_000

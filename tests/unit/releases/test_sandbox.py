@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from lakehouse.contracts import tables
 from lakehouse.errors import RefusedError
-from lakehouse.releases import sandbox, sandbox_dbt
 from lakehouse.releases.model import BronzeCursor, Definition, Release, TableState
+from lakehouse.releases.sandboxes import dbt as sandbox_dbt
+from lakehouse.releases.sandboxes import sandbox
 from lakehouse.settings import Settings
 
 SETTINGS = Settings(home=Path("/srv/first"))

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse.releases.slices import Slice, cut
+from lakehouse.releases.rebuilding.slices import Slice, cut
 
 slots = st.dictionaries(st.integers(0, 500), st.integers(1, 50), max_size=60).map(
     lambda found: [(slot * 900_000_000, rows) for slot, rows in sorted(found.items())]

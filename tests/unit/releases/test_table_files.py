@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from lakehouse import table_files
 from lakehouse.clients.files import LocalFiles
-from lakehouse.releases import table_files
-from lakehouse.releases.table_files import BrokenLogError
+from lakehouse.table_files import BrokenLogError
 
 ODD = ["a", "b c", "50%", "x=y/z", "é:1"]
 CHECKPOINT = 4

@@ -6,9 +6,10 @@ import pytest
 
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
-from lakehouse.releases import advance, definition
-from lakehouse.releases.advance import Builder
-from lakehouse.releases.build import Build, BuildFailedError
+from lakehouse.releases import definition
+from lakehouse.releases.building import advance
+from lakehouse.releases.building.advance import Builder
+from lakehouse.releases.building.build import Build, BuildFailedError
 from lakehouse.releases.model import BronzeCursor, Definition, GoldVersion
 from lakehouse.settings import Settings, TransformSettings
 from tests.integration.bronze_rows import START, chunks, random_rows, write

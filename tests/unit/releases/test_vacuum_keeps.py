@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lakehouse.releases import table_files, vacuum
+from lakehouse import table_files
 from lakehouse.releases.model import TableState
-from lakehouse.releases.vacuum import Moment
+from lakehouse.releases.upkeep import vacuum
+from lakehouse.releases.upkeep.vacuum import Moment
 from lakehouse.settings import ReleaseSettings, Settings
 from tests.unit.releases.tiny_warehouse import LAYOUT, NAMES, Catalogue, Table, TinyWarehouse, Version
 

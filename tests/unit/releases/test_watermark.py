@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lakehouse.contracts.commit_info import BronzeCommit, EdgeMark, PartitionRange
 from lakehouse.contracts.records import CLOSED_MARK
 from lakehouse.contracts.topics import EVENTS
-from lakehouse.releases.watermark import complete_through, fold_marks, fold_offsets
+from lakehouse.releases.building.watermark import complete_through, fold_marks, fold_offsets
 
 NOW = datetime(2026, 11, 23, 10, 7, tzinfo=UTC)
 MICROS = int(NOW.timestamp()) * 1_000_000

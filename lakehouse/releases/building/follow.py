@@ -6,8 +6,8 @@ version never shows one part newer than another.
 """
 
 from lakehouse.contracts import tables
-from lakehouse.releases.advance import Builder, Progress
-from lakehouse.releases.build import Build
+from lakehouse.releases.building.advance import Builder, Progress
+from lakehouse.releases.building.build import Build
 from lakehouse.releases.model import GoldVersion, Plan, Snapshot, TableState, new_nonce
 
 PARTLY = 0

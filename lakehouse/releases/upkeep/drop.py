@@ -9,14 +9,15 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from lakehouse.errors import AlreadyExistsError, RefusedError
-from lakehouse.releases import removal, restatements
-from lakehouse.releases.advance import Builder, Progress
-from lakehouse.releases.history import History
+from lakehouse.releases.building.advance import Builder, Progress
 from lakehouse.releases.leftovers import end_queries
 from lakehouse.releases.locks import building
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import Drop, new_nonce
+from lakehouse.releases.past import restatements
+from lakehouse.releases.past.history import History
 from lakehouse.releases.standing import Stand, Standing, stands
+from lakehouse.releases.upkeep import removal
 from lakehouse.releases.versions import Versions
 
 

@@ -1,4 +1,4 @@
-"""Carries out one order of an operator, in a process of its own: ``python -m lakehouse.releases.order ID``.
+"""Carries out one order of an operator, in a process of its own: ``python -m lakehouse.releases.door.order ID``.
 
 In: the order's document. Out: what it asks for, then its result. Safe to be killed and started again anywhere: what was
 published for the order says so (``order`` in a release, a plan, a drop) and is found instead of done twice. What fails
@@ -15,14 +15,17 @@ from lakehouse.clients.trino import QueryFailedError, Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER, reprocess_user
 from lakehouse.errors import AlreadyExistsError, LakehouseError, NotFoundError, NotReadyError, RefusedError
-from lakehouse.releases import catalog, drop, plan, promote, rollback
-from lakehouse.releases.advance import Builder, ForeignCommitError
-from lakehouse.releases.build import BuildFailedError
+from lakehouse.releases import catalog
+from lakehouse.releases.building.advance import Builder, ForeignCommitError
+from lakehouse.releases.building.build import BuildFailedError
 from lakehouse.releases.door import wishes
 from lakehouse.releases.door.orders import End, Order, Orders, Result
 from lakehouse.releases.locks import carrying_out
 from lakehouse.releases.log import Published, ReleaseLog
-from lakehouse.releases.reprocess import carry_out
+from lakehouse.releases.publishing import promote, rollback
+from lakehouse.releases.rebuilding import plan
+from lakehouse.releases.rebuilding.reprocess import carry_out
+from lakehouse.releases.upkeep import drop
 from lakehouse.releases.versions import Versions
 from lakehouse.service import fields, log_as_json
 from lakehouse.settings import Settings, load_settings

@@ -17,8 +17,8 @@ import msgspec
 from lakehouse.clients.trino import literal
 from lakehouse.contracts import tables
 from lakehouse.contracts.metrics import METRICS, Metric
-from lakehouse.releases.history import timestamp
 from lakehouse.releases.model import TableState
+from lakehouse.releases.past.history import timestamp
 from lakehouse.releases.views import measure
 
 HOURS_APART = 24

@@ -20,8 +20,9 @@ from lakehouse.contracts.commit_info import BronzeCommit
 from lakehouse.contracts.layout import Layout
 from lakehouse.delta_log import Commit
 from lakehouse.errors import LakehouseError, NotFoundError
-from lakehouse.releases import catalog, definition, watermark
-from lakehouse.releases.build import Build, BuildFailedError, run
+from lakehouse.releases import catalog, definition
+from lakehouse.releases.building import watermark
+from lakehouse.releases.building.build import Build, BuildFailedError, run
 from lakehouse.releases.model import BronzeCursor, GoldVersion, Snapshot, TableState, new_nonce
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings

@@ -21,15 +21,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from lakehouse import table_files
 from lakehouse.clients.files import Entry, Files, clock
 from lakehouse.clients.trino import Trino, literal
 from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
-from lakehouse.releases import removal, retention, table_files
 from lakehouse.releases.locks import building
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.retention import Needed
 from lakehouse.releases.standing import Standing, stands
+from lakehouse.releases.upkeep import removal, retention
+from lakehouse.releases.upkeep.retention import Needed
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import ReleaseSettings, Settings
 

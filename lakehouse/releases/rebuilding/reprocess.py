@@ -1,4 +1,4 @@
-"""Carries out the plan of one candidate, in a process of its own: ``python -m lakehouse.releases.reprocess N``.
+"""Carries out the plan of one candidate in a process of its own: ``python -m lakehouse.releases.rebuilding.reprocess``.
 
 In: the number of a gold version with a plan. Out: its snapshots. The command line runs it for whoever waits, and the
 transform service for plans that nobody carries out (any more); whoever has the version's lock builds.
@@ -11,13 +11,13 @@ from collections.abc import Callable
 from lakehouse.clients.files import Files, HdfsFiles
 from lakehouse.contracts.tables import reprocess_user
 from lakehouse.errors import LakehouseError
-from lakehouse.releases import plan
-from lakehouse.releases.advance import Builder
-from lakehouse.releases.drop import remove
+from lakehouse.releases.building.advance import Builder
 from lakehouse.releases.locks import building
 from lakehouse.releases.model import GoldVersion
-from lakehouse.releases.progress import Phase, ProgressFile
-from lakehouse.releases.rebuild import DroppedError, Rebuild
+from lakehouse.releases.rebuilding import plan
+from lakehouse.releases.rebuilding.progress import Phase, ProgressFile
+from lakehouse.releases.rebuilding.rebuild import DroppedError, Rebuild
+from lakehouse.releases.upkeep.drop import remove
 from lakehouse.service import log_as_json
 from lakehouse.settings import Settings, load_settings
 

@@ -8,14 +8,15 @@ In: the release log and an operator's word. Out: a release that names the versio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lakehouse import table_files
 from lakehouse.clients.files import Files
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import AlreadyExistsError, NotFoundError, RefusedError
-from lakehouse.releases import generations, table_files
 from lakehouse.releases.locks import undisturbed
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import GoldVersion, Reason, Snapshot
-from lakehouse.releases.publish import following, refuse_after_another_operator
+from lakehouse.releases.publishing.publish import following, refuse_after_another_operator
+from lakehouse.releases.rebuilding import generations
 from lakehouse.releases.standing import is_built
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings

@@ -20,10 +20,11 @@ from lakehouse.clients.trino import Trino
 from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import RefusedError
-from lakehouse.releases import definition, sandbox_dbt
-from lakehouse.releases.build import Build
+from lakehouse.releases import definition
+from lakehouse.releases.building.build import Build
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import Release
+from lakehouse.releases.sandboxes import dbt as sandbox_dbt
 from lakehouse.settings import Settings
 
 PRODUCTION = "production_"

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from lakehouse.clients.files import Files
 from lakehouse.releases import definition
-from lakehouse.releases.advance import FIRST_GENERATION, Builder, Progress
-from lakehouse.releases.follow import Follower
+from lakehouse.releases.building.advance import FIRST_GENERATION, Builder, Progress
+from lakehouse.releases.building.follow import Follower
 from lakehouse.releases.locks import building
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import BronzeCursor, GoldVersion, Snapshot
-from lakehouse.releases.publish import publish_snapshot
+from lakehouse.releases.publishing.publish import publish_snapshot
 from lakehouse.settings import Settings
 
 

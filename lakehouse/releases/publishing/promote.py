@@ -12,9 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lakehouse.errors import AlreadyExistsError, NotFoundError, RefusedError
-from lakehouse.releases.advance import Builder, Progress
-from lakehouse.releases.feed import Feeder
-from lakehouse.releases.gates import (
+from lakehouse.releases.building.advance import Builder, Progress
+from lakehouse.releases.building.feed import Feeder
+from lakehouse.releases.leftovers import end_queries
+from lakehouse.releases.locks import building
+from lakehouse.releases.log import Published, ReleaseLog
+from lakehouse.releases.model import GoldVersion, Reason, Snapshot
+from lakehouse.releases.publishing.gates import (
     Gate,
     Prospect,
     caught_up,
@@ -23,11 +27,7 @@ from lakehouse.releases.gates import (
     ledger_is_balanced,
     stands_beside,
 )
-from lakehouse.releases.leftovers import end_queries
-from lakehouse.releases.locks import building
-from lakehouse.releases.log import Published, ReleaseLog
-from lakehouse.releases.model import GoldVersion, Reason, Snapshot
-from lakehouse.releases.publish import following, refuse_after_another_operator
+from lakehouse.releases.publishing.publish import following, refuse_after_another_operator
 from lakehouse.releases.standing import is_built
 
 PATIENCE = 600.0

@@ -10,10 +10,10 @@ from lakehouse.clients.files import Files
 from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
 from lakehouse.releases.log import Published
-from lakehouse.releases.removal import table_folders
 from lakehouse.releases.standing import Stand, Standing, stands
-from lakehouse.releases.table_files import size
+from lakehouse.releases.upkeep.removal import table_folders
 from lakehouse.releases.versions import Versions
+from lakehouse.table_files import size
 
 
 @dataclass(frozen=True)

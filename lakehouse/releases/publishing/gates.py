@@ -18,7 +18,7 @@ from lakehouse.releases.diff.run import difference
 from lakehouse.releases.diff.share import largest_change
 from lakehouse.releases.log import Published
 from lakehouse.releases.model import GoldVersion, Reason, Snapshot
-from lakehouse.releases.publish import following
+from lakehouse.releases.publishing.publish import following
 from lakehouse.settings import Settings
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.tables import SLOT_SECONDS
-from lakehouse.releases.build import timestamp
+from lakehouse.releases.building.build import timestamp
 from lakehouse.releases.model import BronzeCursor
 
 

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from lakehouse import delta_log
 from lakehouse.errors import NotFoundError, RefusedError
-from lakehouse.releases import definition, generations
-from lakehouse.releases.advance import FIRST_GENERATION, Builder
+from lakehouse.releases import definition
+from lakehouse.releases.building.advance import FIRST_GENERATION, Builder
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import Base, BronzeCursor, Definition, GoldVersion, Plan
-from lakehouse.releases.progress import Phase, ProgressFile
-from lakehouse.releases.reuse import refuse_bounds, shared_tables
+from lakehouse.releases.rebuilding import generations
+from lakehouse.releases.rebuilding.progress import Phase, ProgressFile
+from lakehouse.releases.rebuilding.reuse import refuse_bounds, shared_tables
 from lakehouse.releases.standing import Standing, stands
 
 _DAY = timedelta(days=1) // timedelta(microseconds=1)

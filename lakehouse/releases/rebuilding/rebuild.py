@@ -14,16 +14,17 @@ import msgspec
 
 from lakehouse.clients.trino import QueryFailedError
 from lakehouse.errors import LakehouseError, NotReadyError, RefusedError
-from lakehouse.releases import catalog, copy_base, generations
-from lakehouse.releases.advance import Builder, Built, ForeignCommitError
-from lakehouse.releases.build import BuildFailedError
-from lakehouse.releases.feed import Feeder
-from lakehouse.releases.follow import Follower
+from lakehouse.releases import catalog
+from lakehouse.releases.building.advance import Builder, Built, ForeignCommitError
+from lakehouse.releases.building.build import BuildFailedError
+from lakehouse.releases.building.feed import Feeder
+from lakehouse.releases.building.follow import Follower
 from lakehouse.releases.leftovers import end_queries
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import BronzeCursor, GoldVersion, Plan, Snapshot, new_nonce
-from lakehouse.releases.progress import Phase, ProgressFile
-from lakehouse.releases.slices import Slice, Wanted, cut
+from lakehouse.releases.rebuilding import copy_base, generations
+from lakehouse.releases.rebuilding.progress import Phase, ProgressFile
+from lakehouse.releases.rebuilding.slices import Slice, Wanted, cut
 from lakehouse.releases.standing import is_built
 
 ATTEMPTS = 4

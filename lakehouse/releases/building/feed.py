@@ -5,8 +5,8 @@ In: a version and the live version's newest snapshot. Out: snapshots at the same
 that two versions can always be compared at one point.
 """
 
-from lakehouse.releases.advance import Builder, Progress
-from lakehouse.releases.follow import Follower
+from lakehouse.releases.building.advance import Builder, Progress
+from lakehouse.releases.building.follow import Follower
 from lakehouse.releases.locks import building
 from lakehouse.releases.model import BronzeCursor, GoldVersion, Plan, Snapshot
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lakehouse.errors import RefusedError
 from lakehouse.releases import definition
-from lakehouse.releases.advance import Builder
-from lakehouse.releases.build import changed_models
+from lakehouse.releases.building.advance import Builder
+from lakehouse.releases.building.build import changed_models
 from lakehouse.releases.model import Base, Definition
 
 

@@ -24,11 +24,12 @@ from lakehouse.clients.trino import QueryFailedError, Trino
 from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError
-from lakehouse.releases import catalog, history, restatement_sql, views
-from lakehouse.releases.history import Columns
+from lakehouse.releases import catalog, views
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import Reason, TableState
-from lakehouse.releases.restatement_sql import Change, Part, Side
+from lakehouse.releases.past import history, restatement_sql
+from lakehouse.releases.past.history import Columns
+from lakehouse.releases.past.restatement_sql import Change, Part, Side
 
 LONGEST = timedelta(seconds=20)
 """So long does one call work before it leaves the rest to the next: a cycle waits meanwhile."""

@@ -1,0 +1,1 @@
+"""How readers come to see a snapshot: releases by cycles and by operators, and what must hold before."""

@@ -1,0 +1,1 @@
+"""What may go, and what it costs: retention, vacuum, dropped versions, sizes."""
