@@ -1,4 +1,8 @@
-"""Fixtures for all tests: ``servers`` (Kafka, HDFS, Trino) and ``stack`` (these, and all services), once a session."""
+"""Fixtures for all tests: ``servers`` (Kafka, HDFS, Trino) and ``stack`` (these, and all services), once a session.
+
+Tests that need neither come first, then those of the servers, then those of the whole stack, then those that start one
+of their own: by then the shared one has been stopped, for its services never rest.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,16 +13,19 @@ from compose.local.stack import SERVERS
 from tests import embedded_stack
 from tests.embedded_stack import EmbeddedStack
 
+SHARED = pytest.StashKey[EmbeddedStack]()
+
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
+def servers(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[EmbeddedStack]:
     """Kafka, HDFS and Trino, without our own services."""
     created = embedded_stack.create(tmp_path_factory.mktemp("lakehouse"))
+    pytestconfig.stash[SHARED] = created
     try:
         embedded_stack.start(created, SERVERS)
         yield created
     finally:
-        embedded_stack.stop(created)
+        _stop_shared(pytestconfig)
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +33,41 @@ def stack(servers: EmbeddedStack) -> EmbeddedStack:
     """The whole stack."""
     embedded_stack.start(servers)
     return servers
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_turn)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    if nextitem is not None and not _is_shared(nextitem):
+        _stop_shared(item.config)
+
+
+def _turn(item: pytest.Item) -> int:
+    if item.get_closest_marker("stack") is None:
+        return 0
+    if not _is_shared(item):
+        return 3
+    return 2 if "stack" in _fixtures(item) else 1
+
+
+def _is_shared(item: pytest.Item) -> bool:
+    """Whether it uses the session's servers; a module may have a ``stack`` of its own."""
+    return "servers" in _fixtures(item)
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    """All that it depends on, directly or not."""
+    return getattr(item, "fixturenames", [])
+
+
+def _stop_shared(config: pytest.Config) -> None:
+    shared = config.stash.get(SHARED, None)
+    if shared is not None:
+        del config.stash[SHARED]
+        embedded_stack.stop(shared)
 
 
 @pytest.hookimpl(wrapper=True)
