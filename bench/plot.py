@@ -5,17 +5,15 @@ In: figures. Out: an SVG text.
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-if TYPE_CHECKING:
-    from bench.report import Figure
+from bench.figures import Figure
 
 _WIDTH, _LEFT, _RIGHT, _ROW, _HEAD = 860, 300, 110, 26, 34
 _COLOURS = ("#2a6f97", "#c1666b", "#7a9e7e", "#b08968", "#6d597a")
 
 
-def bars(title: str, figures: Iterable["Figure"]) -> str:
+def bars(title: str, figures: Iterable[Figure]) -> str:
     """Figures of the same name and unit share a panel and its scale."""
     ordered = sorted(figures, key=lambda figure: (figure.what, figure.unit))
     names = list(dict.fromkeys(figure.of for figure in figures))
@@ -29,7 +27,7 @@ def bars(title: str, figures: Iterable["Figure"]) -> str:
     return "\n".join([head, f'<rect width="{_WIDTH}" height="{y}" fill="white"/>', *parts, "</svg>", ""])
 
 
-def _panel(panel: Sequence["Figure"], top: int, names: list[str]) -> list[str]:
+def _panel(panel: Sequence[Figure], top: int, names: list[str]) -> list[str]:
     scale = (_WIDTH - _LEFT - _RIGHT) / (max(figure.value.most for figure in panel) or 1)
     parts = []
     for number, figure in enumerate(panel):

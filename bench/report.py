@@ -11,27 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import machine, plot
-from bench.rounds import Spread
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One row: ``of`` whom, ``what``, in which ``unit``. ``at`` tells rows of the same name apart (a size)."""
-
-    of: str
-    what: str
-    unit: str
-    value: Spread
-    at: str = ""
-
-
-@dataclass(frozen=True)
-class Bar:
-    """What the product promises, and what was measured."""
-
-    promise: str
-    measured: str
-    kept: bool
+from bench.figures import Bar, Figure
 
 
 @dataclass

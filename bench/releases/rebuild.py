@@ -13,9 +13,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.figures import Bar, Figure
 from bench.history import History, midnight, ndjson
 from bench.releases.scene import DAYS, Say, Scene, Shown, current_version, reprocess, sums
-from bench.report import Bar, Figure, Report
+from bench.report import Report
 from bench.rounds import interleaved, spread
 from bench.station import Station
 from lakehouse.contracts.tables import TRANSFORM_USER

@@ -14,9 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from bench.figures import Bar, Figure
 from bench.history import midnight
 from bench.releases.scene import Say, Scene, current_version, reprocess
-from bench.report import Bar, Figure, Report
+from bench.report import Report
 from bench.rounds import Spread, interleaved, spread
 from bench.sqlmesh_peer import SqlMesh
 from bench.station import LAKEHOUSE, Station

@@ -17,10 +17,11 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import msgspec
 
+from bench.figures import Bar, Figure
 from bench.load import Outcome
 from bench.readers import Readers
 from bench.releases.scene import Say, Scene
-from bench.report import Bar, Figure, Report
+from bench.report import Report
 from bench.rounds import Spread, percentile, spread
 from bench.station import Station
 from lakehouse.clients.edge import EdgeClient, Taken

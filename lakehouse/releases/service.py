@@ -17,7 +17,7 @@ from lakehouse.clients.files import HdfsFiles
 from lakehouse.errors import LakehouseError
 from lakehouse.releases import catalog
 from lakehouse.releases.building.advance import Builder
-from lakehouse.releases.building.cycle import Cycle, Outcome
+from lakehouse.releases.cycle import Cycle, Outcome
 from lakehouse.releases.door.open import Door
 from lakehouse.releases.leftovers import end_transform_queries
 from lakehouse.releases.log import Published, ReleaseLog

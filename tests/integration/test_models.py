@@ -154,7 +154,7 @@ def test_what_a_dead_build_left_behind_is_replaced(
     rows = [replace(row, seq=row.seq + 10_000) for row in random_rows(seed=7, count=40)]
     write(f"{warehouse.hdfs_url}{layout.bronze(1)}", [rows], START + timedelta(days=82))
     with monkeypatch.context() as death:
-        death.setattr("lakehouse.releases.building.cycle.publish_snapshot", die)
+        death.setattr("lakehouse.releases.cycle.publish_snapshot", die)
         with pytest.raises(LakehouseError, match="killed"):
             Transform(warehouse).turn()
     outcome = Transform(warehouse).turn()

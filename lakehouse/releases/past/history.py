@@ -15,7 +15,7 @@ from lakehouse.contracts import tables
 from lakehouse.releases import views
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import TableState
-from lakehouse.releases.upkeep.retention import retained
+from lakehouse.releases.retention import retained
 from lakehouse.releases.views import Kept
 
 _LOG = f"{tables.CATALOG}.{tables.OPS_SCHEMA}.{tables.RELEASE_LOG}"

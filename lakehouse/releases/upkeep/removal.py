@@ -15,10 +15,10 @@ from lakehouse.clients.trino import Trino, literal
 from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import RefusedError
+from lakehouse.releases import retention
 from lakehouse.releases.log import ReleaseLog
+from lakehouse.releases.retention import Needed
 from lakehouse.releases.standing import Standing, stands
-from lakehouse.releases.upkeep import retention
-from lakehouse.releases.upkeep.retention import Needed
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import ReleaseSettings
 

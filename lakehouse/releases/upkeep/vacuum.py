@@ -26,11 +26,12 @@ from lakehouse.clients.files import Entry, Files, clock
 from lakehouse.clients.trino import Trino, literal
 from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
+from lakehouse.releases import retention
 from lakehouse.releases.locks import building
 from lakehouse.releases.log import ReleaseLog
+from lakehouse.releases.retention import Needed
 from lakehouse.releases.standing import Standing, stands
-from lakehouse.releases.upkeep import removal, retention
-from lakehouse.releases.upkeep.retention import Needed
+from lakehouse.releases.upkeep import removal
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import ReleaseSettings, Settings
 
