@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BOOTSTRAP := compose/local/bootstrap.lock
 
-.PHONY: help install reinstall lock format check unit test soak demo down bench bench-peers bench-releases
+.PHONY: help install reinstall lock format check test chaos soak demo down bench bench-peers bench-releases
 
 help:  ## show the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ test: check  ## check, and all tests (they start the embedded stack)
 soak: install  ## long random histories of releases (SEED, STEPS choose others)
 	LAKEHOUSE_TEST_STEPS=$(or $(STEPS),60) LAKEHOUSE_TEST_SEED=$(or $(SEED),1) \
 		$(BIN)/pytest -m slow tests/integration/test_random_history.py
+
+chaos: install  ## everything is killed, frozen or damaged, on the real stack
+	$(BIN)/pytest -m chaos tests/integration
 
 bench-smoke: bench-peers  ## every benchmark once, as small as it gets
 	$(BIN)/pytest -m slow tests/integration/test_bench_smoke.py

@@ -105,6 +105,7 @@ def test_what_is_built_from_raw_files_equals_what_was_streamed_and_is_fed_on(lin
     assert -signal.SIGKILL in supervised.codes
 
 
+@pytest.mark.chaos
 @pytest.mark.timeout(600)
 def test_what_kafka_has_let_go_comes_from_the_raw_files(line: RawLine) -> None:
     driver = line.driver("driver")

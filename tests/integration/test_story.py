@@ -247,6 +247,7 @@ def promote_in_spite_of_a_kill(story: Story, candidate: int) -> None:
     assert done.returncode == 0 or "readers see already" in done.stderr, done.stderr
 
 
+@pytest.mark.chaos
 def test_raw_files_make_a_damaged_bronze_whole(story: Story) -> None:
     """Bronze has lost a data file: what it fed cannot be counted again from it, but from the raw files."""
     files, layout = HdfsFiles(story.stack.settings.hdfs_url), Layout(story.stack.settings.warehouse)
