@@ -1,10 +1,12 @@
-"""Fixtures for all tests: ``servers`` (Kafka, HDFS, Trino) and ``stack`` (these, and all services), once a session.
+"""Stacks that tests share, each started once a session.
 
-Tests that need neither come first, then those of the servers, then those of the whole stack, then those that start one
-of their own: by then the shared one has been stopped, for its services never rest.
+``servers`` are Kafka, HDFS and Trino; ``stack`` is these and all services; ``lake`` is HDFS and Trino with an empty
+warehouse for each module. Tests that need none come first, and a stack is stopped once nobody needs it any more: its
+services never rest, and others would run beside them.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,19 +15,14 @@ from compose.local.stack import SERVERS
 from tests import embedded_stack
 from tests.embedded_stack import EmbeddedStack
 
-SHARED = pytest.StashKey[EmbeddedStack]()
+STARTED = pytest.StashKey[dict[str, EmbeddedStack]]()
+"""By the name of the fixture that has started it."""
 
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[EmbeddedStack]:
     """Kafka, HDFS and Trino, without our own services."""
-    created = embedded_stack.create(tmp_path_factory.mktemp("lakehouse"))
-    pytestconfig.stash[SHARED] = created
-    try:
-        embedded_stack.start(created, SERVERS)
-        yield created
-    finally:
-        _stop_shared(pytestconfig)
+    yield from _started("servers", SERVERS, tmp_path_factory, pytestconfig)
 
 
 @pytest.fixture(scope="session")
@@ -35,27 +32,37 @@ def stack(servers: EmbeddedStack) -> EmbeddedStack:
     return servers
 
 
+@pytest.fixture(scope="session")
+def hdfs_and_trino(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[EmbeddedStack]:
+    yield from _started("hdfs_and_trino", ("hdfs", "trino"), tmp_path_factory, pytestconfig)
+
+
+@pytest.fixture(scope="module")
+def lake(hdfs_and_trino: EmbeddedStack) -> Iterator[EmbeddedStack]:
+    """HDFS and Trino with nothing in the warehouse, and no services: the module says what arrives, and when a cycle
+    runs."""
+    yield replace(hdfs_and_trino, environment=dict(hdfs_and_trino.environment))
+    embedded_stack.empty(hdfs_and_trino)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_turn)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    if nextitem is not None and not _is_shared(nextitem):
-        _stop_shared(item.config)
+    needed = _fixtures(nextitem) if nextitem is not None else []
+    for name in item.config.stash.get(STARTED, {}).keys() - set(needed):
+        _stop(item.config, name)
 
 
 def _turn(item: pytest.Item) -> int:
+    needed = _fixtures(item)
     if item.get_closest_marker("stack") is None:
         return 0
-    if not _is_shared(item):
-        return 3
-    return 2 if "stack" in _fixtures(item) else 1
-
-
-def _is_shared(item: pytest.Item) -> bool:
-    """Whether it uses the session's servers; a module may have a ``stack`` of its own."""
-    return "servers" in _fixtures(item)
+    if "servers" in needed:
+        return 2 if "stack" in needed else 1
+    return 3 if "lake" in needed else 4
 
 
 def _fixtures(item: pytest.Item) -> list[str]:
@@ -63,18 +70,30 @@ def _fixtures(item: pytest.Item) -> list[str]:
     return getattr(item, "fixturenames", [])
 
 
-def _stop_shared(config: pytest.Config) -> None:
-    shared = config.stash.get(SHARED, None)
-    if shared is not None:
-        del config.stash[SHARED]
-        embedded_stack.stop(shared)
+def _started(
+    name: str, only: tuple[str, ...], folders: pytest.TempPathFactory, config: pytest.Config
+) -> Iterator[EmbeddedStack]:
+    created = embedded_stack.create(folders.mktemp(name))
+    config.stash.setdefault(STARTED, {})[name] = created
+    try:
+        embedded_stack.start(created, only)
+        yield created
+    finally:
+        _stop(config, name)
+
+
+def _stop(config: pytest.Config, name: str) -> None:
+    started = config.stash[STARTED].pop(name, None)
+    if started is not None:
+        embedded_stack.stop(started)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
     """Show the servers' last words with a failed test that used them."""
     report: pytest.TestReport = yield
-    running = getattr(item, "funcargs", {}).get("servers") or getattr(item, "funcargs", {}).get("stack")
+    used = getattr(item, "funcargs", {})
+    running = next((used[name] for name in ("servers", "stack", "lake") if used.get(name)), None)
     if report.failed and running is not None:
         report.sections.append(("logs of the embedded stack", running.log_tails()))
     return report

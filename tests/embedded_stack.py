@@ -16,6 +16,9 @@ from compose.local import processes, supervisor
 from compose.local.program import Layout
 from compose.local.supervisor import Supervisor
 from lakehouse import stack_health
+from lakehouse.clients.files import HdfsFiles
+from lakehouse.clients.trino import Trino
+from lakehouse.contracts.tables import CATALOG, TRANSFORM_USER
 from lakehouse.settings import Settings
 
 PORTS = 20
@@ -96,6 +99,18 @@ def stop(stack: EmbeddedStack) -> None:
     shutil.rmtree(stack.settings.home_path, ignore_errors=True)
     assert result.returncode == 0, result.stderr
     assert not left, f"processes were left behind: {left}"
+
+
+def empty(stack: EmbeddedStack) -> None:
+    """Takes everything out of the warehouse; HDFS and Trino go on running. Trino's caches forget what is dropped."""
+    trino = Trino.of(stack.settings, user=TRANSFORM_USER)
+    for row in trino.query(f"SHOW SCHEMAS FROM {CATALOG}"):
+        if row["Schema"] not in ("information_schema", "default"):
+            trino.query(f"DROP SCHEMA {CATALOG}.{row['Schema']} CASCADE")
+    files = HdfsFiles(stack.settings.hdfs_url)
+    for entry in files.list(stack.settings.warehouse):
+        if entry.path != f"{stack.settings.warehouse}/catalog":
+            files.delete(entry.path)
 
 
 def free_port_base() -> int:

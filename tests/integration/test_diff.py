@@ -8,7 +8,6 @@ import json
 import random
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,6 @@ from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import BronzeCursor, Snapshot, TableState, new_nonce
 from lakehouse.releases.publishing.publish import publish_snapshot
 from lakehouse.releases.versions import Versions
-from tests import embedded_stack
 from tests.embedded_stack import EmbeddedStack
 from tests.integration import naive_models
 from tests.integration.bronze_rows import START, Row, chunks, random_rows, write
@@ -86,16 +84,11 @@ class Warehouse:
 
 
 @pytest.fixture(scope="module")
-def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    own = embedded_stack.create(tmp_path_factory.mktemp("diff"))
-    layout = Layout(own.settings.warehouse)
-    try:
-        embedded_stack.start(own, ["hdfs", "trino"])
-        write(f"{own.settings.hdfs_url}{layout.bronze(1)}", list(chunks(ROWS, COMMITS)), START + timedelta(days=81))
-        write(f"{own.settings.hdfs_url}{layout.quarantine(1)}", [[]], START)
-        yield Warehouse(own)
-    finally:
-        embedded_stack.stop(own)
+def warehouse(lake: EmbeddedStack) -> Warehouse:
+    layout = Layout(lake.settings.warehouse)
+    write(f"{lake.settings.hdfs_url}{layout.bronze(1)}", list(chunks(ROWS, COMMITS)), START + timedelta(days=81))
+    write(f"{lake.settings.hdfs_url}{layout.quarantine(1)}", [[]], START)
+    return Warehouse(lake)
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ from lakehouse.settings import Settings
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
 from lakehouse.tokens.keys import KeyFolder
-from tests import embedded_stack
+from tests.embedded_stack import EmbeddedStack
 from tests.integration import naive_restatements
 from tests.integration.bronze_rows import START, Row, chunks, random_rows, write
 from tests.integration.naive_restatements import Shown
@@ -128,32 +128,27 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+def told(lake: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> Told:
     """Cycles with late rows, an import of history, a promote, a rollback, and one to a release's own snapshot."""
-    own = embedded_stack.create(tmp_path_factory.mktemp("known"))
     changes = {"max_rows_per_cycle": 1, "edge_silent_after": timedelta(days=36500)}
-    settings = own.settings.model_copy(update={"transform": own.settings.transform.model_copy(update=changes)})
+    settings = lake.settings.model_copy(update={"transform": lake.settings.transform.model_copy(update=changes)})
     rows = random_rows(seed=20261124, count=400)
     imported = [replace(row, merchant_id="shop-c", seq=row.seq + 10_000) for row in random_rows(seed=4, count=500)]
     late = [replace(row, seq=row.seq + 20_000) for row in random_rows(seed=5, count=30)]
-    try:
-        embedded_stack.start(own, ["hdfs", "trino"])
-        layout = Layout(settings.warehouse)
-        write(f"{settings.hdfs_url}{layout.quarantine(1)}", [[]], START)
-        told = Told(settings, tmp_path_factory.mktemp("definitions"), {})
-        for some, reached in zip(chunks(rows, STEPS), REACHED, strict=True):
-            told.arrive(some, reached)
-        told.arrive([], REACHED[-1] + timedelta(hours=1))
-        told.arrive(imported, REACHED[-1] + timedelta(hours=2))
-        wrong = told.build_another()
-        told.publish(wrong, "promote")
-        told.publish(1, "rollback")
-        told.arrive(late, REACHED[-1] + timedelta(hours=3))
-        told.publish(1, "rollback", snapshot=2)
-        told.publish(1, "rollback")
-        yield told
-    finally:
-        embedded_stack.stop(own)
+    layout = Layout(settings.warehouse)
+    write(f"{settings.hdfs_url}{layout.quarantine(1)}", [[]], START)
+    told = Told(settings, tmp_path_factory.mktemp("definitions"), {})
+    for some, reached in zip(chunks(rows, STEPS), REACHED, strict=True):
+        told.arrive(some, reached)
+    told.arrive([], REACHED[-1] + timedelta(hours=1))
+    told.arrive(imported, REACHED[-1] + timedelta(hours=2))
+    wrong = told.build_another()
+    told.publish(wrong, "promote")
+    told.publish(1, "rollback")
+    told.arrive(late, REACHED[-1] + timedelta(hours=3))
+    told.publish(1, "rollback", snapshot=2)
+    told.publish(1, "rollback")
+    return told
 
 
 def test_every_release_shows_again_what_it_showed(told: Told) -> None:

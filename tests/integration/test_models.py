@@ -2,7 +2,6 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -27,7 +26,7 @@ from lakehouse.releases.model import BronzeCursor, Definition, GoldVersion, Rele
 from lakehouse.releases.service import Transform
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
-from tests import embedded_stack
+from tests.embedded_stack import EmbeddedStack
 from tests.integration import naive_models
 from tests.integration.bronze_rows import START, chunks, random_rows, write
 from tests.integration.gold_state import expected_sales, sales, traffic
@@ -39,19 +38,14 @@ STEPS = 4
 
 
 @pytest.fixture(scope="module")
-def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def warehouse(lake: EmbeddedStack) -> Settings:
     """HDFS and Trino without the services, so that nobody else builds; bronze in ``STEPS`` commits, one for a cycle."""
-    own = embedded_stack.create(tmp_path_factory.mktemp("models"))
-    transform = own.settings.transform.model_copy(update={"max_rows_per_cycle": 1})
-    settings = own.settings.model_copy(update={"transform": transform})
+    transform = lake.settings.transform.model_copy(update={"max_rows_per_cycle": 1})
+    settings = lake.settings.model_copy(update={"transform": transform})
     layout = Layout(settings.warehouse)
-    try:
-        embedded_stack.start(own, ["hdfs", "trino"])
-        write(f"{settings.hdfs_url}{layout.bronze(1)}", list(chunks(ROWS, STEPS)), START + timedelta(days=81))
-        write(f"{settings.hdfs_url}{layout.quarantine(1)}", [[]], START)
-        yield settings
-    finally:
-        embedded_stack.stop(own)
+    write(f"{settings.hdfs_url}{layout.bronze(1)}", list(chunks(ROWS, STEPS)), START + timedelta(days=81))
+    write(f"{settings.hdfs_url}{layout.quarantine(1)}", [[]], START)
+    return settings
 
 
 @pytest.fixture(scope="module")

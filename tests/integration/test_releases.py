@@ -1,6 +1,5 @@
 """Reprocess, promote, rollback and drop on the real HDFS and Trino, against the naive computation."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +13,7 @@ from lakehouse.releases.publishing.rollback import Return, rollback
 from lakehouse.releases.rebuilding.plan import Source, Wish
 from lakehouse.releases.rebuilding.reprocess import carry_out, start
 from lakehouse.releases.upkeep.drop import drop
-from tests import embedded_stack
+from tests.embedded_stack import EmbeddedStack
 from tests.integration.bronze_rows import START, Row, chunks, random_rows
 from tests.integration.gold_state import expected_sales, sales, shown_sales, shown_traffic, traffic
 from tests.integration.naive_models import page_views
@@ -29,15 +28,10 @@ LATE = [replace(row, seq=row.seq + 10_000) for row in random_rows(seed=9, count=
 
 
 @pytest.fixture(scope="module")
-def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    own = embedded_stack.create(tmp_path_factory.mktemp("releases"))
-    releases = own.settings.releases.model_copy(update={"slice_rows": 60})
-    settings = own.settings.model_copy(update={"releases": releases})
-    try:
-        embedded_stack.start(own, ["hdfs", "trino"])
-        yield Warehouse(settings)
-    finally:
-        embedded_stack.stop(own)
+def warehouse(lake: EmbeddedStack) -> Warehouse:
+    releases = lake.settings.releases.model_copy(update={"slice_rows": 60})
+    settings = lake.settings.model_copy(update={"releases": releases})
+    return Warehouse(settings)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,6 @@ from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.releases import definition
 from lakehouse.releases.service import Transform
-from tests import embedded_stack
 from tests.embedded_stack import EmbeddedStack
 from tests.integration import naive_models
 from tests.integration.bronze_rows import START, chunks, random_rows, write
@@ -53,21 +52,16 @@ class Engineer:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
+def stack(lake: EmbeddedStack) -> EmbeddedStack:
     """HDFS and Trino, and a release that several cycles have made."""
-    own = embedded_stack.create(tmp_path_factory.mktemp("sandbox"))
-    one_commit = own.settings.transform.model_copy(update={"max_rows_per_cycle": 1})
-    settings = own.settings.model_copy(update={"transform": one_commit})
+    one_commit = lake.settings.transform.model_copy(update={"max_rows_per_cycle": 1})
+    settings = lake.settings.model_copy(update={"transform": one_commit})
     layout = Layout(settings.warehouse)
-    try:
-        embedded_stack.start(own, ["hdfs", "trino"])
-        write(f"{settings.hdfs_url}{layout.bronze(1)}", list(chunks(ROWS, STEPS)), START + timedelta(days=81))
-        write(f"{settings.hdfs_url}{layout.quarantine(1)}", [[]], START)
-        transform = Transform(settings)
-        assert [transform.turn().rows for _ in range(STEPS)] == [len(rows) for rows in chunks(ROWS, STEPS)]
-        yield own
-    finally:
-        embedded_stack.stop(own)
+    write(f"{settings.hdfs_url}{layout.bronze(1)}", list(chunks(ROWS, STEPS)), START + timedelta(days=81))
+    write(f"{settings.hdfs_url}{layout.quarantine(1)}", [[]], START)
+    transform = Transform(settings)
+    assert [transform.turn().rows for _ in range(STEPS)] == [len(rows) for rows in chunks(ROWS, STEPS)]
+    return lake
 
 
 @pytest.fixture

@@ -26,7 +26,6 @@ from lakehouse.releases.upkeep import removal, sizes
 from lakehouse.releases.upkeep import vacuum as work
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import ReleaseSettings, Settings
-from tests import embedded_stack
 from tests.embedded_stack import EmbeddedStack
 from tests.integration.bronze_rows import START, Row, chunks, random_rows, write
 from tests.integration.gold_state import expected_sales, newest, sales
@@ -38,27 +37,22 @@ STEPS = 4
 
 
 @pytest.fixture(scope="module")
-def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
+def warehouse(lake: EmbeddedStack) -> EmbeddedStack:
     """HDFS and Trino; a release for each of all but the last of ``STEPS`` bronze commits."""
-    own = embedded_stack.create(tmp_path_factory.mktemp("vacuum"))
-    own.environment["LAKEHOUSE_RELEASES__VACUUM_MARGIN"] = "PT0S"
-    own.environment["LAKEHOUSE_RELEASES__SILVER_WINDOW"] = "PT0S"
-    settings = own.settings.model_copy(
-        update={"transform": own.settings.transform.model_copy(update={"max_rows_per_cycle": 1})}
+    lake.environment["LAKEHOUSE_RELEASES__VACUUM_MARGIN"] = "PT0S"
+    lake.environment["LAKEHOUSE_RELEASES__SILVER_WINDOW"] = "PT0S"
+    settings = lake.settings.model_copy(
+        update={"transform": lake.settings.transform.model_copy(update={"max_rows_per_cycle": 1})}
     )
-    try:
-        embedded_stack.start(own, ["hdfs", "trino"])
-        steps = list(chunks(ROWS, STEPS))
-        _bronze(settings, steps[:-1], day=81)
-        write(f"{settings.hdfs_url}{Layout(settings.warehouse).quarantine(1)}", [[]], START)
-        transform = Transform(settings)
-        for number, _ in enumerate(steps[:-1], start=1):
-            assert transform.turn().release is not None
-            if number == 2:
-                compact_gold(settings)
-        yield replace(own, settings=settings)
-    finally:
-        embedded_stack.stop(own)
+    steps = list(chunks(ROWS, STEPS))
+    _bronze(settings, steps[:-1], day=81)
+    write(f"{settings.hdfs_url}{Layout(settings.warehouse).quarantine(1)}", [[]], START)
+    transform = Transform(settings)
+    for number, _ in enumerate(steps[:-1], start=1):
+        assert transform.turn().release is not None
+        if number == 2:
+            compact_gold(settings)
+    return replace(lake, settings=settings)
 
 
 @pytest.fixture
