@@ -55,7 +55,7 @@ soak: install  ## long random histories of releases (SEED, STEPS choose others)
 		$(BIN)/pytest -m slow tests/integration/test_random_history.py
 
 chaos: install  ## everything is killed, frozen or damaged, on the real stack
-	$(BIN)/pytest -m chaos tests/integration
+	$(BIN)/pytest -m chaos
 
 bench-smoke: bench-peers  ## every benchmark once, as small as it gets
 	$(BIN)/pytest -m slow tests/integration/test_bench_smoke.py

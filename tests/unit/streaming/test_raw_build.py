@@ -157,7 +157,13 @@ def test_the_cut_is_where_the_first_batch_begins_that_no_raw_file_has(world: Wor
     assert generations.active(world.files, LAYOUT) == [1, GENERATION]
 
 
-@pytest.mark.parametrize(("kill_at", "after"), [(0, True), (1, True), (2, False), (3, True), (4, False), (4, True)])
+@pytest.mark.parametrize(
+    ("kill_at", "after"),
+    [
+        *((1, True), (4, False)),
+        *(pytest.param(*when, marks=pytest.mark.chaos) for when in ((0, True), (2, False), (3, True), (4, True))),
+    ],
+)
 def test_whatever_it_is_killed_at_every_position_is_there_once(world: World, kill_at: int, after: bool) -> None:
     with pytest.raises(Killed):
         world.build(kill_at, after)
