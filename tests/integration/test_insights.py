@@ -348,6 +348,7 @@ def _bodies(client: httpx.Client, **more: Any) -> list[bytes]:
 
 
 @pytest.mark.usefixtures("servers")
+@pytest.mark.chaos
 def test_what_was_shown_is_shown_again_whatever_is_killed(stack: EmbeddedStack, tmp_path: Path) -> None:
     """The API and the NameNode are killed and new events are released: the old answer stays, to the byte."""
     end = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
