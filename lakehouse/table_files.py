@@ -10,9 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote, urlparse
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from lakehouse import delta_log
 from lakehouse.clients.files import Entry, Files
 from lakehouse.errors import LakehouseError
@@ -109,6 +106,9 @@ def _known_from(log: _Log) -> int:
 def _checkpoint(files: Files, entry: Entry) -> set[str]:
     """The live files of a checkpoint. One without that column is refused: to take it for empty would condemn every
     file."""
+    import pyarrow as pa  # takes long to import, and most logs need no checkpoint
+    import pyarrow.parquet as pq
+
     try:
         table = pq.ParquetFile(pa.BufferReader(files.read(entry.path))).read(columns=["add.path"])
         adds = table.column("add").to_pylist()

@@ -44,7 +44,7 @@ class Gatherer:
 
     def gather(self, shown: Release | None = None, proof: Proof | None = None) -> Gathered:
         """Reads everything once; silver as the current release has it, or as ``shown`` would. Given a proof, what was
-        accepted after its hours, and of its own no more than lies beside that."""
+        accepted after its hours, and of its own no more than lies beside that; and not what is only shown."""
         if shown is None:
             current = ReleaseLog(self._files, self._layout).current()
             shown = current.release if current else None
@@ -61,7 +61,7 @@ class Gatherer:
             stations={**tables, Station.KAFKA: (*kafka.runs, *aged_out), Station.RAW: raw},
             raw_holes=tuple(read_edges.raw_holes(manifests, ledgers, proof.reached if proof else {})),
             late=late,
-            rejected=self._rejected(shown, since),
+            rejected=self._rejected(shown) if proof is None else Counter(),
             complete_through=shown.complete_through if shown else None,
         )
         return Gathered(evidence, shown.release if shown else None, aged_out)
@@ -87,8 +87,8 @@ class Gatherer:
                 found[station].append(run)
         return {station: tuple(runs) for station, runs in found.items()}, tuple(aged_out)
 
-    def _rejected(self, release: Release | None, since: int) -> Counter[int]:
+    def _rejected(self, release: Release | None) -> Counter[int]:
         if release is None:
             return Counter()
         snapshot = Versions(self._files, self._layout).snapshot(release.gold_version, release.snapshot)
-        return read_tables.rejected_hours(self._trino, release.bronze, snapshot, since)
+        return read_tables.rejected_hours(self._trino, release.bronze, snapshot)

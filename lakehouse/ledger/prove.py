@@ -29,13 +29,13 @@ MOST_FILES = 500
 
 
 class Prover:
-    """Reads the stations of one stack, as ``user`` of Trino."""
+    """Reads the stations of one stack."""
 
-    def __init__(self, settings: Settings, user: str | None = None) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._files = HdfsFiles(settings.hdfs_url)
         self._layout = Layout(settings.warehouse)
         self._url = settings.hdfs_url
-        self._trino = Trino.of(settings, user=user, read_only=True) if user else Trino.of(settings, read_only=True)
+        self._trino = Trino.of(settings, read_only=True)
         self._gatherer = Gatherer(settings, self._trino)
 
     def verdict(self, shown: Release) -> Verdict:
@@ -45,7 +45,7 @@ class Prover:
             evidence = upheld(self._gatherer.gather(shown, proof).evidence, proof)
             verdict = judge(evidence)
             if verdict.balanced:
-                self._keep(proof_of(shown, evidence, verdict))
+                self._keep(proof_of(shown, evidence, verdict), proof.through)
                 return verdict
         evidence = self._gatherer.gather(shown).evidence
         verdict = judge(evidence)
@@ -60,8 +60,9 @@ class Prover:
         except (NotFoundError, msgspec.DecodeError):
             return None
 
-    def _keep(self, proof: Proof | None) -> None:
-        if proof is not None:
+    def _keep(self, proof: Proof | None, before: int = -1) -> None:
+        """Unless it proves no hour more than the one that is there."""
+        if proof is not None and proof.through > before:
             path = self._layout.gold_version_proof(proof.gold_version)
             replace(self._files, self._layout.staging, path, msgspec.json.encode(proof))
 

@@ -86,17 +86,15 @@ def runs_in_files(trino: Trino, files: Mapping[str, Sequence[str]], before: int)
     return [run for row in _held(trino, rows) for run in row.runs]
 
 
-def rejected_hours(trino: Trino, cursor: BronzeCursor, snapshot: Snapshot, since: int) -> Counter[int]:
-    """Events refused at the door, by hour, from one on. A row counts once its record is within the offsets that bronze
-    has."""
+def rejected_hours(trino: Trino, cursor: BronzeCursor, snapshot: Snapshot) -> Counter[int]:
+    """Events refused at the door, by hour. A row counts once its record is within the offsets that bronze has."""
     consumed = {number: part.end for number, part in snapshot.offsets.get(REJECTED.name, {}).items()}
     if not consumed:
         return Counter()
     table = f"{tables.CATALOG}.{tables.BRONZE_SCHEMA}.{tables.quarantine_table(cursor.generation)}"
     sql = (
         f"SELECT {_HOUR.format(column='quarantined_at')} AS hour, count(DISTINCT (kafka_partition, kafka_offset)) AS n "
-        f"FROM {table} WHERE station = 'edge' AND kafka_topic = '{REJECTED.name}' AND ({_before(consumed)}) "
-        f"AND quarantined_at >= {_start_of(since)} GROUP BY 1"
+        f"FROM {table} WHERE station = 'edge' AND kafka_topic = '{REJECTED.name}' AND ({_before(consumed)}) GROUP BY 1"
     )
     return Counter({row["hour"]: row["n"] for row in trino.query(sql)})
 

@@ -3,8 +3,11 @@
 Safety does not rest on it (a commit of a stranger is noticed before a snapshot is published); it spares the work.
 """
 
-from lakehouse.clients.trino import Trino, literal
+from lakehouse.clients.trino import SqlError, Trino, literal
 from lakehouse.contracts.tables import TRANSFORM_USER, reprocess_user
+
+ENDED = frozenset({"NOT_SUPPORTED", "NOT_FOUND"})
+"""What Trino says of a query that has come to its end, or has been forgotten, since it was listed."""
 
 
 def end_transform_queries(trino: Trino) -> None:
@@ -23,6 +26,12 @@ def _end(trino: Trino, user: str) -> None:
         "AND state NOT IN ('FINISHED', 'FAILED') AND query NOT LIKE '%runtime.queries%'"
     )
     for row in running:
-        trino.query(
-            f"CALL system.runtime.kill_query(query_id => '{row['query_id']}', message => 'a new builder took over')"
-        )
+        _kill(trino, str(row["query_id"]))
+
+
+def _kill(trino: Trino, query_id: str) -> None:
+    try:
+        trino.query(f"CALL system.runtime.kill_query(query_id => '{query_id}', message => 'a new builder took over')")
+    except SqlError as error:
+        if error.name not in ENDED:
+            raise
