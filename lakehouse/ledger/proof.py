@@ -5,6 +5,7 @@ proof speaks for the hours that it covers. Whether a proof still holds is asked 
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import msgspec
 
@@ -76,15 +77,7 @@ def upheld(evidence: Evidence, proof: Proof) -> Evidence:
         station: (*(proved if station in speaking else ()), *_since(evidence.runs(station), proof.through))
         for station in Station
     }
-    return Evidence(
-        ledgers=evidence.ledgers,
-        stations=stations,
-        lost=evidence.lost,
-        raw_holes=evidence.raw_holes,
-        late=evidence.late,
-        rejected=evidence.rejected,
-        complete_through=evidence.complete_through,
-    )
+    return replace(evidence, stations=stations)
 
 
 def _since(runs: Iterable[Run], hour: int) -> Iterable[Run]:

@@ -6,6 +6,8 @@ that came hold the same positions of the proved hours. Where anything is not as 
 verdict that is not balanced always names everything.
 """
 
+from collections import defaultdict
+
 import msgspec
 
 from lakehouse import delta_log
@@ -14,7 +16,6 @@ from lakehouse.clients.trino import QueryFailedError, SqlError, Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError
 from lakehouse.ledger import read_tables, spans
-from lakehouse.ledger.accepted import by_stream
 from lakehouse.ledger.gather import Gatherer
 from lakehouse.ledger.judge import Verdict, judge
 from lakehouse.ledger.model import Stream
@@ -42,16 +43,10 @@ class Prover:
         """Of all hours."""
         proof = self.proof(shown.gold_version)
         if proof is not None and self.holds(proof, shown):
-            evidence = upheld(self._gatherer.gather(shown, proof).evidence, proof)
-            verdict = judge(evidence)
+            verdict = self._judged(shown, proof)
             if verdict.balanced:
-                self._keep(proof_of(shown, evidence, verdict), proof.through)
                 return verdict
-        evidence = self._gatherer.gather(shown).evidence
-        verdict = judge(evidence)
-        if verdict.balanced:
-            self._keep(proof_of(shown, evidence, verdict))
-        return verdict
+        return self._judged(shown, None)
 
     def proof(self, gold_version: int) -> Proof | None:
         """What has been proved of the version; None if nothing, or if an earlier release of ours wrote it otherwise."""
@@ -60,9 +55,18 @@ class Prover:
         except (NotFoundError, msgspec.DecodeError):
             return None
 
-    def _keep(self, proof: Proof | None, before: int = -1) -> None:
-        """Unless it proves no hour more than the one that is there."""
-        if proof is not None and proof.through > before:
+    def _judged(self, shown: Release, proof: Proof | None) -> Verdict:
+        evidence = self._gatherer.gather(shown, proof).evidence
+        if proof is not None:
+            evidence = upheld(evidence, proof)
+        verdict = judge(evidence)
+        if verdict.balanced:
+            self._keep(proof_of(shown, evidence, verdict), proof)
+        return verdict
+
+    def _keep(self, proof: Proof | None, before: Proof | None) -> None:
+        """Unless it proves no hour more than the one that it rests on."""
+        if proof is not None and (before is None or proof.through > before.through):
             path = self._layout.gold_version_proof(proof.gold_version)
             replace(self._files, self._layout.staging, path, msgspec.json.encode(proof))
 
@@ -104,12 +108,10 @@ class Prover:
             if files[name]
         }
         runs = read_tables.runs_in_files(self._trino, paths, before) if paths else []
-        found = {}
-        for stream, held in by_stream(runs).items():
-            for hour in {run.hour for run in held}:
-                positions = [run.span for run in held if run.hour == hour]
-                found[stream, hour] = (spans.merge(positions), spans.repeated(positions))
-        return found
+        held: dict[tuple[Stream, int], Spans] = defaultdict(list)
+        for run in runs:
+            held[run.stream, run.hour].append(run.span)
+        return {key: (spans.merge(positions), spans.repeated(positions)) for key, positions in held.items()}
 
 
 def _is_later(then: TableState, now: TableState) -> bool:

@@ -11,9 +11,7 @@ import msgspec
 
 from lakehouse.clients.kafka_scan import Record, scan
 from lakehouse.contracts.topics import EVENTS
-from lakehouse.ledger.model import Run, hour_of
-
-MILLISECONDS_PER_HOUR = 3_600_000
+from lakehouse.ledger.model import MICROSECONDS_PER_HOUR, Run, hour_of
 
 
 class _BatchHead(msgspec.Struct, tag="batch", tag_field="kind"):
@@ -43,7 +41,7 @@ def read_kafka(bootstrap: str, since: int) -> KafkaRuns:
     """Scans the events topic; all that was accepted in the hour ``since`` or later is among the runs."""
     with scan(bootstrap, EVENTS.name) as topic:
         # A record is stamped when it is sent, which is after its events were accepted.
-        runs = tuple(runs_of(topic.records(since * MILLISECONDS_PER_HOUR)))
+        runs = tuple(runs_of(topic.records(since * MICROSECONDS_PER_HOUR // 1000)))
         return KafkaRuns(runs, {number: bounds.start for number, bounds in topic.bounds.items()})
 
 
