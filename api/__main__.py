@@ -23,6 +23,7 @@ def main() -> None:
         access_log=False,
         log_config=None,
         server_header=False,
+        timeout_keep_alive=75,
         timeout_graceful_shutdown=5,
     )
 

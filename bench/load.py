@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
 TIMEOUT = 10.0
 MOST_AT_ONCE = 512
 
@@ -40,7 +42,7 @@ class Readers:
     plan: Plan
     waited: dict[int, float] = field(default_factory=dict)
     failures: Counter[str] = field(default_factory=Counter)
-    _idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = field(default_factory=list)
+    _idle: list[Connection] = field(default_factory=list)
 
     async def run(self, stop: asyncio.Event) -> Outcome:
         running: set[asyncio.Task[None]] = set()
@@ -73,7 +75,7 @@ class Readers:
 
     async def _answer(self, path: str, token: str) -> int:
         plan = self.plan
-        reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection(plan.host, plan.port)
+        reader, writer = await self._connection()
         try:
             writer.write(f"GET {path} HTTP/1.1\r\nHost: {plan.host}\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
             head = await reader.readuntil(b"\r\n\r\n")
@@ -83,6 +85,15 @@ class Readers:
             raise
         self._idle.append((reader, writer))
         return int(head.split(b" ", 2)[1])
+
+    async def _connection(self) -> Connection:
+        """One that has been used and that the server has not closed since, or a new one."""
+        while self._idle:
+            reader, writer = self._idle.pop()
+            if not reader.at_eof():
+                return reader, writer
+            writer.close()
+        return await asyncio.open_connection(self.plan.host, self.plan.port)
 
 
 def _length(head: bytes) -> int:

@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+BACKGROUND = 10
+"""The niceness of what nobody waits for with a request open: merchants' requests go before it on a busy machine."""
+
 
 @dataclass(frozen=True)
 class Program:
     """One supervised process.
 
     ``stage`` orders starting and stopping: programs of a lower stage start earlier and stop later. ``folder`` is the
-    working folder, the stack's home without it.
+    working folder, the stack's home without it. What it starts itself has its ``niceness`` too.
     """
 
     name: str
@@ -21,6 +24,7 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_seconds: int = 20
     folder: Path | None = None
+    niceness: int = 0
 
 
 @dataclass(frozen=True)

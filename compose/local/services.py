@@ -4,10 +4,10 @@ They may start before what they need is there; the order only spares them the wa
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from compose.local import hdfs
-from compose.local.program import Layout, Program
+from compose.local.program import BACKGROUND, Layout, Program
 from lakehouse.settings import Settings
 
 
@@ -17,13 +17,15 @@ def programs(settings: Settings) -> tuple[Program, ...]:
     java_home = {"JAVA_HOME": str(Layout(settings.home_path).java_home)}
     return (
         _service("edge", "ingestion", [ports.edge]),
-        _service("streaming", "streaming", [ports.streaming], java_home),
-        _service("transform", "lakehouse.releases", [ports.transform]),
+        _service("streaming", "streaming", [ports.streaming], java_home, BACKGROUND),
+        _service("transform", "lakehouse.releases", [ports.transform], niceness=BACKGROUND),
         _service("insights", "api", [ports.insights]),
     )
 
 
-def _service(name: str, module: str, ports: Iterable[int], environment: dict[str, str] | None = None) -> Program:
+def _service(
+    name: str, module: str, ports: Iterable[int], environment: Mapping[str, str] | None = None, niceness: int = 0
+) -> Program:
     return Program(
         name=name,
         service=name,
@@ -32,4 +34,5 @@ def _service(name: str, module: str, ports: Iterable[int], environment: dict[str
         ports=tuple(ports),
         environment={**hdfs.USER, "PYTHONUNBUFFERED": "1", **(environment or {})},
         stop_seconds=30,
+        niceness=niceness,
     )

@@ -82,7 +82,7 @@ def _section(layout: Layout, program: Program) -> str:
     environment = ",".join(f'{name}="{_quoted(value)}"' for name, value in sorted(program.environment.items()))
     return f"""\
 [program:{program.name}]
-command = {_quoted(shlex.join(program.command))}
+command = {_quoted(shlex.join(_command(program)))}
 directory = {_quoted(program.folder or layout.home)}
 environment = {environment}
 priority = {program.stage}
@@ -99,6 +99,11 @@ stdout_logfile = {_quoted(log_file(layout, program.name))}
 stdout_logfile_maxbytes = 20MB
 stdout_logfile_backups = 3
 """
+
+
+def _command(program: Program) -> tuple[str, ...]:
+    """``nice`` becomes what it starts, so the process has the same id."""
+    return ("nice", "-n", str(program.niceness), *program.command) if program.niceness else program.command
 
 
 def _quoted(value: object) -> str:

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from compose.local import hdfs, java, trino_access, trino_groups
-from compose.local.program import Layout, Program, properties
+from compose.local.program import BACKGROUND, Layout, Program, properties
 from lakehouse.contracts.tables import CATALOG
 from lakehouse.settings import Settings
 
@@ -114,7 +114,8 @@ def programs(settings: Settings, server: Path) -> tuple[Program, ...]:
         *options,
         "io.trino.server.TrinoServer",
     )
-    return (Program("trino", "trino", command, 40, (settings.ports.trino,), hdfs.USER, folder=etc),)
+    ports = (settings.ports.trino,)
+    return (Program("trino", "trino", command, 40, ports, hdfs.USER, folder=etc, niceness=BACKGROUND),)
 
 
 def _etc(settings: Settings) -> Path:

@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from supervisor.options import ServerOptions
+from supervisor.options import ProcessConfig, ServerOptions
 
 from compose.local import processes, supervisor
-from compose.local.program import Layout, Program
+from compose.local.program import BACKGROUND, Layout, Program
 
 PROGRAM = Program(
     name="thing",
@@ -19,16 +20,22 @@ PROGRAM = Program(
 )
 
 
-def test_commands_and_environment_survive_the_configuration_file(tmp_path: Path) -> None:
-    layout = Layout(tmp_path)
+def _configured(home: Path, program: Program) -> ProcessConfig:
+    """As supervisor reads what was written for it."""
+    layout = Layout(home)
     for folder in (layout.run, layout.logs):
         folder.mkdir()
     file = layout.run / "supervisor.conf"
-    file.write_text(supervisor.render(layout, [PROGRAM], "127.0.0.1:1", "secret"))
+    file.write_text(supervisor.render(layout, [program], "127.0.0.1:1", "secret"))
     options = ServerOptions()
     options.realize(["-c", str(file)])
     (group,) = options.process_group_configs
     (found,) = group.process_configs
+    return found
+
+
+def test_commands_and_environment_survive_the_configuration_file(tmp_path: Path) -> None:
+    found = _configured(tmp_path, PROGRAM)
     probe = subprocess.run(["sh", "-c", f"for a in {found.command}; do echo $a; done"], capture_output=True, text=True)
     assert probe.stdout.splitlines() == list(PROGRAM.command)
     assert found.environment == PROGRAM.environment
@@ -36,6 +43,14 @@ def test_commands_and_environment_survive_the_configuration_file(tmp_path: Path)
     assert (found.name, found.priority, found.autorestart.__name__) == ("thing", 7, "RestartUnconditionally")
     assert found.stopasgroup
     assert found.killasgroup
+
+
+def test_what_works_in_the_background_steps_back(tmp_path: Path) -> None:
+    said = [sys.executable, "-c", "import os; print(os.nice(0))"]
+    background = replace(PROGRAM, command=tuple(said), niceness=BACKGROUND)
+    command = _configured(tmp_path, background).command
+    before, after = (int(subprocess.check_output(one, shell=isinstance(one, str))) for one in (said, command))
+    assert after == min(before + BACKGROUND, 19)
 
 
 def sleeper(home: Path) -> subprocess.Popen[bytes]:
