@@ -6,9 +6,11 @@ due; so a server that stands still is charged for every request that it should h
 """
 
 import asyncio
+import os
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import msgspec
@@ -104,7 +106,14 @@ def _length(head: bytes) -> int:
     raise ValueError("an answer without a length")
 
 
+def be_on_time() -> None:
+    """The readers stand for other machines: they wait for no core that is busy here, or their waits would be ours."""
+    with suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+
+
 async def main() -> None:
+    be_on_time()
     plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=Plan)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

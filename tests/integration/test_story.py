@@ -26,6 +26,7 @@ from lakehouse import delta_log
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
+from lakehouse.ledger.prove import Prover
 from lakehouse.releases import definition
 from lakehouse.releases.versions import Versions
 from lakehouse.simulate.dataset import Dataset, simulated, write_ndjson
@@ -177,6 +178,7 @@ def test_history_is_mended_and_nothing_that_was_shown_is_lost(story: Story) -> N
     with events_keep_arriving(story):
         candidate = reprocess_in_spite_of_kills(story)
         assert planted_money(story, candidate) == {key: -value for key, value in story.returns.items()}
+        await_proof(story, candidate)
         promote_in_spite_of_a_kill(story, candidate)
         promoted = story.await_release_of(candidate)
         assert story.returns_shown() == story.returns == story.returns_in_sql()
@@ -239,6 +241,15 @@ def planted_money(story: Story, candidate: int) -> Money:
             if change["metric"] == "returns" and merchant["merchant_id"].startswith("story-"):
                 found[merchant["merchant_id"], change["currency"]] = change["change"]
     return found
+
+
+def await_proof(story: Story, candidate: int, seconds: float = 180) -> None:
+    """The service proves a candidate's ledger before anybody asks for its promote, which then need not read it all."""
+    prover = Prover(story.stack.settings)
+    deadline = time.monotonic() + seconds
+    while prover.proof(candidate) is None:
+        assert time.monotonic() < deadline, story.stack.log_tails()
+        time.sleep(0.5)
 
 
 def promote_in_spite_of_a_kill(story: Story, candidate: int) -> None:
