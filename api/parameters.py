@@ -46,7 +46,7 @@ def required(given: dict[str, str], name: str) -> str:
 
 def number(name: str, text: str) -> int:
     if not _NUMBER.fullmatch(text):
-        raise bad(name, "must be a whole number")
+        raise bad(name, "must be a whole number of at most 18 digits, and not below 0")
     return int(text)
 
 
@@ -93,13 +93,13 @@ def instant(text: str) -> datetime | None:
         return None
 
 
-def metrics_named(text: str) -> tuple[Metric, ...]:
+def metrics_named(text: str, parameter: str = "metrics") -> tuple[Metric, ...]:
     names = text.split(",")
     for name in names:
         if name not in METRICS:
-            raise bad("metrics", f"there is no metric {name[:100]!r}; see /v1/metrics")
+            raise bad(parameter, f"there is no metric {name[:100]!r}; see /v1/metrics")
     if len(set(names)) < len(names):
-        raise bad("metrics", "names a metric twice")
+        raise bad(parameter, "names a metric twice")
     return tuple(METRICS[name] for name in names)
 
 

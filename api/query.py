@@ -138,7 +138,7 @@ def read_revisions_query(raw: bytes) -> RevisionsQuery:
     ahead = divide(where, grain, first - _slots(days=32), first + _slots(days=32)).edges
     if begin % SLOT or first not in ahead:
         raise bad("start", f"no {grain} begins then in {where.name}; take it from `starts` of an answer")
-    metric, *more = metrics_named(required(given, "metric"))
+    metric, *more = metrics_named(required(given, "metric"), "metric")
     if more:
         raise bad("metric", "name one metric")
     place = int(ahead.searchsorted(first))
@@ -213,7 +213,7 @@ def _restatement_cursor(text: str) -> tuple[int, int]:
 def _one_additive(text: str | None) -> str | None:
     if text is None:
         return None
-    metric, *more = metrics_named(text)
+    metric, *more = metrics_named(text, "metric")
     if more or not metric.additive:
         raise bad("metric", "name one additive metric; the others follow from these")
     return metric.name

@@ -92,7 +92,7 @@ def _await_numbers(
         if not waiting or now > deadline:
             return lines, release
         if now - said > _SAY_EVERY or said == started:
-            shown = "no release yet" if release is None else f"release {release}"
+            shown = "no release yet, the first cycle takes a minute or two" if release is None else f"release {release}"
             progress(f"Waiting for {waiting} of {len(lines)} numbers; {shown}, {now - started:.0f} s.")
             said = now
         time.sleep(1)

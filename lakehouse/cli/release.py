@@ -45,10 +45,10 @@ def list_command(
         print_json(rows)
         return
     print(f"{'release':>8}  {'released at':<26}{'gold version':>13}  {'reason':<20}actor")
+    held = {published.number for published in releases if published.release.held}
     for row in rows:
-        print(
-            f"{row['release']:>8}  {row['released_at']:<26}{row['gold_version']:>13}  {row['reason']:<20}{row['actor']}"
-        )
+        reason = f"{row['reason']} (held)" if row["release"] in held else row["reason"]
+        print(f"{row['release']:>8}  {row['released_at']:<26}{row['gold_version']:>13}  {reason:<20}{row['actor']}")
     print(_costs_text(found))
 
 

@@ -26,7 +26,8 @@ def reprocess(
         Source, typer.Option("--from", help="bronze, or the raw files where bronze itself is wrong.")
     ] = Source.BRONZE,
     since: Annotated[
-        str | None, typer.Option(help="Only events of this UTC day and later; the rest stays as it is shown.")
+        str | None,
+        typer.Option(help="Only events of this UTC day (or that of an instant) and later; the rest stays as shown."),
     ] = None,
     until: Annotated[str | None, typer.Option(help="Only events before this UTC day.")] = None,
     reuse: Annotated[

@@ -50,6 +50,11 @@ def rollback(
         print_json(summary(published))
     else:
         print(f"Release {published.number} shows gold version {published.release.gold_version}.")
+    if published.release.held:
+        progress(
+            "It is held: it shows exactly what was shown then, and new events are counted but not shown until you "
+            f"publish again (`lakehouse promote {published.release.gold_version}`, or a rollback without --exact)."
+        )
 
 
 def _say_how_stale(before: Published | None, published: Published) -> None:

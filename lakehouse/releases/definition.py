@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tarfile
 import uuid
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,6 +25,7 @@ PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 """The dbt project of this checkout."""
 
 _PARTS = ("models", "macros", "tests", "seeds", "snapshots", "dbt_project.yml", "profiles.yml")
+_NEEDED = ("dbt_project.yml", "profiles.yml")
 _COMMENTS = re.compile(r"\{#.*?#\}|/\*.*?\*/|--[^\n]*", re.DOTALL)
 _CLOCK_OR_CHANCE = re.compile(
     r"\b(?:(?:current_(?:date|time|timestamp)|localtime|localtimestamp|run_started_at|invocation_id)\b"
@@ -42,6 +44,15 @@ def project_files(project: Path) -> dict[str, bytes]:
     return {name: content for name, content in sorted(found.items()) if not name.endswith((".pyc", ".swp", "~"))}
 
 
+def lacking(found: Iterable[str]) -> str | None:
+    """What a project of these files cannot do without, if it has it not."""
+    names = set(found)
+    absent = next((name for name in _NEEDED if name not in names), None)
+    if absent is None and not any(name.startswith("models/") and name.endswith(".sql") for name in names):
+        return "model: no models/*.sql"
+    return absent
+
+
 def fingerprint(project: Path) -> str:
     """SHA-256 over the names and bytes of the project's files, 64 hex digits."""
     digest = hashlib.sha256()
@@ -57,8 +68,11 @@ def freeze(files: Files, layout: Layout, project: Path) -> Definition:
 
 
 def store(files: Files, layout: Layout, project: Path) -> str:
-    """Stores the project's files, and returns their fingerprint. Raises :class:`RefusedError` for a model or macro that
-    another build would not repeat."""
+    """Stores the project's files, and returns their fingerprint. Raises :class:`RefusedError` for a folder that is no
+    project, and for a model or macro that another build would not repeat."""
+    absent = lacking(project_files(project))
+    if absent is not None:
+        raise RefusedError(f"{project} has no {absent}: name the folder of a dbt project")
     _refuse_clock_and_chance(project)
     name = fingerprint(project)
     with suppress(AlreadyExistsError):  # The name is the content's own hash.

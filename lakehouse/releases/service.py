@@ -9,6 +9,7 @@ import logging
 import signal
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from prometheus_client import Counter, Gauge
@@ -47,6 +48,7 @@ class Transform:
     def turn(self) -> Outcome:
         """One live cycle; then SQL is shown what is current, also where somebody else has published it."""
         started = time.monotonic()
+        self._show()
         outcome = self._cycle.run(self._beat)
         self._show()
         self._beat("waiting")
@@ -66,6 +68,15 @@ class Transform:
 
     def take_over(self) -> None:
         end_transform_queries(self._builder.trino)
+
+    def rest(self, stop: threading.Event, seconds: float) -> None:
+        """Until the next turn, which comes at once where an operator has published: SQL's views of the past wait for
+        it."""
+        deadline = time.monotonic() + seconds
+        while not stop.wait(min(1.0, max(0.0, deadline - time.monotonic()))) and time.monotonic() < deadline:
+            with suppress(LakehouseError):
+                if self._log.current() != self._shown:
+                    return
 
     def _beat(self, state: str) -> None:
         if self._health is not None:
@@ -94,7 +105,7 @@ def serve_forever(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     transform, others = Transform(settings, health), Others(settings)
-    fresh = True
+    fresh, interval = True, settings.transform.interval.total_seconds()
     while not stop.is_set():
         try:
             if fresh:
@@ -107,6 +118,9 @@ def serve_forever(settings: Settings) -> None:
             _cycles.labels("failed").inc()
             health.fail(str(error))
             log.error("cycle failed", extra=fields(reason=str(error)))
-        stop.wait(settings.transform.interval.total_seconds())
+        if fresh:
+            stop.wait(interval)
+        else:
+            transform.rest(stop, interval)
     others.stop()
     door.close()

@@ -93,8 +93,9 @@ def run(settings: Settings, project: Path, build: Build) -> list[str]:
     if failures:
         first = next((node for node in failures if node.status != "skipped"), failures[0])
         raise BuildFailedError(
-            f"{first.node.name} failed, with {len(failures) - 1} more: {first.message}. "
-            f"dbt's log is in {_log_folder(settings)}",
+            f"{first.node.name} failed, with {len(failures) - 1} more: {first.message}. Nothing of it is shown. "
+            f"dbt's log, with the query, is in {_log_folder(settings)}; a definition is mended in its project and "
+            "built by another `lakehouse reprocess`",
             is_lasting=first.status == "fail" or "USER_ERROR" in str(first.message),
             is_too_large="INSUFFICIENT_RESOURCES" in str(first.message),
         )

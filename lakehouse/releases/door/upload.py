@@ -17,7 +17,6 @@ from lakehouse.releases import definition
 
 MOST_BYTES = 8 << 20
 MOST_FILES = 2000
-_NEEDED = ("dbt_project.yml", "profiles.yml")
 
 
 def store(files: Files, layout: Layout, body: bytes) -> str:
@@ -25,12 +24,9 @@ def store(files: Files, layout: Layout, body: bytes) -> str:
     with tempfile.TemporaryDirectory(prefix="definition-") as folder:
         project = Path(folder)
         _unpack(body, project)
-        found = definition.project_files(project)
-        for name in _NEEDED:
-            if name not in found:
-                raise _wrong(f"the archive has no {name}; make it with `tar -C dbt_project -c .`")
-        if not any(name.startswith("models/") and name.endswith(".sql") for name in found):
-            raise _wrong("the archive has no model: no models/*.sql")
+        absent = definition.lacking(definition.project_files(project))
+        if absent is not None:
+            raise _wrong(f"the archive has no {absent}; make it with `tar -C dbt_project -c .`")
         try:
             return definition.store(files, layout, project)
         except RefusedError as error:

@@ -4,6 +4,7 @@ In: JSON. Out: one of four wishes, checked as far as it can be without looking a
 error, because a misspelt bound would rebuild all of history.
 """
 
+import json
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -14,9 +15,11 @@ from lakehouse.releases.rebuilding import plan
 from lakehouse.releases.rebuilding.plan import Source
 
 Number = Annotated[int, msgspec.Meta(ge=1, le=2**31)]
-Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=1000, description="Why, in your own words.")]
+Reason = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=1000, pattern=r"^[^\x00]*$", description="Why, in your own words.")
+]
 Fingerprint = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-Bound = Annotated[str, msgspec.Meta(max_length=64, description="A date, or an instant with an offset.")]
+Bound = Annotated[str, msgspec.Meta(max_length=64, description="A UTC day, or an instant for the day it lies in.")]
 
 
 class Reprocess(
@@ -96,11 +99,20 @@ W = TypeVar("W", Reprocess, Promote, Rollback, Drop)
 def read(body: bytes, kind: type[W]) -> W:
     """Raises 400."""
     try:
+        json.loads(body or b"{}", object_pairs_hook=_each_once)
         return msgspec.json.decode(body or b"{}", type=kind)
     except msgspec.ValidationError as error:
         raise ProblemError(Kind.BAD_PARAMETER, str(error)) from error
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
         raise ProblemError(Kind.UNREADABLE_BODY, f"the body is no JSON object: {error}") from error
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """JSON's decoders take the last of two; which of them is meant, only the operator knows."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ProblemError(Kind.BAD_PARAMETER, "a field is given twice")
+    return found
 
 
 def verb(wish: Wish) -> str:

@@ -50,13 +50,15 @@ class History:
         self._is_prepared = False
 
     def follow(self, is_dropped: Callable[[int], bool], now: datetime) -> None:
-        """After each release: its row, then the views, whose pins move with it. Safe to repeat."""
+        """After each release: the views, whose pins move with it, then its row, with which readers find it: what they
+        find is whole. Safe to repeat."""
         if not self._is_prepared:
             prepare(self._trino)
             self._is_prepared = True
-        record(self._trino, self._log)
-        kept = kept_states(self._log.refresh(), self._retention, now)
+        releases = list(self._log.refresh())
+        kept = kept_states(releases, self._retention, now)
         self._show([entry for entry in kept if not is_dropped(entry[0])])
+        record(self._trino, releases)
 
     def _show(self, kept: Sequence[tuple[int, str, TableState]]) -> None:
         described = [Kept(version, table, state, self._columns.of(table, state)) for version, table, state in kept]
@@ -78,14 +80,14 @@ def make_table(trino: Trino, name: str, columns: dict[str, str]) -> None:
     trino.query(f"CREATE TABLE IF NOT EXISTS {tables.CATALOG}.{tables.OPS_SCHEMA}.{name} ({spelled})")
 
 
-def record(trino: Trino, log: ReleaseLog) -> int:
-    """Appends the releases that ``ops.release_log`` lacks; returns how many.
+def record(trino: Trino, releases: Sequence[Published]) -> int:
+    """Appends those of the releases that ``ops.release_log`` lacks; returns how many.
 
     Each writer appends a row of releases without a hole, from the first that it misses on: so whatever is below the
     greatest number is there. What two of them append at once is there twice, alike, and shown once.
     """
     newest = trino.query(f"SELECT coalesce(max(release), 0) AS release FROM {_LOG}")[0]["release"]
-    missing = [one for one in log.refresh() if one.number > newest]
+    missing = [one for one in releases if one.number > newest]
     rows = map(_row, missing)
     while some := list(islice(rows, _ROWS_AT_ONCE)):
         trino.query(f"INSERT INTO {_LOG} ({', '.join(tables.RELEASE_LOG_COLUMNS)}) VALUES {', '.join(some)}")

@@ -62,6 +62,8 @@ def plan(builder: Builder, wish: Wish) -> GoldVersion:
     """
     if wish.first is not None and wish.end is not None and wish.end <= wish.first:
         raise RefusedError("--until must be after --since")
+    if wish.since is not None and wish.since > datetime.now(UTC):
+        raise RefusedError("--since lies in the future: nothing would be built anew")
     if wish.reuse:
         refuse_bounds(wish.first is not None or wish.end is not None, wish.source is Source.RAW)
     log = ReleaseLog(builder.files, builder.layout)

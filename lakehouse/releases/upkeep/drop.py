@@ -45,8 +45,8 @@ def _say_so(builder: Builder, number: int, actor: str, why: str | None, order: s
     found = next((stand for stand in stands(builder.versions, log.refresh()) if stand.number == number), None)
     if found is None:
         raise RefusedError(f"there is no gold version {number}; see `lakehouse release list`")
-    _refuse_owner(builder.versions, number)
     _refuse_if_needed(found, builder.settings.releases.retention)
+    _refuse_owner(builder.versions, number)
     try:
         builder.versions.add_drop(Drop(number, actor, why, time.time_ns() // 1000, new_nonce(), order))
     except AlreadyExistsError as error:

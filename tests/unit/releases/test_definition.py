@@ -36,6 +36,17 @@ def test_what_dbt_leaves_behind_does_not(project: Path) -> None:
     assert fingerprint(project) == before
 
 
+@pytest.mark.parametrize("absent", ["dbt_project.yml", "profiles.yml", "models"])
+def test_a_folder_that_is_no_project_is_refused(project: Path, tmp_path: Path, absent: str) -> None:
+    files = LocalFiles(tmp_path / "hdfs")
+    (project / absent).rename(tmp_path / "elsewhere")
+    with pytest.raises(RefusedError, match=r"has no .*\.(yml|sql)"):
+        freeze(files, LAYOUT, project)
+    with pytest.raises(RefusedError, match=r"has no dbt_project\.yml"):
+        freeze(files, LAYOUT, tmp_path / "nowhere")
+    assert files.list("/") == []
+
+
 def test_what_is_thawed_is_what_was_frozen(project: Path, tmp_path: Path) -> None:
     files = LocalFiles(tmp_path / "hdfs")
     frozen = freeze(files, LAYOUT, project)

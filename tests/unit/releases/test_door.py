@@ -146,6 +146,7 @@ def test_not_found_comes_before_a_bad_parameter(door: Door, path: str) -> None:
         ("rollback", {"to": -1}),
         ("rollback", {"exact": 1}),
         ("drop", {"gold_version": 2, "reason": "x" * 1001}),
+        ("drop", {"gold_version": 2, "reason": "a\0b"}),
         ("drop", []),
     ],
 )
@@ -160,6 +161,9 @@ def test_bodies_are_limited_and_must_be_json(door: Door) -> None:
     too_much = b"{" + b" " * 20_000
     assert problem(door.client.post(url, content=too_much, headers=door.bearer())) == (413, "too-large")
     assert problem(door.client.post(url, content=b"{", headers=door.bearer())) == (400, "unreadable-body")
+    assert problem(door.client.post(url, content=b'{"a": "\xff"}', headers=door.bearer())) == (400, "unreadable-body")
+    twice = b'{"gold_version": 2, "gold_version": 99}'
+    assert problem(door.client.post(url, content=twice, headers=door.bearer())) == (400, "bad-parameter")
     assert problem(door.client.post(f"{url}?a=1", json={"gold_version": 2}, headers=door.bearer())) == (
         400,
         "bad-parameter",

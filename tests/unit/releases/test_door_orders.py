@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -197,6 +198,14 @@ def test_a_frozen_definition_is_planned_by_its_fingerprint(warehouse: Warehouse,
     assert version.definition.fingerprint == "f" * 64
     with pytest.raises(RefusedError, match="no frozen definition"):
         plan.plan(builder, Wish(Source.BRONZE, "olga", fingerprint="a" * 64))
+
+
+def test_bounds_in_the_future_are_refused(warehouse: Warehouse) -> None:
+    builder, tomorrow = Builder(warehouse.settings, warehouse.files), datetime.now(UTC) + timedelta(days=1)
+    before = warehouse.versions.numbers()
+    with pytest.raises(RefusedError, match="lies in the future"):
+        plan.plan(builder, Wish(Source.BRONZE, "olga", since=tomorrow, fingerprint="f" * 64))
+    assert warehouse.versions.numbers() == before
 
 
 def test_a_promote_is_found_by_its_order(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:

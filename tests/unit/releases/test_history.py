@@ -1,15 +1,20 @@
 """What SQL shows of the past: of which gold versions, and at which Delta versions."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lakehouse.clients.files import LocalFiles
+from lakehouse.clients.trino import Trino
+from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import GOLD_MEASURES
 from lakehouse.releases import views
-from lakehouse.releases.log import Published
+from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import BronzeCursor, Definition, Release, TableState
-from lakehouse.releases.past.history import kept_states, timestamp
+from lakehouse.releases.past.history import History, kept_states, timestamp
 from lakehouse.releases.views import Kept
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -46,6 +51,30 @@ def test_every_retained_release_is_within_what_is_kept(steps: list[tuple[int, in
         pinned = kept[one.release.gold_version, "merchant_sales"].delta_version
         assert one.release.tables["gold.merchant_sales"].delta_version <= pinned
     assert all(state in [one.release.tables["gold.merchant_sales"] for one in retained] for state in kept.values())
+
+
+class Statements(Trino):
+    """Keeps what it is asked. There is no release in its table yet."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def query(self, sql: str, *_: object, **__: object) -> list[dict[str, Any]]:
+        self.asked.append(sql)
+        if sql.startswith("SHOW COLUMNS"):
+            return [{"Column": name} for name in GOLD_MEASURES["merchant_sales"]]
+        return [{"release": 0}]
+
+
+def test_a_release_is_found_only_once_the_views_hold_it(tmp_path: Path) -> None:
+    log = ReleaseLog(LocalFiles(tmp_path), Layout("/w"))
+    for published in log_of([(1, 3, 1), (2, 5, 1)]):
+        log.append(published.release)
+    trino = Statements()
+    History(trino, log, RETENTION).follow(lambda _: False, datetime.now(UTC))
+    view = next(place for place, sql in enumerate(trino.asked) if "FOR VERSION AS OF 5" in sql)
+    row = next(place for place, sql in enumerate(trino.asked) if sql.startswith("INSERT"))
+    assert view < row
 
 
 def test_versions_are_shown_side_by_side_and_a_measure_that_one_lacks_is_zero() -> None:
