@@ -45,8 +45,9 @@ def _say_so(builder: Builder, number: int, actor: str, why: str | None, order: s
     found = next((stand for stand in stands(builder.versions, log.refresh()) if stand.number == number), None)
     if found is None:
         raise RefusedError(f"there is no gold version {number}; see `lakehouse release list`")
-    _refuse_if_needed(found, builder.settings.releases.retention)
+    _refuse_by_standing(found)
     _refuse_owner(builder.versions, number)
+    _refuse_within_retention(found, builder.settings.releases.retention)
     try:
         builder.versions.add_drop(Drop(number, actor, why, time.time_ns() // 1000, new_nonce(), order))
     except AlreadyExistsError as error:
@@ -95,14 +96,17 @@ def _refuse_owner(versions: Versions, number: int) -> None:
             )
 
 
-def _refuse_if_needed(stand: Stand, retention: timedelta) -> None:
-    match stand.standing:
-        case Standing.CURRENT:
-            raise RefusedError(f"gold version {stand.number} is what readers see; roll back or promote another first")
-        case Standing.DROPPED:
-            raise RefusedError(f"gold version {stand.number} has been dropped already")
-        case Standing.FORMER if stand.left_at is not None and datetime.now(UTC) - stand.left_at < retention:
-            raise RefusedError(
-                f"gold version {stand.number} was shown to readers until {stand.left_at.isoformat()}; what was shown "
-                f"stays readable for {retention.days} days (LAKEHOUSE_RELEASES__RETENTION)"
-            )
+def _refuse_by_standing(stand: Stand) -> None:
+    if stand.standing is Standing.CURRENT:
+        raise RefusedError(f"gold version {stand.number} is what readers see; roll back or promote another first")
+    if stand.standing is Standing.DROPPED:
+        raise RefusedError(f"gold version {stand.number} has been dropped already")
+
+
+def _refuse_within_retention(stand: Stand, retention: timedelta) -> None:
+    left_at = stand.left_at
+    if stand.standing is Standing.FORMER and left_at is not None and datetime.now(UTC) - left_at < retention:
+        raise RefusedError(
+            f"gold version {stand.number} was shown to readers until {left_at.isoformat()}; what was shown "
+            f"stays readable for {retention.days} days (LAKEHOUSE_RELEASES__RETENTION)"
+        )
