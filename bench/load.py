@@ -10,7 +10,6 @@ import os
 import sys
 import time
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import msgspec
@@ -32,11 +31,12 @@ class Plan(msgspec.Struct, frozen=True):
 
 class Outcome(msgspec.Struct, frozen=True):
     """``waited`` are milliseconds, in the order of the requests; -1 where none was answered. ``failures`` counts what
-    was not 200, by status or by the name of the error."""
+    was not 200, by status or by the name of the error. ``on_time``: they waited for no core (:func:`be_on_time`)."""
 
     asked: int
     failures: dict[str, int]
     waited: list[float]
+    on_time: bool = False
 
 
 @dataclass
@@ -106,19 +106,24 @@ def _length(head: bytes) -> int:
     raise ValueError("an answer without a length")
 
 
-def be_on_time() -> None:
-    """The readers stand for other machines: they wait for no core that is busy here, or their waits would be ours."""
-    with suppress(PermissionError):
+def be_on_time() -> bool:
+    """The readers stand for other machines: they wait for no core that is busy here, or their waits would be ours.
+    False where the system does not permit it."""
+    try:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except PermissionError:
+        return False
+    return True
 
 
 async def main() -> None:
-    be_on_time()
+    on_time = be_on_time()
     plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=Plan)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.run_in_executor(None, lambda: (sys.stdin.buffer.read(), loop.call_soon_threadsafe(stop.set)))
-    sys.stdout.buffer.write(msgspec.json.encode(await Readers(plan).run(stop)))
+    outcome = await Readers(plan).run(stop)
+    sys.stdout.buffer.write(msgspec.json.encode(msgspec.structs.replace(outcome, on_time=on_time)))
 
 
 if __name__ == "__main__":

@@ -171,12 +171,13 @@ def _p99(seen: Seen) -> Spread:
 
 
 def _report(scene: Scene, rate: float, quiet: Seen, busy: Seen) -> Report:
+    first = ", where they go first, for they stand for other machines" if busy.readers.on_time else ""
     report = Report(
         "releases-undisturbed",
         "While history is rebuilt",
         f"{scene.rows:,} rows of bronze rebuilt in {busy.seconds:.0f} s, with {rate:.0f} requests a second to the API "
         "(metrics of random merchants, hours to weeks; each wait counted from when the request was due; the readers "
-        "pinned to one core, where they go first, for they stand for other machines) and "
+        f"pinned to one core{first}) and "
         f"{TRICKLE} events a second through the edge. Before it, the same for {quiet.seconds:.0f} s with nothing being "
         "rebuilt. The p99 is that of all answers; its least and most are "
         f"those of single minutes. {scene.station.sizes}.",

@@ -28,6 +28,9 @@ from lakehouse.releases.past.history import History
 from lakehouse.service import Health, fields, log_as_json
 from lakehouse.settings import Settings
 
+LOOK_EVERY = 1.0
+"""Seconds between looks at the release log while no cycle runs."""
+
 log = logging.getLogger(__name__)
 _cycles = Counter("lakehouse_transform_cycles_total", "Cycles by how they ended.", ["outcome"])
 _seconds = Gauge("lakehouse_transform_cycle_seconds", "Duration of the last cycle that built something.")
@@ -48,7 +51,6 @@ class Transform:
     def turn(self) -> Outcome:
         """One live cycle; then SQL is shown what is current, also where somebody else has published it."""
         started = time.monotonic()
-        self._show()
         outcome = self._cycle.run(self._beat)
         self._show()
         self._beat("waiting")
@@ -70,13 +72,13 @@ class Transform:
         end_transform_queries(self._builder.trino)
 
     def rest(self, stop: threading.Event, seconds: float) -> None:
-        """Until the next turn, which comes at once where an operator has published: SQL's views of the past wait for
-        it."""
+        """Until the next turn. SQL is shown what an operator publishes meanwhile, as far as that goes without trouble:
+        the next turn shows it again."""
         deadline = time.monotonic() + seconds
-        while not stop.wait(min(1.0, max(0.0, deadline - time.monotonic()))) and time.monotonic() < deadline:
+        while time.monotonic() < deadline and not stop.wait(min(LOOK_EVERY, seconds)):
             with suppress(LakehouseError):
                 if self._log.current() != self._shown:
-                    return
+                    self._show()
 
     def _beat(self, state: str) -> None:
         if self._health is not None:
@@ -105,7 +107,7 @@ def serve_forever(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     transform, others = Transform(settings, health), Others(settings)
-    fresh, interval = True, settings.transform.interval.total_seconds()
+    fresh = True
     while not stop.is_set():
         try:
             if fresh:
@@ -118,9 +120,6 @@ def serve_forever(settings: Settings) -> None:
             _cycles.labels("failed").inc()
             health.fail(str(error))
             log.error("cycle failed", extra=fields(reason=str(error)))
-        if fresh:
-            stop.wait(interval)
-        else:
-            transform.rest(stop, interval)
+        transform.rest(stop, settings.transform.interval.total_seconds())
     others.stop()
     door.close()

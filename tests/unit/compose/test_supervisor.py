@@ -53,13 +53,14 @@ def test_what_works_in_the_background_steps_back(tmp_path: Path) -> None:
     assert after == min(before + BACKGROUND, 19)
 
 
-def sleeper(home: Path) -> subprocess.Popen[bytes]:
+def waiting(home: Path) -> subprocess.Popen[bytes]:
+    """A process of that stack, which does nothing until it is ended."""
     environment = {**os.environ, processes.MARK: str(home)}
-    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], env=environment)
+    return subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"], env=environment)
 
 
 def test_only_the_stack_s_own_processes_are_ended(tmp_path: Path) -> None:
-    first, second = sleeper(tmp_path / "first"), sleeper(tmp_path / "second")
+    first, second = waiting(tmp_path / "first"), waiting(tmp_path / "second")
     try:
         # until the child has replaced the image of this process, it carries this one's environment
         while not (processes.of_stack(tmp_path / "first") and processes.of_stack(tmp_path / "second")):
