@@ -5,6 +5,7 @@ warehouse for each module. Tests that need none come first, and a stack is stopp
 services never rest, and others would run beside them.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,9 @@ import pytest
 from compose.local.stack import SERVERS
 from tests import embedded_stack
 from tests.embedded_stack import EmbeddedStack
+
+# A test's servers live for minutes and meet little data: the second compiler would cost more than it gives.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 STARTED = pytest.StashKey[dict[str, EmbeddedStack]]()
 """By the name of the fixture that has started it."""
