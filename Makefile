@@ -48,11 +48,11 @@ check: install  ## format, lint and types
 	$(BIN)/mypy
 
 test: check  ## check, and all tests (they start the embedded stack)
-	$(BIN)/pytest
+	$(BIN)/pytest --durations=25
 
 soak: install  ## long random histories of releases (SEED, STEPS choose others)
 	LAKEHOUSE_TEST_STEPS=$(or $(STEPS),60) LAKEHOUSE_TEST_SEED=$(or $(SEED),1) \
-		$(BIN)/pytest -m slow tests/integration/test_random_history.py
+		$(BIN)/pytest tests/integration/test_random_history.py
 
 chaos: install  ## everything is killed, frozen or damaged, on the real stack
 	$(BIN)/pytest -m chaos

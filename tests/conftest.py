@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from compose.local.stack import SERVERS
 from tests import embedded_stack
@@ -18,6 +19,10 @@ from tests.embedded_stack import EmbeddedStack
 
 # A test's servers live for minutes and meet little data: the second compiler would cost more than it gives.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+
+# How long an example takes says what else the machine does, and nothing about the code.
+settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared machine")
 
 STARTED = pytest.StashKey[dict[str, EmbeddedStack]]()
 """By the name of the fixture that has started it."""

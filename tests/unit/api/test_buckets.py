@@ -80,7 +80,7 @@ def _check(name: str, grain: Grain, first: int, length: int) -> None:
 
 
 @given(ZONES, st.sampled_from(Grain), FIRST_SLOTS, st.integers(1, 2000))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @example("America/St_Johns", Grain.DAY, int(datetime(2005, 10, 28, tzinfo=UTC).timestamp()) // SLOT, 400)
 @example("America/St_Johns", Grain.HOUR, int(datetime(2005, 10, 28, tzinfo=UTC).timestamp()) // SLOT, 400)
 @example("America/St_Johns", Grain.HOUR, int(datetime(2005, 4, 1, tzinfo=UTC).timestamp()) // SLOT, 400)
@@ -90,7 +90,7 @@ def test_every_slot_is_in_the_bucket_of_its_local_time(name: str, grain: Grain, 
 
 
 @given(HARD_ZONES, st.sampled_from(Grain), st.integers(2000, 2035), st.integers(0, 1), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_days_on_which_clocks_change(name: str, grain: Grain, year: int, which: int, data: st.DataObject) -> None:
     rules = zone(name)
     begin = int(datetime(year, 1, 1, tzinfo=UTC).timestamp())
@@ -142,7 +142,7 @@ def _slots(*days: str) -> tuple[int, ...]:
 
 
 @given(ZONES, st.sampled_from(Grain), FIRST_SLOTS, st.integers(1, 3000))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_previous_period_has_as_many_buckets_and_ends_before_this_one(
     name: str, grain: Grain, first: int, length: int
 ) -> None:

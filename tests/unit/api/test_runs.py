@@ -61,7 +61,7 @@ def _truth(batches: list[list[Row]], snapshot: int) -> dict[str, dict[tuple[int,
 
 
 @given(BATCHES, st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_snapshot_reads_as_it_was(batches: list[list[Row]], data: st.DataObject) -> None:
     order = data.draw(st.permutations(range(len(batches))))
     runs, currencies = _load(batches, order)
@@ -86,7 +86,6 @@ def _as_dict(slot: Any, currency: Any, measures: Any, currencies: Currencies) ->
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=60))
-@settings(deadline=None)
 def test_runs_stay_few(sizes: list[int]) -> None:
     runs: tuple[Run, ...] = ()
     currencies = Currencies()
@@ -98,7 +97,6 @@ def test_runs_stay_few(sizes: list[int]) -> None:
 
 
 @given(BATCHES)
-@settings(deadline=None)
 def test_what_is_merged_later_reads_the_same(batches: list[list[Row]]) -> None:
     currencies = Currencies()
     runs: tuple[Run, ...] = ()

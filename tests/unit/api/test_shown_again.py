@@ -149,7 +149,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @given(st.lists(STEPS, min_size=3, max_size=14))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_was_answered_is_answered_again(keys: Settings, steps: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(_live_through(History(Warehouse(Path(folder))), keys, steps))

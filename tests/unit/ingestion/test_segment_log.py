@@ -103,7 +103,7 @@ def test_recovery_at_every_byte_of_the_tail(tmp_path: Path) -> None:
         shutil.rmtree(copy.parent)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(tail=st.binary(min_size=1, max_size=80))
 def test_recovery_survives_any_garbage_at_the_end(tmp_path_factory: pytest.TempPathFactory, tail: bytes) -> None:
     folder = tmp_path_factory.mktemp("log") / "log"
@@ -156,7 +156,7 @@ def test_stamps_never_go_back(tmp_path: Path) -> None:
     assert Clock(tmp_path / "clock.json", lambda: wall[0]).now() == 5000
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     steps=st.lists(st.sampled_from(["append", "append", "seal", "read", "forget"]), max_size=30),
     limit=st.integers(1, 2000),

@@ -44,7 +44,7 @@ def growing() -> st.SearchStrategy[list[int]]:
 
 
 @given(growing(), growing(), st.integers(0, 3), st.integers(0, 3), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_it_is_the_newest_point_of_both(
     left: list[int], right: list[int], left_slices: int, right_slices: int, data: st.DataObject
 ) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.contracts import tables
@@ -25,7 +25,6 @@ def months() -> st.SearchStrategy[dict[date | None, int]]:
     return st.dictionaries(month, st.integers(1, 5000), max_size=40).map(lambda rows: add_up(rows))
 
 
-@settings(deadline=None)
 @given(months(), st.integers(1, 4000))
 def test_every_month_is_in_one_pack_and_packs_are_bounded(rows: dict[date | None, int], most: int) -> None:
     found = packs(rows, most)
@@ -33,7 +32,6 @@ def test_every_month_is_in_one_pack_and_packs_are_bounded(rows: dict[date | None
     assert all(len(pack) == 1 or sum(rows[month] for month in pack) <= most for pack in found)
 
 
-@settings(deadline=None)
 @given(months(), st.integers(1, 4000))
 def test_portions_hold_every_bucket_of_every_month_once(rows: dict[date | None, int], most: int) -> None:
     held: dict[date | None, float] = dict.fromkeys(rows, 0)
@@ -44,7 +42,6 @@ def test_portions_hold_every_bucket_of_every_month_once(rows: dict[date | None, 
     assert all(abs(share - 1) < 1e-9 for share in held.values())
 
 
-@settings(deadline=None)
 @given(months(), st.integers(1, 4000), st.integers(1, 5))
 def test_a_bucket_goes_through_all_months(rows: dict[date | None, int], most: int, buckets: int) -> None:
     for bucket in range(buckets):

@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.contracts.metrics import METRICS
@@ -65,7 +65,6 @@ def tallied(parts: list[dict[Key, Values]], top: int) -> Tally:
     return tally
 
 
-@settings(deadline=None)
 @given(keys(), st.integers(1, 4), st.integers(1, 4))
 def test_buckets_of_merchants_give_the_same(keys: dict[Key, Values], buckets: int, top: int) -> None:
     parts = [{k: v for k, v in keys.items() if ord(k[0]) % buckets == bucket} for bucket in range(buckets)]
@@ -81,7 +80,6 @@ def same(one: MetricChange, other: MetricChange) -> bool:
     return (one.metric, one.currency) == (other.metric, other.currency)
 
 
-@settings(deadline=None)
 @given(keys())
 def test_all_parts_add_up_to_the_totals(keys: dict[Key, Values]) -> None:
     tally = tallied([keys], top=1000)
@@ -97,7 +95,6 @@ def test_all_parts_add_up_to_the_totals(keys: dict[Key, Values]) -> None:
         assert moved == sum(abs(after - before) for before, after, *_ in own)
 
 
-@settings(deadline=None)
 @given(keys())
 def test_the_first_merchant_has_the_largest_share_of_a_currency(keys: dict[Key, Values]) -> None:
     moved: dict[tuple[str, str], int] = defaultdict(int)
@@ -110,7 +107,6 @@ def test_the_first_merchant_has_the_largest_share_of_a_currency(keys: dict[Key, 
         assert first[0] in {key[0] for key, share in shares.items() if float(share) == float(max(shares.values()))}
 
 
-@settings(deadline=None)
 @given(st.integers(-(10**25), 10**25), st.integers(-50, 10**12))
 def test_a_ratio_is_rounded_half_away_from_zero(top: int, bottom: int) -> None:
     found = value(METRICS["refund_rate"], {"returns": top, "gross_sales": bottom})

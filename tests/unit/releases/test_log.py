@@ -84,7 +84,7 @@ def test_our_own_document_is_success_even_if_the_answer_was_lost(files: LocalFil
     assert ReleaseLog(LosesAnswers(folder), LAYOUT).append(release(1)).number == 1
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(min_value=1, max_value=6), st.data())
 def test_as_known_at_is_the_last_one_released_before(count: int, data: st.DataObject) -> None:
     import tempfile

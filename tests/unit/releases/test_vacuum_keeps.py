@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse import table_files
@@ -144,7 +144,7 @@ class History:
         return all(v.is_dropped and v is not self.warehouse.current for v in owners)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(steps=st.lists(st.sampled_from((*STEPS, *MORE)), min_size=10, max_size=40), seed=st.integers(0, 10**6))
 def test_what_must_stay_readable_stays_and_nothing_else_that_is_old(steps: list[str], seed: int) -> None:
     with tempfile.TemporaryDirectory() as folder:

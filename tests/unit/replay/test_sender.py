@@ -69,7 +69,7 @@ def test_a_batch_of_nothing_but_rejected_events_is_an_answer() -> None:
     assert summary == Summary(sent=1, rejected=1)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.sets(st.integers(0, 19), max_size=4), st.sampled_from([400, 413]))
 def test_a_body_that_cannot_be_read_is_halved_until_the_culprits_are_alone(bad: set[int], status: int) -> None:
     def unreadable(token: str, events: list[dict[str, Any]]) -> Answer:

@@ -237,7 +237,7 @@ def comparable(row: Row) -> dict[str, Any]:
 
 
 # each example is a few Spark jobs: shrinking a failure would take longer than reading it
-QUICK = settings(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+QUICK = settings(max_examples=12, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 
 TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=20)
 MICROS = st.integers(0, 253_370_764_799_999_999)  # Python's own datetimes end with the year 9999, in any zone
