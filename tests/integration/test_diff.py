@@ -8,31 +8,26 @@ import json
 import random
 import shutil
 from collections import defaultdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lakehouse import delta_log
-from lakehouse.clients.files import HdfsFiles
-from lakehouse.clients.trino import Trino
 from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
-from lakehouse.contracts.tables import TRANSFORM_USER
-from lakehouse.releases import catalog, definition
-from lakehouse.releases.building import build
+from lakehouse.releases import definition
 from lakehouse.releases.diff.common_point import common_point
 from lakehouse.releases.diff.model import Difference, Limits, MetricChange
 from lakehouse.releases.diff.run import difference
 from lakehouse.releases.diff.share import largest_change
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.model import BronzeCursor, Snapshot, TableState, new_nonce
 from lakehouse.releases.publishing.publish import publish_snapshot
-from lakehouse.releases.versions import Versions
 from tests.embedded_stack import EmbeddedStack
 from tests.integration import naive_models
 from tests.integration.bronze_rows import START, Row, chunks, random_rows, write
+from tests.integration.built_by_hand import Warehouse, hand_make, random_history
+from tests.integration.naive_difference import moves, newest, paired
 
 pytestmark = pytest.mark.stack
 
@@ -43,44 +38,6 @@ TWICE = "if(type = 'refund.issued', 2, 1) * " + REFUND
 WRONG, RIGHT, SAME = 1, 2, 3
 TINY = Limits(top=1000, rows_per_query=40, merchants_at_once=2)
 """Cuts a comparison into many queries."""
-
-
-class Warehouse:
-    """HDFS and Trino, and versions that are built by hand."""
-
-    def __init__(self, stack: EmbeddedStack) -> None:
-        self.stack = stack
-        self.settings = stack.settings
-        self.files = HdfsFiles(self.settings.hdfs_url)
-        self.layout = Layout(self.settings.warehouse)
-        self.versions = Versions(self.files, self.layout)
-        self.trino = Trino.of(self.settings, user=TRANSFORM_USER)
-        self.reader = Trino.of(self.settings, read_only=True)
-
-    def create(self, project: Path) -> int:
-        version = self.versions.create(definition.freeze(self.files, self.layout, project)).version
-        catalog.prepare(self.trino, self.settings, self.layout, version, 1)
-        return version
-
-    def build(self, number: int, after: int, through: int) -> Snapshot:
-        """The version's next snapshot, of the bronze commits after ``after``."""
-        version, last = self.versions.get(number), self.versions.latest_snapshot(number)
-        snapshot = last.number + 1 if last else 1
-        project = definition.thaw(self.files, self.layout, version.definition, self.settings.home_path)
-        build.run(self.settings, project, build.Build(number, snapshot, 1, after, through, 35))
-        return self.add(number, snapshot, through)
-
-    def add(self, version: int, number: int, through: int) -> Snapshot:
-        """Publishes a snapshot of the tables as they are."""
-        states = {}
-        for name, location in catalog.locations(self.trino, version).items():
-            head = delta_log.head_version(self.files, location)
-            assert head is not None
-            states[name] = TableState(tables.physical_schema(name.partition(".")[0], version), location, head)
-        cursor = BronzeCursor(1, through)
-        snapshot = Snapshot(version, number, cursor, states, [], {}, None, True, [], new_nonce())
-        self.versions.add_snapshot(snapshot)
-        return snapshot
 
 
 @pytest.fixture(scope="module")
@@ -134,12 +91,6 @@ def expected() -> dict[Any, dict[str, tuple[int, int]]]:
     return paired(wrong, right)
 
 
-def paired(before: dict[Any, dict[str, int]], after: dict[Any, dict[str, int]]) -> dict[Any, dict[str, Any]]:
-    names = tables.GOLD_MEASURES[tables.MERCHANT_SALES]
-    keys = before.keys() | after.keys()
-    return {k: {m: (before.get(k, {}).get(m, 0), after.get(k, {}).get(m, 0)) for m in names} for k in keys}
-
-
 def compare(warehouse: Warehouse, left: int, right: int, limits: Limits | None = None) -> Difference:
     newest = [warehouse.versions.latest_snapshot(version) for version in (left, right)]
     assert newest[0] is not None
@@ -149,25 +100,6 @@ def compare(warehouse: Warehouse, left: int, right: int, limits: Limits | None =
 
 def figures(changes: tuple[MetricChange, ...], currency: str | None) -> dict[str, tuple[Any, Any]]:
     return {c.metric: (c.change, c.moved) for c in changes if c.currency == currency and c.definition.additive}
-
-
-def moves(keys: dict[Any, dict[str, tuple[int, int]]]) -> dict[str, tuple[int, int]]:
-    """Change and absolute change of the metrics that returns are part of, and of returns."""
-    found = {}
-    for metric, plus, minus in NAIVE:
-        steps = []
-        for measures in keys.values():
-            steps.append(sum(measures[m][1] - measures[m][0] for m in plus))
-            steps[-1] -= sum(measures[m][1] - measures[m][0] for m in minus)
-        if any(steps):
-            found[metric] = (sum(steps), sum(map(abs, steps)))
-    return found
-
-
-NAIVE = [(m, (m,), ()) for m in tables.GOLD_MEASURES[tables.MERCHANT_SALES]] + [
-    ("net_sales", ("gross_sales",), ("discounts", "returns")),
-    ("total_sales", ("gross_sales", "shipping", "tax"), ("discounts", "returns")),
-]
 
 
 def check_sales(found: Difference, keys: dict[Any, dict[str, tuple[int, int]]]) -> None:
@@ -275,66 +207,6 @@ def test_the_command(built: Warehouse, expected: dict[Any, dict[str, tuple[int, 
     for wrong in (["99"], [str(RIGHT), "--against", "99"]):
         refused = built.stack.run("diff", *wrong)
         assert (refused.returncode, refused.stdout) == (1, ""), refused.stderr
-
-
-HAND_MADE = {
-    8: {"tax": "DECIMAL(38, 0)", "units": "BIGINT"},
-    9: {"tax": "BIGINT", "note": "VARCHAR"},
-}
-"""What the hand-made versions' tables have beside the other measures."""
-
-
-def random_history(chance: random.Random, names: list[str]) -> list[dict[str, Any]]:
-    """Rows of gold: keys of few merchants over three months, with up to three values one after the other."""
-    rows = []
-    for merchant in [f"m'{number}" for number in range(9)]:
-        for slot in chance.sample(range(12), 6):
-            at = datetime(2026, 1 + slot % 3, 1, tzinfo=UTC) + timedelta(minutes=15 * slot)
-            for snapshot in sorted(chance.sample(range(1, 6), chance.randint(1, 3))):
-                measures = {name: chance.choice([0, 0, -5, 10**20, 7]) if name != "units" else 3 for name in names}
-                key = {"merchant_id": merchant, "slot": at, "currency": chance.choice(["BRL", "JPY"])}
-                rows.append(key | measures | {"snapshot": snapshot})
-    return rows
-
-
-def hand_make(warehouse: Warehouse, version: int, rows: list[dict[str, Any]]) -> Snapshot:
-    own = HAND_MADE[version]
-    for schema in (f"gold_v{version}", f"silver_v{version}"):
-        location = f"{warehouse.settings.warehouse_url}/by_hand/{schema}"
-        warehouse.trino.query(f"CREATE SCHEMA IF NOT EXISTS lake.{schema} WITH (location = '{location}')")
-    measures = [name for name in tables.GOLD_MEASURES[tables.MERCHANT_SALES] if name not in ("tax", "units")]
-    types = dict.fromkeys(measures, "DECIMAL(38, 0)") | own
-    values = ", ".join(
-        "("
-        + ", ".join(
-            [
-                "'" + row["merchant_id"].replace("'", "''") + "'",
-                f"TIMESTAMP '{row['slot']:%Y-%m-%d %H:%M:%S.000} UTC'",
-                f"'{row['currency']}'",
-                *(f"CAST('{row.get(n, 0)}' AS {t})" for n, t in types.items()),
-                str(row["snapshot"]),
-                f"DATE '{row['slot']:%Y-%m-01}'",
-            ]
-        )
-        + ")"
-        for row in rows
-    )
-    names = ", ".join(["merchant_id", "slot", "currency", *types, "snapshot", "slot_month"])
-    warehouse.trino.query(
-        f"CREATE TABLE lake.gold_v{version}.merchant_sales WITH (partitioned_by = ARRAY['slot_month']) AS "
-        f"SELECT * FROM (VALUES {values}) AS t ({names})"
-    )
-    if version == 8:
-        warehouse.trino.query("CREATE TABLE lake.silver_v8.extra AS SELECT 1 AS n, 'x' AS word")
-    return warehouse.add(version, 4, 7)
-
-
-def newest(rows: list[dict[str, Any]], snapshot: int) -> dict[Any, dict[str, int]]:
-    found: dict[Any, dict[str, int]] = {}
-    for row in sorted(rows, key=lambda row: row["snapshot"]):
-        if row["snapshot"] <= snapshot:
-            found[(row["merchant_id"], row["slot"], row["currency"])] = row
-    return found
 
 
 def test_random_histories_and_other_columns(warehouse: Warehouse) -> None:

@@ -1,43 +1,31 @@
 """What was known when, in SQL, on the real Trino: every release can be asked for again, and what changed is a row."""
 
-import shutil
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
 import uvicorn
 
 from api.app import create_app
-from lakehouse.clients.files import HdfsFiles
-from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.metrics import METRICS
-from lakehouse.contracts.tables import GOLD_KEYS, GOLD_MEASURES, GOLD_TABLES, TRANSFORM_USER
-from lakehouse.releases import catalog, definition
-from lakehouse.releases.building.advance import Builder
-from lakehouse.releases.building.build import Build, run
-from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.model import Release, new_nonce
+from lakehouse.contracts.tables import GOLD_KEYS, GOLD_MEASURES, GOLD_TABLES
+from lakehouse.releases.model import Release
 from lakehouse.releases.past import history, restatements
-from lakehouse.releases.past.history import History
-from lakehouse.releases.service import Transform
-from lakehouse.releases.versions import Versions
-from lakehouse.settings import Settings
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
 from lakehouse.tokens.keys import KeyFolder
 from tests.embedded_stack import EmbeddedStack
 from tests.integration import naive_restatements
-from tests.integration.bronze_rows import START, Row, chunks, random_rows, write
-from tests.integration.naive_restatements import Shown
+from tests.integration.bronze_rows import START, chunks, random_rows, write
+from tests.integration.told_warehouse import Told
 
 pytestmark = pytest.mark.stack
 
@@ -45,86 +33,6 @@ STEPS = 3
 NOON = timedelta(hours=12, minutes=25)
 REACHED = [timedelta(days=2), timedelta(days=25) + NOON, timedelta(days=60) + NOON]
 """How far the edge's marks are after each step: what comes later for the days before is a restatement."""
-RETENTION = timedelta(days=90)
-
-
-@dataclass
-class Told:
-    """A warehouse, and what its views in ``gold`` showed at each release."""
-
-    settings: Settings
-    home: Path
-    shown: dict[int, Shown]
-
-    def __post_init__(self) -> None:
-        self.files = HdfsFiles(self.settings.hdfs_url)
-        self.layout = Layout(self.settings.warehouse)
-        self.log = ReleaseLog(self.files, self.layout)
-        self.trino = Trino.of(self.settings, user=TRANSFORM_USER)
-        self.versions = Versions(self.files, self.layout)
-        self.history = History(self.trino, self.log, RETENTION)
-        self.transform = Transform(self.settings)
-
-    def arrive(self, rows: list[Row], reached: timedelta) -> None:
-        """Rows arrive, and a cycle follows."""
-        write(f"{self.settings.hdfs_url}{self.layout.bronze(1)}", [rows], START + reached)
-        assert self.transform.turn().release is not None
-        self.collect()
-
-    def publish(self, version: int, reason: str, snapshot: int | None = None) -> None:
-        """As an operator does."""
-        parent = self.log.current()
-        assert parent is not None
-        latest = self.versions.latest_snapshot(version)
-        assert latest is not None
-        named = latest if snapshot is None else self.versions.snapshot(version, snapshot)
-        self.log.append(
-            msgspec.structs.replace(
-                parent.release,
-                release=parent.number + 1,
-                parent=parent.number,
-                reason=reason,
-                actor="o'hara",
-                why="it's wrong",
-                gold_version=version,
-                snapshot=named.number,
-                tables=named.tables,
-                bronze=named.bronze,
-                complete_through=named.complete_through,
-                nonce=new_nonce(),
-            )
-        )
-        catalog.show_current(self.trino, self.log)
-        self.collect()
-
-    def collect(self) -> None:
-        current = self.log.current()
-        assert current is not None
-        self.history.follow(lambda _: False, datetime.now(UTC))
-        self.shown[current.number] = {
-            table: sorted(self.trino.query(f"SELECT * FROM gold.{table}"), key=str) for table in GOLD_TABLES
-        }
-
-    def build_another(self) -> int:
-        """A version whose definition counts refunds twice, at the newest bronze commit of the live one."""
-        project = self.home / "dbt_project"
-        shutil.copytree(definition.PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
-        macro = project / "macros" / "sales_facts_of.sql"
-        planted = macro.read_text().replace("{{ money('amount_minor') }} - {{", "2 * {{ money('amount_minor') }} - {{")
-        assert planted != macro.read_text()
-        macro.write_text(planted)
-        version = self.versions.create(definition.freeze(self.files, self.layout, project))
-        live = self.versions.latest_snapshot(1)
-        assert live is not None
-        catalog.prepare(self.trino, self.settings, self.layout, version.version, 1)
-        thawed = definition.thaw(self.files, self.layout, version.definition, self.home)
-        through = live.bronze.delta_version
-        run(self.settings, thawed, Build(version.version, 1, 1, -1, through, 35))
-        states = Builder(self.settings, self.files).states(version)
-        self.versions.add_snapshot(
-            msgspec.structs.replace(live, gold_version=version.version, number=1, tables=states, nonce=new_nonce())
-        )
-        return version.version
 
 
 @pytest.fixture(scope="module")

@@ -40,6 +40,7 @@ from lakehouse.tokens.keys import KeyFolder
 
 ROOT = "/lakehouse"
 DEFINITION = Definition("f" * 12, None)
+DAY = {"from": "2026-11-16T00:00:00Z", "to": "2026-11-17T00:00:00Z"}
 
 
 def at(text: str) -> datetime:
@@ -152,6 +153,14 @@ def _arrow(name: str, rows: list[dict[str, Any]], snapshot: int) -> pa.Table:
     return pa.table(columns)
 
 
+def sale(slot: str, currency: str = "BRL", merchant: str = "m", **measures: Any) -> dict[str, Any]:
+    return {"merchant_id": merchant, "slot": f"2026-11-16T{slot}:00Z", "currency": currency, **measures}
+
+
+def view(slot: str, count: int, merchant: str = "m") -> dict[str, Any]:
+    return {"merchant_id": merchant, "slot": f"2026-11-16T{slot}:00Z", "page_views": count}
+
+
 @dataclass
 class Service:
     """The API, and a client that may read the merchant ``m``."""
@@ -217,3 +226,34 @@ def _wait_until_ready(client: httpx.Client) -> None:
             pass
         assert time.monotonic() < deadline, "the service did not become ready"
         time.sleep(0.02)
+
+
+@pytest.fixture
+def day(warehouse: Any, service: Any) -> Any:
+    """Two releases of one day: the second adds a late sale at 10:15 and corrects nothing else."""
+    warehouse.write(
+        "merchant_sales",
+        [
+            sale("10:00", gross_sales=1000, discounts=100, orders=3, units=4),
+            sale("10:45", gross_sales=5, orders=1, units=1),
+            sale("11:00", "JPY", gross_sales=7000, returns=900, orders=2),
+            sale("11:00", "", orders_cancelled=1),
+            sale("10:00", "EUR", merchant="other", gross_sales=99, orders=9),
+        ],
+        snapshot=1,
+    )
+    warehouse.write("merchant_traffic", [view("10:00", 7), view("10:15", 1)], snapshot=1)
+    warehouse.publish(1, "2026-11-16T11:00:00Z")
+    warehouse.write("merchant_sales", [sale("10:15", gross_sales=30, orders=1)], snapshot=2)
+    warehouse.publish(2, "2026-11-16T11:00:00Z")
+    service.wait_for(2)
+    return service
+
+
+def check_problem(answer: httpx.Response, status: int) -> None:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == status
+    assert problem["type"].startswith("/problems/")
+    assert problem["detail"]

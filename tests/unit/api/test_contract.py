@@ -5,45 +5,10 @@ import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
-import pytest
 from deltalake import DeltaTable
 
-from lakehouse.errors import NotReadyError
-from lakehouse.releases.log import ReleaseLog
 from lakehouse.tokens import Scope
-
-DAY = {"from": "2026-11-16T00:00:00Z", "to": "2026-11-17T00:00:00Z"}
-
-
-def sale(slot: str, currency: str = "BRL", merchant: str = "m", **measures: Any) -> dict[str, Any]:
-    return {"merchant_id": merchant, "slot": f"2026-11-16T{slot}:00Z", "currency": currency, **measures}
-
-
-def view(slot: str, count: int, merchant: str = "m") -> dict[str, Any]:
-    return {"merchant_id": merchant, "slot": f"2026-11-16T{slot}:00Z", "page_views": count}
-
-
-@pytest.fixture
-def day(warehouse: Any, service: Any) -> Any:
-    """Two releases of one day: the second adds a late sale at 10:15 and corrects nothing else."""
-    warehouse.write(
-        "merchant_sales",
-        [
-            sale("10:00", gross_sales=1000, discounts=100, orders=3, units=4),
-            sale("10:45", gross_sales=5, orders=1, units=1),
-            sale("11:00", "JPY", gross_sales=7000, returns=900, orders=2),
-            sale("11:00", "", orders_cancelled=1),
-            sale("10:00", "EUR", merchant="other", gross_sales=99, orders=9),
-        ],
-        snapshot=1,
-    )
-    warehouse.write("merchant_traffic", [view("10:00", 7), view("10:15", 1)], snapshot=1)
-    warehouse.publish(1, "2026-11-16T11:00:00Z")
-    warehouse.write("merchant_sales", [sale("10:15", gross_sales=30, orders=1)], snapshot=2)
-    warehouse.publish(2, "2026-11-16T11:00:00Z")
-    service.wait_for(2)
-    return service
+from tests.unit.api.conftest import DAY, check_problem, sale, view
 
 
 def _series(answer: Any, metric: str, currency: str | None = None) -> Any:
@@ -197,119 +162,10 @@ def test_numbers_beyond_64_bits_are_exact(day: Any, warehouse: Any) -> None:
     assert answer["receipt"]["complete_through"] is None
 
 
-BAD = [
-    {"metrics": "orders", "from": "2026-11-16"},
-    {"from": "2026-11-16", "to": "2026-11-17"},
-    {"metrics": "orders,gold", **DAY},
-    {"metrics": "", **DAY},
-    {"metrics": "orders,orders", **DAY},
-    {"metrics": "orders", "from": "2026-11-17", "to": "2026-11-17"},
-    {"metrics": "orders", "from": "2026-11-17", "to": "2026-11-16"},
-    {"metrics": "orders", "from": "2026-11-16T10:00:00", "to": "2026-11-17"},
-    {"metrics": "orders", "from": "yesterday", "to": "2026-11-17"},
-    {"metrics": "orders", "from": "2026-02-30", "to": "2026-11-17"},
-    {"metrics": "orders", "from": "0001-01-01", "to": "9999-12-31"},
-    {"metrics": "orders", "from": "2026-01-01", "to": "2026-03-01"},
-    {"metrics": "orders", "grain": "minute", **DAY},
-    {"metrics": "orders", "tz": "Mars/Olympus", **DAY},
-    {"metrics": "orders", "tz": "", **DAY},
-    {"metrics": "orders", "currency": "brl", **DAY},
-    {"metrics": "orders", "currency": "XXX", **DAY},
-    {"metrics": "orders", "compare": "last_year", **DAY},
-    {"metrics": "orders", "limit": "3", **DAY},
-    {"metrics": "orders", "release": "one", **DAY},
-    {"metrics": "orders", "release": "-1", **DAY},
-    {"metrics": "orders", "release": "1", "as_known_at": "2026-11-16T10:00:00Z", **DAY},
-    {"metrics": "orders", "as_known_at": "2026-11-16T10:00:00", **DAY},
-    {"metrics": "orders", "as_known_at": "2100-01-01T00:00:00Z", **DAY},
-    {"metrics": ["orders", "units"], **DAY},
-    {"metrics": "orders", "tz": ["UTC", "UTC"], **DAY},
-]
-
-
-@pytest.mark.parametrize("params", BAD)
-def test_wrong_parameters(day: Any, params: dict[str, Any]) -> None:
-    answer = day.get("/v1/merchants/m/metrics", **params)
-    assert answer.status_code == 400, answer.text
-    _check_problem(answer, 400)
-
-
-def _check_problem(answer: httpx.Response, status: int) -> None:
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem = answer.json()
-    assert problem["status"] == status
-    assert problem["type"].startswith("/problems/")
-    assert problem["detail"]
-
-
-def test_the_order_of_checks(day: Any) -> None:
-    wrong = {"metrics": "gold"}
-    _check_problem(day.client.get("/v1/merchants/m/metrics", params=wrong), 401)
-    _check_problem(day.get("/v1/merchants/m/metrics", {"Authorization": "Bearer x"}, **wrong), 401)
-    _check_problem(day.get("/v1/merchants/m/metrics", {"Authorization": "Basic x"}, **wrong), 401)
-    other, nobody = (day.get(f"/v1/merchants/{name}/metrics", **wrong) for name in ("other", "nobody"))
-    _check_problem(other, 403)
-    assert other.content == nobody.content
-    writer = day.token("m", Scope.EVENTS_WRITE)
-    _check_problem(day.get("/v1/merchants/m/metrics", writer, **wrong), 403)
-    _check_problem(day.get("/v1/merchants/m/metrics", release=99, **wrong), 404)
-    _check_problem(day.get("/v1/merchants/m/metrics", as_known_at="2000-01-01T00:00:00Z", **wrong), 404)
-    _check_problem(day.get("/v1/merchants/m/metrics", **wrong), 400)
-    _check_problem(day.get("/v1/merchants/m/metrics", {"Accept": "image/png"}, **wrong), 400)
-    good = {"metrics": "orders", **DAY}
-    _check_problem(day.get("/v1/merchants/m/metrics", {"Accept": "image/png"}, **good), 406)
-    assert "www-authenticate" in day.client.get("/v1/merchants/m/metrics").headers
-    anyone = day.token("x", Scope.INSIGHTS_READ_ANY)
-    _check_problem(day.get(f"/v1/merchants/{'x' * 65}/metrics", anyone, **good), 404)
-
-
-def test_nothing_has_been_released(service: Any) -> None:
-    _check_problem(service.get("/v1/merchants/m/metrics", metrics="orders", **DAY), 404)
-    _check_problem(service.get("/v1/merchants/m/metrics", metrics="gold"), 404)
-    assert service.get("/v1/releases").json() == {"releases": [], "next": None}
-    assert service.get("/v1/status").json()["current_release"] is None
-
-
-def test_the_log_cannot_be_read(service: Any, warehouse: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is loaded is served on; a question about an instant after the last look is put off, not guessed."""
-    warehouse.publish(1, None)
-    service.wait_for(1)
-    asked = {"metrics": "orders", **DAY}
-    now = datetime.now(UTC)
-    assert service.get("/v1/merchants/m/metrics", as_known_at=now.isoformat(), **asked).status_code == 200
-
-    def refuse(self: object) -> None:
-        raise NotReadyError("HDFS is away")
-
-    monkeypatch.setattr(ReleaseLog, "refresh", refuse)
-    monkeypatch.setattr("api.visible.PATIENCE", timedelta(seconds=0.3))
-    late = service.get("/v1/merchants/m/metrics", as_known_at=datetime.now(UTC).isoformat(), **asked)
-    _check_problem(late, 503)
-    assert late.headers["retry-after"].isdigit()
-    assert service.get("/v1/merchants/m/metrics", **asked).status_code == 200
-    assert service.get("/v1/merchants/m/metrics", as_known_at=now.isoformat(), **asked).status_code == 200
-
-
 def test_a_release_without_tables_is_zeros(service: Any, warehouse: Any) -> None:
     warehouse.publish(1, "2026-11-16T11:00:00Z")
     service.wait_for(1)
     assert service.metrics("orders", **DAY)["series"][0]["values"] == [0] * 24
-
-
-def test_beyond_retention(warehouse: Any, service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A release is gone a day after its successor came; the current one stays, however old."""
-    for _ in range(3):
-        warehouse.publish(1, None)
-    service.wait_for(3)
-    stamps = [warehouse.log.get(number).released_at for number in (1, 2, 3)]
-    asked = {"metrics": "orders", **DAY}
-    monkeypatch.setattr("api.visible.utc_now", lambda: stamps[2] + timedelta(hours=23))
-    assert service.get("/v1/merchants/m/metrics", release=1, **asked).status_code == 200
-    monkeypatch.setattr("api.visible.utc_now", lambda: stamps[2] + timedelta(days=2))
-    _check_problem(service.get("/v1/merchants/m/metrics", release=1, **asked), 410)
-    _check_problem(service.get("/v1/merchants/m/metrics", as_known_at=stamps[1].isoformat(), **asked), 410)
-    assert service.get("/v1/merchants/m/metrics", as_known_at=stamps[2].isoformat(), **asked).status_code == 200
 
 
 def test_etags(day: Any) -> None:
@@ -364,10 +220,10 @@ def test_revisions(day: Any, warehouse: Any) -> None:
     assert open_hour["revisions"] == []
     then = day.get("/v1/merchants/m/revisions", release=1, **asked).json()
     assert [r["release"] for r in then["revisions"]] == [1]
-    _check_problem(day.get("/v1/merchants/m/revisions", metric="gross_sales", start="2026-11-16"), 400)
+    check_problem(day.get("/v1/merchants/m/revisions", metric="gross_sales", start="2026-11-16"), 400)
     money = day.get("/v1/merchants/m/revisions", currency="BRL", metric="gross_sales", start="2026-11-16T10:00:00Z")
     assert [r["value"] for r in money.json()["revisions"]] == [1005, 1035]
-    _check_problem(day.get("/v1/merchants/m/revisions", metric="orders", start="2026-11-16T10:15:00Z"), 400)
+    check_problem(day.get("/v1/merchants/m/revisions", metric="orders", start="2026-11-16T10:15:00Z"), 400)
 
 
 def test_releases_and_status(day: Any, warehouse: Any) -> None:
@@ -404,6 +260,6 @@ def test_pages(day: Any) -> None:
 
 
 def test_methods_and_unknown_paths(day: Any) -> None:
-    _check_problem(day.client.post("/v1/metrics"), 405)
-    _check_problem(day.client.get("/v1/nothing"), 404)
+    check_problem(day.client.post("/v1/metrics"), 405)
+    check_problem(day.client.get("/v1/nothing"), 404)
     assert day.client.head("/v1/metrics").status_code == 200

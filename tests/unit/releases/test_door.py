@@ -1,106 +1,17 @@
 """The operator's door over a local file system: who may enter, what is refused, and what an order is."""
 
-import io
-import tarfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from prometheus_client import CollectorRegistry
 
 from lakehouse.clients.files import LocalFiles
-from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotReadyError
-from lakehouse.releases import definition
-from lakehouse.releases.diff.model import Difference, Limits, Side
-from lakehouse.releases.door import upload
-from lakehouse.releases.door.app import create_app
-from lakehouse.releases.door.desk import Desk
-from lakehouse.releases.door.differences import Differences
-from lakehouse.releases.door.listen import Listening
-from lakehouse.releases.door.orders import End, Orders
-from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.model import BronzeCursor, Definition, Drop, Plan, Snapshot, TableState, new_nonce
-from lakehouse.releases.publishing.publish import publish_snapshot
+from lakehouse.releases.door.orders import End
+from lakehouse.releases.model import Drop, new_nonce
 from lakehouse.releases.rebuilding.progress import Phase, ProgressFile
 from lakehouse.releases.versions import Versions
-from lakehouse.service import Health
-from lakehouse.settings import Settings
-from lakehouse.tokens import Scope, Verifier
-from lakehouse.tokens.issue import issue
-
-LAYOUT = Layout("/w")
-FINGERPRINT = "f" * 64
-
-
-@dataclass
-class Door:
-    """A client with a token, and what lies behind the door: version 1 is live, version 2 a candidate."""
-
-    client: httpx.Client
-    settings: Settings
-    files: LocalFiles
-    health: Health
-    woken: list[int] = field(default_factory=list)
-    compared: list[tuple[int, int]] = field(default_factory=list)
-
-    @property
-    def orders(self) -> Orders:
-        return Orders(self.files, LAYOUT)
-
-    def bearer(self, *scopes: Scope, actor: str = "olga") -> dict[str, str]:
-        return {"Authorization": f"Bearer {issue(self.settings, actor, list(scopes or [Scope.OPS]))}"}
-
-    def get(self, path: str, **headers: str) -> httpx.Response:
-        return self.client.get(f"/v1/ops/{path}", headers=self.bearer() | headers)
-
-    def post(self, path: str, body: Any, **headers: str) -> httpx.Response:
-        return self.client.post(f"/v1/ops/{path}", json=body, headers=self.bearer() | headers)
-
-    def snapshot(self, version: int, plan: Plan | None, number: int = 1) -> None:
-        versions = Versions(self.files, LAYOUT)
-        made = versions.create(Definition(FINGERPRINT), plan) if version not in versions.numbers() else None
-        tables = {"gold.merchant_sales": TableState(f"gold_v{version}", f"/t{version}", number)}
-        cursor = BronzeCursor(1, number)
-        snapshot = Snapshot(version, number, cursor, tables, [], {}, 900 * number, True, [], new_nonce())
-        versions.add_snapshot(snapshot)
-        publish_snapshot(ReleaseLog(self.files, LAYOUT), made or versions.get(version), snapshot)
-
-
-@pytest.fixture
-def door(tmp_path: Path) -> Iterator[Door]:
-    settings = Settings(home=tmp_path / "home")
-    files, health = LocalFiles(tmp_path / "hdfs"), Health(timedelta(minutes=1))
-    woken: list[int] = []
-    compared: list[tuple[int, int]] = []
-
-    def compare(left: Snapshot, right: Snapshot, release: int, limits: Limits) -> Difference:
-        compared.append((left.gold_version, right.gold_version))
-        return Difference(
-            Side(left.gold_version, left.number, left.bronze, release),
-            Side(right.gold_version, right.number, right.bronze),
-        )
-
-    issue(settings, "olga", [Scope.OPS])
-    desk = Desk(files, LAYOUT, Differences(files, LAYOUT, compare), lambda: woken.append(1))
-    listening = Listening(create_app(desk, Verifier(settings), health, CollectorRegistry()), "127.0.0.1", 0)
-    with httpx.Client(base_url=f"http://127.0.0.1:{listening.port}", trust_env=False, timeout=20) as client:
-        made = Door(client, settings, files, health, woken, compared)
-        made.snapshot(1, None)
-        made.snapshot(2, Plan("bronze", BronzeCursor(1, 1), None, "olga"))
-        yield made
-    listening.close()
-
-
-def problem(answer: httpx.Response) -> tuple[int, str]:
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json()["status"] == answer.status_code
-    return answer.status_code, answer.json()["type"].rpartition("/")[2]
-
+from lakehouse.tokens import Scope
+from tests.unit.releases.door import FINGERPRINT, LAYOUT, Door, problem
 
 PATHS = [
     *[("POST", name) for name in ("reprocess", "promote", "rollback", "drop", "definitions")],
@@ -252,66 +163,6 @@ def test_what_cannot_be_compared(door: Door) -> None:
     assert problem(door.get("gold-versions/2/diff", Accept="image/png")) == (406, "not-acceptable")
     Versions(door.files, LAYOUT).add_drop(Drop(2, "olga", None, 1, new_nonce()))
     assert problem(door.get("gold-versions/2/diff")) == (409, "conflict")
-
-
-def archive(files: dict[str, bytes], change: Callable[[tarfile.TarInfo], None] = lambda _: None) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            change(member)
-            tar.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
-
-
-def test_a_definition_has_the_fingerprint_that_a_checkout_has(door: Door) -> None:
-    files = {f"./{name}": content for name, content in definition.project_files(definition.PROJECT).items()}
-    body = archive(files | {"./target/run.json": b"{}"})
-    answer = door.client.post("/v1/ops/definitions", content=body, headers=door.bearer())
-    assert answer.status_code == 201
-    name = answer.json()["fingerprint"]
-    assert name == definition.fingerprint(definition.PROJECT)
-    project = definition.thaw(door.files, LAYOUT, Definition(name), door.settings.home_path)
-    assert definition.project_files(project) == definition.project_files(definition.PROJECT)
-    again = door.client.post("/v1/ops/definitions", content=body, headers=door.bearer())
-    assert again.json() == {"fingerprint": name}
-
-
-NEEDED = {"dbt_project.yml": b"name: x", "profiles.yml": b"x:", "models/a.sql": b"SELECT 1"}
-
-
-def as_link(member: tarfile.TarInfo) -> None:
-    if member.name.startswith("models/"):
-        member.type, member.linkname, member.size = tarfile.SYMTYPE, "/etc/passwd", 0
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        *[archive({name: content for name, content in NEEDED.items() if name != missing}) for missing in NEEDED],
-        archive(NEEDED | {"../outside.sql": b"x"}),
-        archive(NEEDED | {"/outside.sql": b"x"}),
-        archive(NEEDED | {"models/a.sql/b.sql": b"x"}),
-        archive(NEEDED | {"./models/a.sql": b"x"}),
-        archive(NEEDED, as_link),
-        archive(NEEDED)[:700],
-        b"",
-        b"no archive",
-    ],
-)
-def test_a_bad_archive_is_refused(door: Door, body: bytes) -> None:
-    answer = door.client.post("/v1/ops/definitions", content=body, headers=door.bearer())
-    assert problem(answer)[0] == 400
-    assert door.files.list(LAYOUT.definitions) == []
-
-
-def test_an_archive_is_limited(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upload, "MOST_FILES", 3)
-    many = archive(NEEDED | {f"models/{number}.sql": b"" for number in range(3)})
-    assert problem(door.client.post("/v1/ops/definitions", content=many, headers=door.bearer()))[0] == 413
-    large = bytes(upload.MOST_BYTES + 1)
-    assert problem(door.client.post("/v1/ops/definitions", content=large, headers=door.bearer()))[0] == 413
 
 
 def test_a_file_system_that_is_away_is_503(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:

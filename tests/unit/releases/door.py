@@ -1,0 +1,61 @@
+"""The operator's door as a client with a token sees it, and what lies behind it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from lakehouse.clients.files import LocalFiles
+from lakehouse.contracts.layout import Layout
+from lakehouse.releases.door.orders import Orders
+from lakehouse.releases.log import ReleaseLog
+from lakehouse.releases.model import BronzeCursor, Definition, Plan, Snapshot, TableState, new_nonce
+from lakehouse.releases.publishing.publish import publish_snapshot
+from lakehouse.releases.versions import Versions
+from lakehouse.service import Health
+from lakehouse.settings import Settings
+from lakehouse.tokens import Scope
+from lakehouse.tokens.issue import issue
+
+LAYOUT = Layout("/w")
+FINGERPRINT = "f" * 64
+
+
+@dataclass
+class Door:
+    """A client with a token, and what lies behind the door: version 1 is live, version 2 a candidate."""
+
+    client: httpx.Client
+    settings: Settings
+    files: LocalFiles
+    health: Health
+    woken: list[int] = field(default_factory=list)
+    compared: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def orders(self) -> Orders:
+        return Orders(self.files, LAYOUT)
+
+    def bearer(self, *scopes: Scope, actor: str = "olga") -> dict[str, str]:
+        return {"Authorization": f"Bearer {issue(self.settings, actor, list(scopes or [Scope.OPS]))}"}
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return self.client.get(f"/v1/ops/{path}", headers=self.bearer() | headers)
+
+    def post(self, path: str, body: Any, **headers: str) -> httpx.Response:
+        return self.client.post(f"/v1/ops/{path}", json=body, headers=self.bearer() | headers)
+
+    def snapshot(self, version: int, plan: Plan | None, number: int = 1) -> None:
+        versions = Versions(self.files, LAYOUT)
+        made = versions.create(Definition(FINGERPRINT), plan) if version not in versions.numbers() else None
+        tables = {"gold.merchant_sales": TableState(f"gold_v{version}", f"/t{version}", number)}
+        cursor = BronzeCursor(1, number)
+        snapshot = Snapshot(version, number, cursor, tables, [], {}, 900 * number, True, [], new_nonce())
+        versions.add_snapshot(snapshot)
+        publish_snapshot(ReleaseLog(self.files, LAYOUT), made or versions.get(version), snapshot)
+
+
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == answer.status_code
+    return answer.status_code, answer.json()["type"].rpartition("/")[2]
