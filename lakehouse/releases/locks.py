@@ -2,21 +2,52 @@
 
 In: a version's number or an order's id. Out: a lock of this machine, free again when its holder ends, however it ends.
 It saves work; that two builders cannot both publish is the business of the snapshots' names and of the
-check for foreign commits.
+check for foreign commits. Who needs several versions' locks takes the greater number first: a version is built from
+tables of lower ones, never of greater.
 """
 
 import fcntl
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lakehouse.settings import Settings
 
 
+class _Held(threading.local):
+    """The versions whose locks a thread has, by home and number."""
+
+    def __init__(self) -> None:
+        self.versions: set[tuple[str, int]] = set()
+
+
+_held = _Held()
+
+
 @contextmanager
 def building(settings: Settings, version: int, *, wait: bool = True) -> Iterator[bool]:
-    """Holds the version's lock while the block runs. Without ``wait`` it yields False if another process has it."""
+    """Holds the version's lock while the block runs. Without ``wait`` it yields False if another process has it. A
+    thread that has the lock already has it again."""
+    key = (str(settings.home_path), version)
+    if key in _held.versions:
+        yield True
+        return
     with _locked(settings, f"gold-version-{version}", wait) as mine:
-        yield mine
+        if not mine:
+            yield False
+            return
+        _held.versions.add(key)
+        try:
+            yield True
+        finally:
+            _held.versions.remove(key)
+
+
+@contextmanager
+def deciding(settings: Settings) -> Iterator[None]:
+    """While the block runs, no other operator of this stack publishes a version or drops one. For moments."""
+    with _locked(settings, "decision", wait=True):
+        yield
 
 
 @contextmanager

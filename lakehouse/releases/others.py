@@ -70,7 +70,10 @@ class Others:
             for generation in _generations(stand)
         }
         files, layout = self._builder.files, self._builder.layout
-        for generation in set(generations.active(files, layout)) - needed if needed else ():
+        active = set(generations.active(files, layout))
+        if not active & needed:
+            active -= {max(active, default=0)}  # else there would be none any more to build new versions from
+        for generation in active - needed:
             log.info("a bronze generation is retired", extra=fields(generation=generation))
             generations.retire(files, layout, generation, TRANSFORM_USER, "no gold version is built from it")
 
@@ -129,8 +132,8 @@ class Others:
 
     def _feed(self, stand: Stand, live: BronzeCursor | None, say: Callable[[str], None]) -> None:
         with building(self._settings, stand.number, wait=False) as mine:
-            if not mine:
-                return  # its rebuild is catching up, or it is being promoted
+            if not mine or self._builder.versions.drop_of(stand.number) is not None:
+                return  # its rebuild is catching up, or it is being promoted; or it has just been dropped
             self._fed_at[stand.number] = time.monotonic()
             try:
                 end_queries(self._builder.trino, stand.number)

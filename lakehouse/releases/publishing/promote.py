@@ -1,21 +1,21 @@
 """Promote: a candidate becomes what readers see, in one release for all tables. Gates first.
 
-In: a gold version and the operator's word. Out: a release, or a refusal that has changed nothing. While the gates are
-checked the live version's lock is held, so that the release follows exactly the one that the gates were checked
-against; should another machine publish meanwhile, the gates are checked again, and after another operator we are
-refused.
+In: a gold version and the operator's word. Out: a release, or a refusal that has changed nothing. Slow gates are
+checked first and, once the candidate has caught up, again. While the others are checked the live version's lock is
+held, so that the release follows exactly the one that the gates were checked against; should another machine publish
+meanwhile, the gates are checked again, and after another operator we are refused.
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from lakehouse.errors import AlreadyExistsError, NotFoundError, RefusedError
 from lakehouse.releases.building.advance import Builder, Progress
 from lakehouse.releases.building.feed import Feeder
 from lakehouse.releases.leftovers import end_queries
-from lakehouse.releases.locks import building
+from lakehouse.releases.locks import building, deciding
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import GoldVersion, Reason, Snapshot
 from lakehouse.releases.publishing.gates import (
@@ -28,6 +28,7 @@ from lakehouse.releases.publishing.gates import (
     stands_beside,
 )
 from lakehouse.releases.publishing.publish import following, refuse_after_another_operator
+from lakehouse.releases.rebuilding import generations
 from lakehouse.releases.standing import is_built
 
 PATIENCE = 600.0
@@ -53,7 +54,8 @@ class Order:
 
 
 class Promote:
-    """``gates`` are checked in order, before the locks are taken (slow ones) and while they are held."""
+    """``gates`` are checked in order: ``slow`` ones before the live version's lock is taken, the others while it is
+    held."""
 
     def __init__(self, builder: Builder, slow: tuple[Gate, ...], gates: tuple[Gate, ...]) -> None:
         self._builder = builder
@@ -80,11 +82,15 @@ class Promote:
             seen = refuse_after_another_operator(self._log, self._log.get(order.seen))
         version, newest = self._candidate(order, seen)
         self._check(self._slow, order, Prospect(version, newest, seen, self._live(seen)), say)
-        with _locked(self._builder, version.version):
+        with _locked(self._builder, [version.version]):
+            self._refuse_dropped(version.version)
             end_queries(self._builder.trino, version.version)
-            self._follow(version, seen, say)
-            with _locked(self._builder, seen.release.gold_version):
-                return self._publish(order, version, seen, say)
+            caught_up, live = self._follow(version, seen, say)
+            if caught_up != newest:
+                self._check(self._slow, order, Prospect(version, caught_up, seen, live), say)
+        with _locked(self._builder, [*self._built_from(version), seen.release.gold_version]):
+            self._refuse_dropped(version.version)
+            return self._publish(order, version, seen, say)
 
     def _candidate(self, order: Order, seen: Published) -> tuple[GoldVersion, Snapshot]:
         number, versions = order.gold_version, self._builder.versions
@@ -92,14 +98,29 @@ class Promote:
             version = versions.get(number)
         except NotFoundError as error:
             raise RefusedError(f"there is no gold version {number}; see `lakehouse release list`") from error
-        if versions.drop_of(number) is not None:
-            raise RefusedError(f"gold version {number} has been dropped; `lakehouse reprocess` builds a new one")
+        self._refuse_dropped(number)
         if seen.release.gold_version == number and not seen.release.held:
             raise RefusedError(f"gold version {number} is what readers see already (release {seen.number})")
         newest = versions.latest_snapshot(number)
         if newest is None or not is_built(newest):
             raise RefusedError(f"gold version {number} is not built yet; `lakehouse reprocess` goes on with it")
+        if generations.retirement(self._builder.files, self._builder.layout, newest.bronze.generation) is not None:
+            raise RefusedError(
+                f"bronze generation {newest.bronze.generation}, which gold version {number} is built from, is fed no "
+                "more: the live line would stand still; `lakehouse reprocess --from raw` builds the definition anew"
+            )
         return version, newest
+
+    def _refuse_dropped(self, number: int) -> None:
+        if self._builder.versions.drop_of(number) is not None:
+            raise RefusedError(f"gold version {number} has been dropped; `lakehouse reprocess` builds a new one")
+
+    def _built_from(self, version: GoldVersion) -> list[int]:
+        """The version, and those whose tables it shares: they may have to take a step first."""
+        plan = version.plan
+        if plan is None or not plan.shared or plan.base is None:
+            return [version.version]
+        return [version.version, *self._built_from(self._builder.versions.get(plan.base.gold_version))]
 
     def _publish(self, order: Order, version: GoldVersion, seen: Published, say: Progress) -> Published:
         while True:
@@ -110,7 +131,9 @@ class Promote:
                 parent, version, snapshot, Reason.PROMOTE, actor=order.actor, why=order.why, order=order.id
             )
             try:
-                return self._log.append(release)
+                with deciding(self._builder.settings):
+                    self._refuse_dropped(version.version)
+                    return self._log.append(release)
             except AlreadyExistsError:
                 say("another release was published meanwhile: the gates are checked again")
 
@@ -135,7 +158,16 @@ class Promote:
 
 
 @contextmanager
-def _locked(builder: Builder, version: int) -> Iterator[None]:
+def _locked(builder: Builder, versions: Iterable[int]) -> Iterator[None]:
+    """The locks of all of them, in the order in which everybody takes them."""
+    with ExitStack() as locks:
+        for version in sorted(set(versions), reverse=True):
+            locks.enter_context(_lock(builder, version))
+        yield
+
+
+@contextmanager
+def _lock(builder: Builder, version: int) -> Iterator[None]:
     deadline = time.monotonic() + PATIENCE
     while True:
         with building(builder.settings, version, wait=False) as mine:

@@ -12,7 +12,7 @@ from lakehouse import table_files
 from lakehouse.clients.files import Files
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import AlreadyExistsError, NotFoundError, RefusedError
-from lakehouse.releases.locks import undisturbed
+from lakehouse.releases.locks import deciding, undisturbed
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import GoldVersion, Reason, Snapshot
 from lakehouse.releases.publishing.publish import following, refuse_after_another_operator
@@ -47,7 +47,7 @@ def roll_back(settings: Settings, files: Files, log: ReleaseLog, wish: Return) -
             raise RefusedError(
                 f"bronze generation {snapshot.bronze.generation}, which gold version {snapshot.gold_version} is built "
                 "from, is fed no more: it could not be kept up to date. With --to and --exact, what a release showed "
-                "is shown again; `lakehouse reprocess` builds the definition anew"
+                "is shown again; `lakehouse reprocess --from raw` builds the definition anew"
             )
 
     def refuse_unreadable(snapshot: Snapshot) -> None:
@@ -59,8 +59,9 @@ def roll_back(settings: Settings, files: Files, log: ReleaseLog, wish: Return) -
                 )
 
     if not wish.exact:
-        return rollback(log, Versions(files, layout), wish, refuse_stale)
-    with undisturbed(settings):
+        with deciding(settings):
+            return rollback(log, Versions(files, layout), wish, refuse_stale)
+    with undisturbed(settings), deciding(settings):
         return rollback(log, Versions(files, layout), wish, refuse_unreadable)
 
 

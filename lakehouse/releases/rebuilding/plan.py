@@ -74,10 +74,11 @@ def plan(builder: Builder, wish: Wish) -> GoldVersion:
     if planned is not None:
         return planned
     frozen = _definition(builder, wish)
-    unfinished = _unfinished(builder, log, wish, frozen.fingerprint)
+    base = _base(current)
+    shared = shared_tables(builder, frozen, base) if wish.reuse and base else ()
+    unfinished = _unfinished(builder, log, wish, frozen.fingerprint, base, shared)
     if unfinished is not None:
         return unfinished
-    base = _base(current)
     return builder.versions.create(
         frozen,
         Plan(
@@ -88,7 +89,7 @@ def plan(builder: Builder, wish: Wish) -> GoldVersion:
             why=wish.why,
             since=wish.first,
             until=wish.end,
-            shared=shared_tables(builder, frozen, base) if wish.reuse and base else (),
+            shared=shared,
             order=wish.order,
         ),
     )
@@ -127,17 +128,17 @@ def _definition(builder: Builder, wish: Wish) -> Definition:
     return Definition(wish.fingerprint)
 
 
-def _unfinished(builder: Builder, log: ReleaseLog, wish: Wish, fingerprint: str) -> GoldVersion | None:
+def _unfinished(
+    builder: Builder, log: ReleaseLog, wish: Wish, fingerprint: str, base: Base | None, shared: tuple[str, ...]
+) -> GoldVersion | None:
+    """What is taken over from a version must be what readers see now."""
     for stand in reversed(stands(builder.versions, log.refresh())):
         made = stand.version.plan
         if made is None or stand.standing not in (Standing.BUILDING, Standing.CANDIDATE):
             continue
-        same = (made.source, made.since, made.until, bool(made.shared)) == (
-            wish.source,
-            wish.first,
-            wish.end,
-            wish.reuse,
-        )
+        same = (made.source, made.since, made.until, made.shared) == (wish.source, wish.first, wish.end, shared)
+        if made.since is not None or made.until is not None or made.shared:
+            same &= made.base is not None and base is not None and made.base.gold_version == base.gold_version
         progress = ProgressFile(builder.files, builder.layout, stand.number).read()
         is_done = progress is not None and progress.phase is Phase.DONE
         if same and stand.version.definition.fingerprint == fingerprint and not is_done:
@@ -150,11 +151,20 @@ def _bronze(builder: Builder, current: Published | None, wish: Wish) -> BronzeCu
     if wish.source is Source.RAW:
         return BronzeCursor(generations.next_generation(builder.files, builder.layout), -1)
     if current is not None:
-        return current.release.bronze
+        return _still_fed(builder, current.release.bronze)
     head = delta_log.head_version(builder.files, builder.layout.bronze(FIRST_GENERATION))
     if head is None:
         raise RefusedError("bronze holds nothing yet: send events, then look at `lakehouse status`")
     return BronzeCursor(FIRST_GENERATION, head)
+
+
+def _still_fed(builder: Builder, bronze: BronzeCursor) -> BronzeCursor:
+    if generations.retirement(builder.files, builder.layout, bronze.generation) is not None:
+        raise RefusedError(
+            f"bronze generation {bronze.generation}, which readers see, is fed no more: what is built from it would "
+            "never be up to date; `lakehouse reprocess --from raw` builds from all raw files"
+        )
+    return bronze
 
 
 def _base(current: Published | None) -> Base | None:

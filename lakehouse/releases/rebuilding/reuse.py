@@ -18,6 +18,8 @@ def shared_tables(builder: Builder, frozen: Definition, base: Base) -> tuple[str
     before = builder.versions.get(base.gold_version)
     snapshot = builder.versions.snapshot(base.gold_version, base.snapshot)
     projects = [_project(builder, found) for found in (before.definition, frozen)]
+    if len({(project / "dbt_project.yml").read_bytes() for project in projects}) > 1:
+        return ()  # dbt does not compare variables, and any model may read one
     models, changed = changed_models(builder.settings, projects[0], projects[1])
     return tuple(sorted(name for name in snapshot.tables if name.partition(".")[2] in models - changed))
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from lakehouse.errors import AlreadyExistsError, RefusedError
 from lakehouse.releases.building.advance import Builder, Progress
 from lakehouse.releases.leftovers import end_queries
-from lakehouse.releases.locks import building
+from lakehouse.releases.locks import building, deciding
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import Drop, new_nonce
 from lakehouse.releases.past import restatements
@@ -35,7 +35,8 @@ def drop(
     """
     before = builder.versions.drop_of(number)
     if before is None or order is None or before.order != order:
-        _say_so(builder, number, actor, why, order)
+        with deciding(builder.settings):  # what is published meanwhile is not what was looked at
+            _say_so(builder, number, actor, why, order)
     _forget(builder)
     _remove(builder, number, say)
 

@@ -1,0 +1,59 @@
+"""Gold versions and a release log on a local file system, with tables that nobody reads."""
+
+from pathlib import Path
+
+from lakehouse.clients.files import LocalFiles
+from lakehouse.contracts.layout import Layout
+from lakehouse.releases.log import Published, ReleaseLog
+from lakehouse.releases.model import (
+    BronzeCursor,
+    Definition,
+    GoldVersion,
+    Plan,
+    Reason,
+    Snapshot,
+    TableState,
+    new_nonce,
+)
+from lakehouse.releases.publishing.publish import following, publish_snapshot
+from lakehouse.releases.standing import Standing, stands
+from lakehouse.releases.versions import Versions
+
+LAYOUT = Layout("/w")
+
+
+class LoggedWarehouse:
+    def __init__(self, folder: Path) -> None:
+        self.files = LocalFiles(folder)
+        self.versions = Versions(self.files, LAYOUT)
+
+    @property
+    def log(self) -> ReleaseLog:
+        return ReleaseLog(self.files, LAYOUT)
+
+    def version(self, plan: Plan | None = None) -> GoldVersion:
+        return self.versions.create(Definition("f" * 64), plan)
+
+    def snapshot(self, version: GoldVersion, built_before: int | None = None) -> Snapshot:
+        number = len(self.versions.snapshot_numbers(version.version)) + 1
+        tables = {"gold.merchant_sales": TableState(f"gold_v{version.version}", f"/t{version.version}", number)}
+        cursor = BronzeCursor(1, number)
+        made = Snapshot(
+            version.version, number, cursor, tables, [], {}, 900 * number, True, [], new_nonce(), built_before
+        )
+        self.versions.add_snapshot(made)
+        return made
+
+    def cycle(self, version: GoldVersion) -> Published | None:
+        return publish_snapshot(self.log, version, self.snapshot(version))
+
+    def promote(self, version: GoldVersion) -> Published:
+        newest = self.versions.latest_snapshot(version.version)
+        assert newest is not None
+        return self.log.append(following(self.log.current(), version, newest, Reason.PROMOTE, actor="olga"))
+
+    def standings(self) -> dict[int, Standing]:
+        return {stand.number: stand.standing for stand in stands(self.versions, self.log.refresh())}
+
+
+CANDIDATE = Plan("bronze", BronzeCursor(1, 1), None, "olga")
