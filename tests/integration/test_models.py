@@ -19,6 +19,7 @@ from lakehouse.ledger import read_tables
 from lakehouse.ledger.proof import SILVER, Proof
 from lakehouse.ledger.prove import Prover
 from lakehouse.releases import catalog, definition
+from lakehouse.releases.building import advance
 from lakehouse.releases.building.advance import Builder
 from lakehouse.releases.building.build import Build, BuildFailedError, run
 from lakehouse.releases.log import ReleaseLog
@@ -35,6 +36,7 @@ pytestmark = pytest.mark.stack
 
 ROWS = random_rows(seed=20261123, count=500)
 STEPS = 4
+LATER = [replace(row, seq=row.seq + 10_000) for row in random_rows(seed=7, count=40)]
 
 
 @pytest.fixture(scope="module")
@@ -145,8 +147,7 @@ def test_what_a_dead_build_left_behind_is_replaced(
         "orders_cancelled, units, 99, slot_month "
         f"FROM lake.gold_v{stepped}.merchant_sales WHERE merchant_id = '{merchant}'"
     )
-    rows = [replace(row, seq=row.seq + 10_000) for row in random_rows(seed=7, count=40)]
-    write(f"{warehouse.hdfs_url}{layout.bronze(1)}", [rows], START + timedelta(days=82))
+    write(f"{warehouse.hdfs_url}{layout.bronze(1)}", [LATER], START + timedelta(days=82))
     with monkeypatch.context() as death:
         death.setattr("lakehouse.releases.cycle.publish_snapshot", die)
         with pytest.raises(LakehouseError, match="killed"):
@@ -157,7 +158,43 @@ def test_what_a_dead_build_left_behind_is_replaced(
     assert Transform(warehouse).turn().release is None
     assert outcome.snapshot is not None
     assert outcome.snapshot.number == STEPS + 1
-    assert sales(trino, stepped) == expected_sales(ROWS + rows)
+    assert sales(trino, stepped) == expected_sales(ROWS + LATER)
+
+
+def test_what_a_build_that_was_too_large_has_left_is_put_back(
+    warehouse: Settings, stepped: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last model did not fit, and all others are written; the next build takes half of its commits."""
+    transform = warehouse.transform.model_copy(update={"max_rows_per_cycle": 80})
+    files, layout, trino = HdfsFiles(warehouse.hdfs_url), Layout(warehouse.warehouse), Trino.of(warehouse)
+    builder = Builder(warehouse.model_copy(update={"transform": transform}), files)
+    new = [replace(row, seq=row.seq + 20_000) for row in random_rows(seed=8, count=40)]
+    sooner = [
+        replace(row, seq=row.seq + 30_000, accepted_at=row.accepted_at - timedelta(minutes=5)) for row in ROWS[:40]
+    ]
+    write(f"{warehouse.hdfs_url}{layout.bronze(1)}", [new, sooner], START + timedelta(days=83))
+
+    def too_large(*given: Any) -> list[str]:
+        run(*given)
+        raise BuildFailedError("EXCEEDED_LOCAL_MEMORY_LIMIT", is_too_large=True)
+
+    def consume() -> int:
+        version, last = builder.versions.get(stepped), builder.versions.latest_snapshot(stepped)
+        assert last is not None
+        found = builder.new_commits(last.bronze)
+        assert found is not None
+        assert builder.consume(version, last, found, lambda _: None) is not None
+        return found.rows
+
+    with monkeypatch.context() as small:
+        small.setattr(advance, "run", too_large)
+        with pytest.raises(BuildFailedError):
+            consume()
+    assert verdicts(trino, stepped) == naive_models.verdicts(ROWS + LATER + new + sooner)
+    for seen in (ROWS + LATER + new, ROWS + LATER + new + sooner):
+        assert consume() == 40
+        assert verdicts(trino, stepped) == naive_models.verdicts(seen)
+        assert sales(trino, stepped) == expected_sales(seen)
 
 
 @pytest.mark.parametrize("more", [0, 2], ids=["at most twice", "some three times"])

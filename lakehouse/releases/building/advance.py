@@ -23,6 +23,7 @@ from lakehouse.errors import LakehouseError, NotFoundError
 from lakehouse.releases import catalog, definition
 from lakehouse.releases.building import watermark
 from lakehouse.releases.building.build import Build, BuildFailedError, run
+from lakehouse.releases.building.put_back import put_back
 from lakehouse.releases.model import BronzeCursor, GoldVersion, Snapshot, TableState, new_nonce
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
@@ -192,15 +193,21 @@ class Builder:
             self._prepared.add((version.version, generation))
 
     def replace_leftovers(self, version: GoldVersion, last: Snapshot | None, number: int) -> dict[str, TableState]:
-        """The tables without the gold rows that an unfinished build of this number has left. (Silver is merged by
-        key.)"""
+        """The tables without what an unfinished build of this number has left. Silver is merged by key, so it is left
+        as it is while a build takes no less than the one before."""
         found = self.states(version, last)
         for name, state in found.items():
             audited = last.tables.get(name) if last else None
-            if name.startswith(tables.GOLD_SCHEMA) and state != audited:
+            if state == audited:
+                continue
+            if name.startswith(tables.GOLD_SCHEMA):
                 table = f"{tables.CATALOG}.{state.schema}.{name.partition('.')[2]}"
                 self.trino.query(f"DELETE FROM {table} WHERE snapshot >= {number}")
-                found[name] = self._state(version, name, state.location)
+            elif self._parts > 1:
+                put_back(f"{self.settings.hdfs_url}{state.location}", audited.delta_version if audited else None)
+            else:
+                continue
+            found[name] = self._state(version, name, state.location)
         return found
 
     def states(self, version: GoldVersion, last: Snapshot | None = None) -> dict[str, TableState]:

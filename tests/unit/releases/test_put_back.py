@@ -1,0 +1,37 @@
+"""A Delta table put back, on a local file system."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from lakehouse.errors import NotReadyError
+from lakehouse.releases.building.put_back import put_back
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> str:
+    """Version 0 holds 1, 2, 3; after it 4 was appended, and then 2 deleted."""
+    url = f"file://{tmp_path}/t"
+    write_deltalake(url, pa.table({"n": [1, 2, 3]}))
+    write_deltalake(url, pa.table({"n": [4]}), mode="append")
+    DeltaTable(url).delete("n = 2")
+    return url
+
+
+def rows(url: str) -> list[int]:
+    return sorted(DeltaTable(url).to_pyarrow_table()["n"].to_pylist())
+
+
+@pytest.mark.parametrize(("version", "expected"), [(0, [1, 2, 3]), (1, [1, 2, 3, 4]), (None, [])])
+def test_the_rows_are_those_of_the_version(table: str, version: int | None, expected: list[int]) -> None:
+    assert rows(table) == [1, 3, 4]
+    for _ in range(2):
+        put_back(table, version)
+        assert rows(table) == expected
+
+
+def test_what_is_no_table_is_tried_again_later(tmp_path: Path) -> None:
+    with pytest.raises(NotReadyError, match="could not be put back"):
+        put_back(f"file://{tmp_path}/nothing", 0)
