@@ -99,7 +99,7 @@ class Page:
 
 def read_pointer(raw: bytes) -> Pointer:
     """Never raises: the problem, if any, is answered after 404 has been ruled out."""
-    if b"release" not in raw and b"as_known_at" not in raw:
+    if b"release" not in raw and b"as_known_at" not in raw and b"%" not in raw:  # a name may be percent-encoded
         return Pointer()
     try:
         return _pointer(pairs(raw))

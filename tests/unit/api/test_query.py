@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from api.buckets import SLOT
 from api.parameters import instant
-from api.query import METRICS_PARAMETERS, MetricsQuery, read_metrics_query, read_pointer
+from api.query import METRICS_PARAMETERS, MetricsQuery, Pointer, read_metrics_query, read_pointer
 from lakehouse.problems import Kind, ProblemError
 
 SOME = st.one_of(
@@ -96,6 +96,11 @@ def test_instants(text: str, expected: str | None) -> None:
         (b"release=07", None, True),
         (b"release=7&release=7", None, True),
         (b"as_known_at=now", None, True),
+        (b"rele%61se=7", 7, False),
+        (b"%72%65%6C%65%61%73%65=07", None, True),
+        (b"release=7&rele%61se=7", None, True),
+        (b"as%5Fknown%5Fat=now", None, True),
+        (b"a=%ff", None, True),
         (b"metrics=x", None, False),
     ],
 )
@@ -103,3 +108,14 @@ def test_which_release(raw: bytes, release: int | None, problem: bool) -> None:
     found = read_pointer(raw)
     assert found.release == release
     assert (found.problem is not None) == problem
+
+
+@given(st.sampled_from(["release=7", "release=x", "as_known_at=2026-11-16T10:00:00Z", "tz=UTC"]), st.data())
+def test_a_name_may_be_percent_encoded(plain: str, data: st.DataObject) -> None:
+    name, _, value = plain.partition("=")
+    encoded = "".join(f"%{ord(letter):02x}" if data.draw(st.booleans()) else letter for letter in name)
+    assert _told(read_pointer(f"{encoded}={value}".encode())) == _told(read_pointer(plain.encode()))
+
+
+def _told(pointer: Pointer) -> tuple[int | None, datetime | None, str]:
+    return pointer.release, pointer.instant, str(pointer.problem)

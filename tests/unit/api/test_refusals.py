@@ -68,6 +68,18 @@ def test_the_order_of_checks(day: Any) -> None:
     check_problem(day.get(f"/v1/merchants/{'x' * 65}/metrics", anyone, **good), 404)
 
 
+def test_an_encoded_name_asks_for_the_same_release(day: Any) -> None:
+    def asked(pointer: str) -> Any:
+        query = f"metrics=orders&from=2026-11-16&to=2026-11-17&{pointer}"
+        return day.client.get(f"/v1/merchants/m/metrics?{query}", headers=day.token("m", Scope.INSIGHTS_READ))
+
+    assert asked("rele%61se=1").json()["receipt"]["release"] == 1
+    assert asked("rele%61se=1").content == asked("release=1").content
+    check_problem(asked("as%5Fknown%5Fat=2000-01-01T00:00:00Z"), 404)
+    check_problem(asked("as%5Fknown%5Fat=garbage"), 400)
+    check_problem(asked("release=1&rele%61se=2"), 400)
+
+
 def test_nothing_has_been_released(service: Any) -> None:
     check_problem(service.get("/v1/merchants/m/metrics", metrics="orders", **DAY), 404)
     check_problem(service.get("/v1/merchants/m/metrics", metrics="gold"), 404)
