@@ -24,6 +24,7 @@ from lakehouse.contracts.tables import SLOT_SECONDS
 
 SLOT = SLOT_SECONDS
 """Seconds."""
+SLOT_MICROS = SLOT * 1_000_000
 
 _EPOCH = datetime(1970, 1, 1)
 _REMEMBERED = 100 * DAY // SLOT

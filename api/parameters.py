@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from urllib.parse import parse_qsl
 
-from api.buckets import SLOT, Grain, first_slot_of_date
+from api.buckets import SLOT_MICROS, Grain, first_slot_of_date
 from api.zones import EARLIEST, LATEST, UnknownZoneError, Zone, zone
 from lakehouse.contracts.currencies import EXPONENTS
 from lakehouse.contracts.metrics import METRICS, Metric
 from lakehouse.problems import Kind, ProblemError
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}(?::\d{2})?)(?:\.(\d+))?([Zz]|[+\- ]\d{2}:\d{2})", re.ASCII)
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
@@ -58,8 +59,8 @@ def zone_named(name: str) -> Zone:
 
 
 def moment(name: str, text: str, where: Zone) -> int:
-    """Seconds since 1970 of an instant, or of the begin of a local date."""
-    seconds: float
+    """Microseconds since 1970 of an instant, or of the begin of a local date: exact, so that moments can be compared
+    before they are taken to slots."""
     if _DATE.fullmatch(text):
         try:
             days = (date.fromisoformat(text) - date(1970, 1, 1)).days
@@ -67,15 +68,20 @@ def moment(name: str, text: str, where: Zone) -> int:
             raise bad(name, "there is no such date") from error
         if not EARLIEST.year <= int(text[:4]) < LATEST.year + 1:
             raise bad(name, f"must lie between {EARLIEST:%Y-%m-%d} and {LATEST:%Y-%m-%d}")
-        seconds = first_slot_of_date(where, days) * SLOT
+        found = first_slot_of_date(where, days) * SLOT_MICROS
     else:
-        found = instant(text)
-        if found is None:
+        known = instant(text)
+        if known is None:
             raise bad(name, "must be an instant with an offset (2026-11-23T10:00:00-03:00) or a date (2026-11-23)")
-        seconds = found.timestamp()
-    if not EARLIEST.timestamp() <= seconds <= LATEST.timestamp():
+        found = micros(known)
+    if not micros(EARLIEST) <= found <= micros(LATEST):
         raise bad(name, f"must lie between {EARLIEST:%Y-%m-%d} and {LATEST:%Y-%m-%d}")
-    return int(seconds // 1) if name != "to" else int(-(-seconds // 1))
+    return found
+
+
+def micros(known: datetime) -> int:
+    """Microseconds since 1970."""
+    return (known - _EPOCH) // timedelta(microseconds=1)
 
 
 def instant(text: str) -> datetime | None:

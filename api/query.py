@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from api.buckets import SLOT, Buckets, Grain, divide
+from api.buckets import SLOT, SLOT_MICROS, Buckets, Grain, divide
 from api.parameters import (
     bad,
     currency_code,
     grain_named,
     instant,
     metrics_named,
+    micros,
     moment,
     number,
     pairs,
@@ -115,7 +116,7 @@ def read_metrics_query(raw: bytes, max_values: int) -> MetricsQuery:
     begin, end = (moment(name, required(given, name), where) for name in ("from", "to"))
     if end <= begin:
         raise bad("to", "must be after `from`")
-    first, last = begin // SLOT, -(-end // SLOT)
+    first, last = begin // SLOT_MICROS, -(-end // SLOT_MICROS)
     if _size(grain, first, last) > max_values:
         raise bad("to", f"an answer holds at most {max_values} values; ask for less at once or a coarser `grain`")
     return MetricsQuery(
@@ -134,9 +135,9 @@ def read_revisions_query(raw: bytes) -> RevisionsQuery:
     where = zone_named(given.get("tz", "UTC"))
     grain = grain_named(given.get("grain", Grain.HOUR))
     begin = moment("start", required(given, "start"), where)
-    first = begin // SLOT
+    first = begin // SLOT_MICROS
     ahead = divide(where, grain, first - _slots(days=32), first + _slots(days=32)).edges
-    if begin % SLOT or first not in ahead:
+    if begin % SLOT_MICROS or first not in ahead:
         raise bad("start", f"no {grain} begins then in {where.name}; take it from `starts` of an answer")
     metric, *more = metrics_named(required(given, "metric"), "metric")
     if more:
@@ -164,7 +165,7 @@ def read_restatements_query(raw: bytes) -> RestatementsQuery:
     )
     where = zone_named("UTC")
     begin, end = (
-        moment(name, given[name], where) if name in given else int(limit.timestamp())
+        moment(name, given[name], where) if name in given else micros(limit)
         for name, limit in (("from", EARLIEST), ("to", LATEST))
     )
     if end <= begin:
@@ -172,7 +173,8 @@ def read_restatements_query(raw: bytes) -> RestatementsQuery:
     limit = number("limit", given.get("limit", "1000"))
     if not 1 <= limit <= MAX_RESTATEMENTS:
         raise bad("limit", f"must be 1 to {MAX_RESTATEMENTS}")
-    return RestatementsQuery(after, skip, -(-begin // SLOT), -(-end // SLOT), _one_additive(given.get("metric")), limit)
+    first, last = (-(-edge // SLOT_MICROS) for edge in (begin, end))
+    return RestatementsQuery(after, skip, first, last, _one_additive(given.get("metric")), limit)
 
 
 def read_nothing(raw: bytes) -> None:

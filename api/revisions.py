@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 
-from api.buckets import SLOT, local_stamps
+from api.buckets import SLOT, SLOT_MICROS, local_stamps
 from api.figures import Value
 from api.lines import Figures, Line, lines_of
 from api.parameters import bad
@@ -26,7 +26,7 @@ FIRST_FINAL = "first_final"
 async def revisions_answer(
     visible: Visible, view: ReleaseView, merchant: str, query: RevisionsQuery, threads: Executor
 ) -> RevisionsAnswer:
-    end_micros = int(query.edges[-1]) * SLOT * 1_000_000
+    end_micros = int(query.edges[-1]) * SLOT_MICROS
     releases = _from_final_on(visible.timeline.through(view.published), end_micros)
     views = [found for release in releases if (found := await visible.view_if_kept(release)) is not None]
     line = _line([*views, view], merchant, query)

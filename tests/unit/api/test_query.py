@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from api.buckets import SLOT
 from api.parameters import instant
-from api.query import METRICS_PARAMETERS, MetricsQuery, Pointer, read_metrics_query, read_pointer
+from api.query import (
+    METRICS_PARAMETERS,
+    MetricsQuery,
+    Pointer,
+    read_metrics_query,
+    read_pointer,
+    read_restatements_query,
+    read_revisions_query,
+)
 from lakehouse.problems import Kind, ProblemError
 
 SOME = st.one_of(
@@ -56,6 +64,44 @@ def test_instants_are_widened_to_the_quarters_that_they_lie_in() -> None:
     assert found.last * SLOT == datetime(2026, 11, 23, 10, 45, tzinfo=UTC).timestamp()
     exact = _read(**{"from": "2026-11-23T10:15:00Z", "to": "2026-11-23T10:30:00Z"})
     assert (exact.last - exact.first) == 1
+
+
+@pytest.mark.parametrize("end", ["10:00:00.000001Z", "10:00:00.1Z", "10:00:00.9Z", "10:00:00Z"])
+@pytest.mark.parametrize("begin", ["10:00:00Z", "10:00:00.5Z", "10:00:00.9Z"])
+def test_fractions_of_a_second_count(begin: str, end: str) -> None:
+    """Only what is empty is refused, and what is not has the quarter that it lies in."""
+    query = urlencode({"from": f"2026-11-23T{begin}", "to": f"2026-11-23T{end}"}).encode()
+    if datetime.fromisoformat(f"2026-11-23T{end}") <= datetime.fromisoformat(f"2026-11-23T{begin}"):
+        with pytest.raises(ProblemError, match="after `from`"):
+            read_metrics_query(b"metrics=orders&" + query, 1000)
+        with pytest.raises(ProblemError, match="after `from`"):
+            read_restatements_query(query)
+    else:
+        found = read_metrics_query(b"metrics=orders&" + query, 1000)
+        assert (found.first * SLOT, found.last - found.first) == (datetime(2026, 11, 23, 10, tzinfo=UTC).timestamp(), 1)
+        read_restatements_query(query)
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "buckets"),
+    [
+        ("10:00:00Z", "10:00:00.000001Z", ["10:00"]),
+        ("10:00:00.000001Z", "10:15:00Z", []),
+        ("09:59:59.999999Z", "10:15:00Z", ["10:00"]),
+        ("10:00:00.5Z", "10:15:00.5Z", ["10:15"]),
+    ],
+)
+def test_restated_buckets_are_those_that_begin_within(begin: str, end: str, buckets: list[str]) -> None:
+    raw = urlencode({"from": f"2026-11-23T{begin}", "to": f"2026-11-23T{end}"}).encode()
+    found = read_restatements_query(raw)
+    begins = [datetime.fromtimestamp(slot * SLOT, UTC) for slot in range(found.first, found.last)]
+    assert [f"{one:%H:%M}" for one in begins] == buckets
+
+
+def test_a_bucket_begins_to_the_microsecond() -> None:
+    assert read_revisions_query(b"metric=orders&start=2026-11-23T10:00:00.0Z").edges[0] * SLOT % 3600 == 0
+    with pytest.raises(ProblemError, match="no hour begins then"):
+        read_revisions_query(b"metric=orders&start=2026-11-23T10:00:00.5Z")
 
 
 def test_a_plus_that_was_not_escaped() -> None:

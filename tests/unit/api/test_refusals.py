@@ -18,6 +18,7 @@ BAD = [
     {"metrics": "orders,orders", **DAY},
     {"metrics": "orders", "from": "2026-11-17", "to": "2026-11-17"},
     {"metrics": "orders", "from": "2026-11-17", "to": "2026-11-16"},
+    {"metrics": "orders", "from": "2026-11-16T10:00:00.9Z", "to": "2026-11-16T10:00:00.1Z"},
     {"metrics": "orders", "from": "2026-11-16T10:00:00", "to": "2026-11-17"},
     {"metrics": "orders", "from": "yesterday", "to": "2026-11-17"},
     {"metrics": "orders", "from": "2026-02-30", "to": "2026-11-17"},

@@ -143,6 +143,8 @@ def test_buckets_and_metrics_can_be_chosen(feed: Any) -> None:
 
     assert asked(**{"from": "2026-11-16", "to": "2026-11-16T11:00:00Z"}) == ["gross_sales", "orders"]
     assert asked(to="2026-11-15") == ["gross_sales"]
+    half_a_second_in = {"from": "2026-11-16T10:00:00.5Z", "to": "2026-11-17"}
+    assert asked(**half_a_second_in) == ["orders_cancelled"], "the bucket of 10:00 had begun before"
     assert asked(metric="orders") == ["orders"]
 
 
@@ -166,6 +168,7 @@ def test_csv(feed: Any) -> None:
         {"metric": "refund_rate"},
         {"metric": "gold"},
         {"from": "2026-11-17", "to": "2026-11-16"},
+        {"from": "2026-11-16T10:00:00.9Z", "to": "2026-11-16T10:00:00.1Z"},
         {"from": "yesterday"},
         {"grain": "day"},
         {"release": 1, "as_known_at": "2026-11-16T00:00:00Z"},
