@@ -143,8 +143,10 @@ _PATHS: Json = {
     "/v1/merchants/{merchant_id}/revisions": _numbers(
         "How one number has changed",
         "The values that one bucket has had, from its first final one on, each with the release that brought it and "
-        "the reason: `first_final`, `late_events`, `new_definition` or `rollback`. Releases beyond retention are left "
-        "out. `currency` is required for an amount of a merchant with several.",
+        "the reason: `first_final`, `late_events`, `new_definition` or `rollback`. A release beyond retention counts "
+        "as long as one within shows its gold version. Those of other gold versions, and of dropped ones, are left "
+        "out; where the first final value is among them, the first entry's reason is `oldest_kept`: what the oldest "
+        "release that can be read showed. `currency` is required for an amount of a merchant with several.",
         schemas.RevisionsAnswer,
         _REVISIONS_CSV,
         _refs("merchant_id", "metric", "start", "grain", "tz", "currency", "as_known_at", "release"),

@@ -207,6 +207,11 @@ def currencies_at(runs: tuple[Run, ...], merchant: bytes, snapshot: int) -> set[
     return found
 
 
+def snapshots_at(runs: tuple[Run, ...], merchant: bytes, first: int, last: int) -> Ints:
+    """The snapshots that wrote rows of the merchant with ``first`` <= slot < ``last``, rising, each once."""
+    return np.unique(np.concatenate([_NOTHING, *(run.snapshot[_window(run, merchant, first, last)] for run in runs)]))
+
+
 def safe_to_sum(column: Column) -> Column:
     """The column as int64 if no sum of its values can overflow, else as Python integers."""
     if column.dtype == object:

@@ -93,11 +93,17 @@ class Revision(msgspec.Struct, frozen=True):
     value: Number
     release: int
     released_at: Instant
-    reason: str
+    reason: Annotated[
+        str,
+        Meta(
+            description="late_events, new_definition or rollback: what changed the value. Of the first entry "
+            "first_final, or oldest_kept where the bucket was final in earlier releases that can no longer be read."
+        ),
+    ]
 
 
 class RevisionsAnswer(msgspec.Struct, frozen=True, rename={"begin": "from", "end": "to"}):
-    """Oldest first, from the first final value on; empty while the bucket is not final."""
+    """Oldest first, from the first final value on that can be read; empty while the bucket is not final."""
 
     merchant_id: str
     metric: str

@@ -47,12 +47,21 @@ class Timeline:
             raise bad("as_known_at", "lies in the future")
 
     def check_kept(self, published: Published, retention: timedelta, now: datetime) -> None:
-        """Raises 410. A release is kept for the retention from the instant at which another took its place."""
-        place = published.number - self._first + 1
-        if place < self.count and self.releases[place].released_at < now - retention:
+        """Raises 410."""
+        if not self._is_kept(published, retention, now):
             raise ProblemError(
                 Kind.BEYOND_RETENTION, f"releases are kept for {retention.total_seconds() / 86_400:g} days"
             )
+
+    def fullest(self, retention: timedelta, now: datetime) -> dict[int, Published]:
+        """By gold version, the release that shows its newest snapshot; only of versions that have a release within
+        retention. All states of a version from its oldest kept release on stay readable (``releases/retention``), this
+        one too, though it may not be kept itself (after ``rollback --exact``)."""
+        seen = self.releases[: self.count]
+        last = {one.release.gold_version: one for one in seen}
+        kept = {version for version, one in last.items() if self._is_kept(one, retention, now)}
+        by_snapshot = sorted(seen, key=lambda one: one.release.snapshot)
+        return {version: one for one in by_snapshot if (version := one.release.gold_version) in kept}
 
     def newest_first(self, limit: int, before: int | None) -> list[Published]:
         end = self.count if before is None else max(0, min(self.count, before - self._first))
@@ -61,6 +70,11 @@ class Timeline:
     def through(self, published: Published) -> Sequence[Published]:
         """The releases up to and with one, oldest first."""
         return self.releases[: published.number - self._first + 1]
+
+    def _is_kept(self, published: Published, retention: timedelta, now: datetime) -> bool:
+        """A release is kept for the retention from the instant at which another took its place."""
+        place = published.number - self._first + 1
+        return place >= self.count or self.releases[place].released_at >= now - retention
 
     @property
     def _first(self) -> int:

@@ -8,7 +8,7 @@ then a release could still be found that came before it.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -132,25 +132,39 @@ class Visible:
         return published
 
     async def view(self, published: Published) -> ReleaseView:
-        """Any visible release; an older gold version is loaded at its first use."""
-        current = self._current
-        assert current is not None
-        if published is current.published:
-            return current
-        self.timeline.check_kept(published, self._retention, utc_now())
-        if published.release.gold_version in self._prospects.dropped:
-            raise _dropped(published)
-        copies = self._copies.loaded(gold_tables(published.release.tables))
-        return await self._loaded_aside(published) if copies is None else ReleaseView(published, copies)
+        """Any visible release within retention; an older gold version is loaded at its first use."""
+        return await self._view(self._kept(published))
 
-    async def view_if_kept(self, published: Published) -> ReleaseView | None:
-        """None where the release is beyond retention, or its gold version has been dropped."""
+    async def history(self, releases: Sequence[Published]) -> list[ReleaseView]:
+        """Those of which each row can still be read. Rows are only ever added to a gold version, so one copy answers
+        for all of its releases, also those beyond retention: as long as one of them is kept, and nobody drops it."""
+        fullest = self.timeline.fullest(self._retention, utc_now())
+        wanted = {one.release.gold_version for one in releases} & fullest.keys()
+        tables = {version: await self._tables_if_readable(fullest[version]) for version in sorted(wanted)}
+        return [
+            ReleaseView(one, {name: copies[name] for name in gold_tables(one.release.tables) if name in copies})
+            for one in releases
+            if (copies := tables.get(one.release.gold_version)) is not None
+        ]
+
+    async def _tables_if_readable(self, published: Published) -> Mapping[str, TableCopy] | None:
+        """None where the gold version has been dropped."""
         try:
-            return await self.view(published)
+            return (await self._view(published)).tables
         except ProblemError as problem:
             if problem.kind is not Kind.BEYOND_RETENTION:
                 raise
             return None
+
+    async def _view(self, published: Published) -> ReleaseView:
+        current = self._current
+        assert current is not None
+        if published is current.published:
+            return current
+        if published.release.gold_version in self._prospects.dropped:
+            raise _dropped(published)
+        copies = self._copies.loaded(gold_tables(published.release.tables))
+        return await self._loaded_aside(published) if copies is None else ReleaseView(published, copies)
 
     async def _wait_until_read(self, instant: datetime) -> None:
         def is_read() -> bool:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from api.buckets import SLOT
 from api.gold_rows import run_from_arrow
-from api.runs import Currencies, Run, add_run, currencies_at, merge, rows_at, safe_to_sum, to_merge
+from api.runs import Currencies, Run, add_run, currencies_at, merge, rows_at, safe_to_sum, snapshots_at, to_merge
 
 MERCHANTS = ["a", "ab", "b", "shop-1", "Z" * 64]
 CODES = ["", "BRL", "JPY", "KWD"]
@@ -83,6 +83,15 @@ def _as_dict(slot: Any, currency: Any, measures: Any, currencies: Currencies) ->
     assert len(set(keys)) == len(keys)
     assert [key[0] for key in keys] == sorted(key[0] for key in keys)
     return dict(zip(keys, zip(*(measures[name].tolist() for name in MEASURES), strict=True), strict=True))
+
+
+@given(BATCHES, st.integers(0, 12), st.integers(0, 13))
+def test_the_snapshots_that_wrote_rows(batches: list[list[Row]], first: int, last: int) -> None:
+    runs, _ = _load(batches, list(range(len(batches))))
+    for merchant in [*MERCHANTS, "nobody"]:
+        wrote = [any(row[0] == merchant and first <= row[1] < last for row in batch) for batch in batches]
+        expected = [number + 1 for number, rows in enumerate(wrote) if rows]
+        assert snapshots_at(runs, merchant.encode(), first, last).tolist() == expected
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=60))
