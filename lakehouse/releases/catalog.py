@@ -14,6 +14,7 @@ from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import LakehouseError
 from lakehouse.releases import views
+from lakehouse.releases.gold_columns import Columns
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import Release
 from lakehouse.settings import Settings
@@ -61,20 +62,21 @@ def location(trino: Trino, table: str) -> str:
     return urlparse(match[1]).path
 
 
-def show(trino: Trino, release: Release) -> None:
+def show(trino: Trino, release: Release, columns: Columns) -> None:
     """Points the views that analysts read at a release."""
-    first, then = views.statements(release)
+    first, then = views.statements(release, columns.of_gold(release.tables))
     with ThreadPoolExecutor(4) as at_once:
         list(at_once.map(trino.query, [*views.bronze_statements(release.bronze.generation), *first]))
         list(at_once.map(trino.query, then))
 
 
-def show_current(trino: Trino, log: ReleaseLog) -> Published | None:
+def show_current(trino: Trino, log: ReleaseLog, columns: Columns | None = None) -> Published | None:
     """Points the views at the current release, and again if it has changed meanwhile: of two who do this at once, the
-    one that shows last has seen the newest."""
+    one that shows last has seen the newest. ``columns`` remember what they were asked before."""
     shown: Published | None = None
+    columns = columns or Columns(trino)
     while (current := log.current()) is not None and current != shown:
-        show(trino, current.release)
+        show(trino, current.release, columns)
         shown = current
     return shown
 

@@ -20,6 +20,7 @@ from lakehouse.releases import catalog
 from lakehouse.releases.building.advance import Builder
 from lakehouse.releases.cycle import Cycle, Outcome
 from lakehouse.releases.door.open import Door
+from lakehouse.releases.gold_columns import Columns
 from lakehouse.releases.leftovers import end_transform_queries
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.others import Others
@@ -46,6 +47,7 @@ class Transform:
         self._cycle = Cycle(settings, self._builder.files)
         self._log = ReleaseLog(self._builder.files, self._builder.layout)
         self._history = History(self._builder.trino, self._log, settings.releases.retention)
+        self._columns = Columns(self._builder.trino)
         self._shown: Published | None = None
 
     def turn(self) -> Outcome:
@@ -63,7 +65,7 @@ class Transform:
         if current is None:
             return
         if current != self._shown:
-            shown = catalog.show_current(builder.trino, self._log)
+            shown = catalog.show_current(builder.trino, self._log, self._columns)
             self._history.follow(lambda version: builder.versions.drop_of(version) is not None, datetime.now(UTC))
             self._shown = shown
         restatements.follow(builder.trino, builder.files, builder.layout, self._log)

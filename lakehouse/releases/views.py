@@ -5,7 +5,7 @@ view to the releases' Delta versions and, in gold, shows the one row of each key
 from the catalogue; pure.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lakehouse.contracts import tables
@@ -24,11 +24,15 @@ class Kept:
     columns: frozenset[str]
 
 
-def statements(release: Release) -> tuple[list[str], list[str]]:
-    """One ``CREATE OR REPLACE VIEW`` per view: those of the release's tables, then those that read them."""
+def statements(release: Release, columns: Mapping[str, frozenset[str]]) -> tuple[list[str], list[str]]:
+    """One ``CREATE OR REPLACE VIEW`` per view: those of the release's tables, then those that read them. ``columns``
+    are those of its gold tables, by name: a measure that is missing is zero, and a table that is missing is empty."""
     gold = tables.GOLD_SCHEMA
     pinned = [_view(f"{tables.SILVER_SCHEMA}.{name}", _silver(release, name)) for name in _silver_tables(release)]
-    pinned += [_view(f"{gold}.{table}", _gold(release, table)) for table in tables.GOLD_TABLES]
+    pinned += [
+        _view(f"{gold}.{table}", _gold(release, table, columns[table]) if table in columns else _empty(release, table))
+        for table in tables.GOLD_TABLES
+    ]
     return pinned, [_view(f"{gold}.{table}{tables.HOURLY_SUFFIX}", _hourly(table)) for table in tables.GOLD_TABLES]
 
 
@@ -78,8 +82,11 @@ def restatements_statement(delta_version: int, through: int) -> str:
 
 def measure(name: str, columns: frozenset[str]) -> str:
     """A measure's column; zero where the table does not have it: its version did not count that yet."""
-    kind = "DECIMAL(38, 0)" if name in tables.MONEY_MEASURES else "BIGINT"
-    return name if name in columns else f"CAST(0 AS {kind}) AS {name}"
+    return name if name in columns else f"CAST(0 AS {_kind(name)}) AS {name}"
+
+
+def _kind(measure: str) -> str:
+    return "DECIMAL(38, 0)" if measure in tables.MONEY_MEASURES else "BIGINT"
 
 
 def _view(name: str, body: str) -> str:
@@ -121,16 +128,27 @@ def _silver(release: Release, name: str) -> str:
     return f"SELECT t.*, {release.release} AS release FROM {pinned} AS t"
 
 
-def _gold(release: Release, table: str) -> str:
+def _gold(release: Release, table: str, columns: frozenset[str]) -> str:
     """The newest row of each key. ``slot_month`` is among the window's keys so that filters on it prune files."""
     keys = (*tables.GOLD_KEYS[table], "slot_month")
-    columns = ", ".join((*tables.GOLD_KEYS[table], *tables.GOLD_MEASURES[table], "slot_month"))
+    measures = (measure(name, columns) for name in tables.GOLD_MEASURES[table])
+    shown = ", ".join((*tables.GOLD_KEYS[table], *measures, "slot_month"))
     newest = f"row_number() OVER (PARTITION BY {', '.join(keys)} ORDER BY snapshot DESC)"
     pinned = _pinned(release, f"{tables.GOLD_SCHEMA}.{table}")
     return (
-        f"SELECT {columns}, {release.release} AS release FROM ("
+        f"SELECT {shown}, {release.release} AS release FROM ("
         f"SELECT *, {newest} AS place FROM {pinned} WHERE snapshot <= {release.snapshot}) WHERE place = 1"
     )
+
+
+_KEY_KINDS = {"merchant_id": "VARCHAR", "slot": "TIMESTAMP(3) WITH TIME ZONE", "currency": "VARCHAR"}
+
+
+def _empty(release: Release, table: str) -> str:
+    kinds = {name: _KEY_KINDS[name] for name in tables.GOLD_KEYS[table]}
+    kinds |= {name: _kind(name) for name in tables.GOLD_MEASURES[table]} | {"slot_month": "DATE"}
+    columns = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in kinds.items())
+    return f"SELECT {columns}, {release.release} AS release WHERE false"
 
 
 def _hourly(table: str) -> str:

@@ -18,10 +18,11 @@ from lakehouse.errors import LakehouseError
 from lakehouse.ledger import read_tables
 from lakehouse.ledger.proof import SILVER, Proof
 from lakehouse.ledger.prove import Prover
-from lakehouse.releases import catalog, definition
+from lakehouse.releases import catalog, definition, views
 from lakehouse.releases.building import advance
 from lakehouse.releases.building.advance import Builder
 from lakehouse.releases.building.build import Build, BuildFailedError, run
+from lakehouse.releases.gold_columns import Columns, missing
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import BronzeCursor, Definition, GoldVersion, Release
 from lakehouse.releases.service import Transform
@@ -128,6 +129,28 @@ def test_the_views_show_the_current_release(warehouse: Settings, stepped: int) -
     )
     expected = sum(found.get("gross_sales", 0) for found in naive_models.sales(ROWS).values())
     assert (int(shown[0]["total"]), shown[0]["release"]) == (expected, STEPS)
+
+
+def test_what_a_release_lacks_is_zero_or_empty(warehouse: Settings, stepped: int) -> None:
+    """As a definition without returns and without traffic would be shown; readers' columns stay what they are."""
+    trino, current = Trino.of(warehouse, user=TRANSFORM_USER), as_it_is(warehouse, stepped)
+    columns = Columns(trino)
+    tables = {name: state for name, state in current.tables.items() if name != "gold.merchant_traffic"}
+    described = [trino.query(f"SHOW COLUMNS FROM lake.gold.{name}") for name in ("merchant_sales", "merchant_traffic")]
+    whole = columns.of_gold(current.tables)
+    assert missing(whole) == []
+    first, then = views.statements(
+        msgspec.structs.replace(current, tables=tables), {"merchant_sales": whole["merchant_sales"] - {"returns"}}
+    )
+    for sql in (*first, *then):
+        trino.query(sql)
+    assert trino.query("SELECT sum(returns) AS n FROM lake.gold.merchant_sales_hourly") == [{"n": 0}]
+    assert trino.query("SELECT count(*) AS n FROM lake.gold.merchant_traffic_hourly") == [{"n": 0}]
+    assert described == [
+        trino.query(f"SHOW COLUMNS FROM lake.gold.{name}") for name in ("merchant_sales", "merchant_traffic")
+    ]
+    catalog.show(trino, current, columns)
+    assert trino.query("SELECT sum(page_views) > 0 AS some FROM lake.gold.merchant_traffic") == [{"some": True}]
 
 
 def die(*_: object) -> None:

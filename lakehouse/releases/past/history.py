@@ -13,6 +13,7 @@ from itertools import islice
 from lakehouse.clients.trino import Trino, literal
 from lakehouse.contracts import tables
 from lakehouse.releases import views
+from lakehouse.releases.gold_columns import Columns
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import TableState
 from lakehouse.releases.retention import retained
@@ -22,20 +23,6 @@ _LOG = f"{tables.CATALOG}.{tables.OPS_SCHEMA}.{tables.RELEASE_LOG}"
 _ROWS_AT_ONCE = 200
 _COMPACT_EVERY = 200
 """Releases. Each adds a small file; by the hundred they would be slow to read."""
-
-
-class Columns:
-    """Which columns gold tables have. Asked once a table: a version's tables keep the columns that they began with."""
-
-    def __init__(self, trino: Trino) -> None:
-        self._trino = trino
-        self._known: dict[str, frozenset[str]] = {}
-
-    def of(self, table: str, state: TableState) -> frozenset[str]:
-        if state.location not in self._known:
-            rows = self._trino.query(f"SHOW COLUMNS FROM {tables.CATALOG}.{state.schema}.{table}")
-            self._known[state.location] = frozenset(row["Column"] for row in rows)
-        return self._known[state.location]
 
 
 class History:
@@ -51,13 +38,15 @@ class History:
 
     def follow(self, is_dropped: Callable[[int], bool], now: datetime) -> None:
         """After each release: the views, whose pins move with it, then its row, with which readers find it: what they
-        find is whole. Safe to repeat."""
+        find is whole. Safe to repeat. Of two who do this at once, the one that shows last has seen the newest."""
         if not self._is_prepared:
             prepare(self._trino)
             self._is_prepared = True
-        releases = list(self._log.refresh())
-        kept = kept_states(releases, self._retention, now)
-        self._show([entry for entry in kept if not is_dropped(entry[0])])
+        releases: list[Published] = []
+        while len(known := list(self._log.refresh())) > len(releases):
+            releases = known
+            kept = kept_states(releases, self._retention, now)
+            self._show([entry for entry in kept if not is_dropped(entry[0])])
         record(self._trino, releases)
 
     def _show(self, kept: Sequence[tuple[int, str, TableState]]) -> None:

@@ -25,10 +25,10 @@ from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError
 from lakehouse.releases import catalog, views
+from lakehouse.releases.gold_columns import Columns
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import Reason, TableState
 from lakehouse.releases.past import history, restatement_sql
-from lakehouse.releases.past.history import Columns
 from lakehouse.releases.past.restatement_sql import Change, Part, Side
 
 LONGEST = timedelta(seconds=20)

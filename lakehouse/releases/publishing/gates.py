@@ -16,6 +16,7 @@ from lakehouse.ledger.prove import Prover
 from lakehouse.releases.diff.model import Limits
 from lakehouse.releases.diff.run import difference
 from lakehouse.releases.diff.share import largest_change
+from lakehouse.releases.gold_columns import Columns, missing
 from lakehouse.releases.log import Published
 from lakehouse.releases.model import GoldVersion, Reason, Snapshot
 from lakehouse.releases.publishing.publish import following
@@ -58,6 +59,22 @@ def caught_up(prospect: Prospect, accept: bool) -> str:
         )
     bronze = prospect.snapshot.bronze
     return f"caught up: generation {bronze.generation}, bronze commit {bronze.delta_version}"
+
+
+def is_whole(settings: Settings) -> Gate:
+    """All tables and measures that readers know; what is missing would be shown as zero."""
+
+    def gate(prospect: Prospect, accept: bool) -> str:
+        columns = Columns(Trino.of(settings, read_only=True))
+        lacking = ", ".join(missing(columns.of_gold(prospect.snapshot.tables)))
+        if lacking and not accept:
+            raise RefusedError(
+                f"gold version {prospect.version.version} lacks {lacking}, which readers know: they would be shown "
+                "zero. Mend the models and reprocess, or promote with --accept --reason"
+            )
+        return f"lacking, accepted and shown as zero: {lacking}" if lacking else "whole: all that readers know"
+
+    return gate
 
 
 def ledger_is_balanced(settings: Settings) -> Gate:

@@ -24,6 +24,7 @@ from lakehouse.releases.publishing.gates import (
     caught_up,
     differs_within_limits,
     is_prepared,
+    is_whole,
     ledger_is_balanced,
     stands_beside,
 )
@@ -67,7 +68,7 @@ class Promote:
     def of(cls, builder: Builder) -> "Promote":
         """With the gates that every promote has to pass, whichever door the operator takes."""
         settings = builder.settings
-        slow = (ledger_is_balanced(settings), is_prepared(settings))
+        slow = (is_whole(settings), ledger_is_balanced(settings), is_prepared(settings))
         # The live line stands still meanwhile: only what the last step has brought may still have to be loaded.
         return cls(builder, slow, (caught_up, differs_within_limits(settings), is_prepared(settings, patience=3.0)))
 

@@ -54,7 +54,7 @@ def door(tmp_path: Path) -> Iterator[Door]:
 def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     made = Warehouse(Settings(home=tmp_path / "home"), LocalFiles(tmp_path / "hdfs"))
 
-    def show(_: object, log: ReleaseLog) -> None:
+    def show(_: object, log: ReleaseLog, *__: object) -> None:
         current = log.current()
         made.shown.append(current.number if current else 0)
 

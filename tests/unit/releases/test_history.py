@@ -12,6 +12,7 @@ from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import GOLD_MEASURES
 from lakehouse.releases import views
+from lakehouse.releases.gold_columns import missing
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import BronzeCursor, Definition, Release, TableState
 from lakehouse.releases.past.history import History, kept_states, timestamp
@@ -77,6 +78,24 @@ def test_a_release_is_found_only_once_the_views_hold_it(tmp_path: Path) -> None:
     assert view < row
 
 
+def test_the_slower_of_two_followers_has_seen_the_newest(tmp_path: Path) -> None:
+    """While one asks for columns, a release is published, and the other shows it."""
+    log, releases = ReleaseLog(LocalFiles(tmp_path), Layout("/w")), log_of([(1, 3, 1), (1, 5, 1)])
+    log.append(releases[0].release)
+
+    class Slow(Statements):
+        def query(self, sql: str, *_: object, **__: object) -> list[dict[str, Any]]:
+            if sql.startswith("SHOW COLUMNS"):
+                log.append(releases[1].release)
+            return super().query(sql)
+
+    trino = Slow()
+    History(trino, ReleaseLog(LocalFiles(tmp_path), Layout("/w")), RETENTION).follow(lambda _: False, START)
+    pinned = [sql for sql in trino.asked if "merchant_sales_by_release" in sql]
+    assert "FOR VERSION AS OF 5" in pinned[-1]
+    assert next(sql for sql in trino.asked if sql.startswith("INSERT")).count("'cycle'") == 2
+
+
 def test_versions_are_shown_side_by_side_and_a_measure_that_one_lacks_is_zero() -> None:
     whole = frozenset(GOLD_MEASURES["merchant_sales"])
     kept = [
@@ -91,6 +110,15 @@ def test_versions_are_shown_side_by_side_and_a_measure_that_one_lacks_is_zero() 
     assert sales.count("CAST(0 AS BIGINT) AS units") == 1
     assert "lake.gold_v1.merchant_sales FOR VERSION AS OF 7" in sales
     assert "lake.gold_v1.merchant_traffic FOR VERSION AS OF 9" in found["gold.merchant_traffic_by_release"]
+
+
+def test_the_current_release_shows_a_missing_measure_as_zero_and_a_missing_table_as_empty() -> None:
+    release = log_of([(1, 3, 1)])[0].release
+    columns = {"merchant_sales": frozenset(GOLD_MEASURES["merchant_sales"]) - {"tax"}}
+    made = {sql.split()[4]: sql for sql in views.statements(release, columns)[0]}
+    assert "CAST(0 AS DECIMAL(38, 0)) AS tax" in made["lake.gold.merchant_sales"]
+    assert "CAST(NULL AS BIGINT) AS page_views" in made["lake.gold.merchant_traffic"]
+    assert missing(columns) == ["merchant_sales.tax", "merchant_traffic"]
 
 
 def test_instants_are_written_to_the_millisecond() -> None:

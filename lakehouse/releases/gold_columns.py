@@ -1,0 +1,43 @@
+"""Which columns the gold tables of a version physically have: its definition may lack what others count.
+
+In: a table's state, as a snapshot names it. Out: names of columns, or what is missing of those that readers know.
+"""
+
+from collections.abc import Mapping
+
+from lakehouse.clients.trino import Trino
+from lakehouse.contracts import tables
+from lakehouse.releases.model import TableState
+
+
+class Columns:
+    """Asked once a table: a version's tables keep the columns that they began with."""
+
+    def __init__(self, trino: Trino) -> None:
+        self._trino = trino
+        self._known: dict[str, frozenset[str]] = {}
+
+    def of(self, table: str, state: TableState) -> frozenset[str]:
+        if state.location not in self._known:
+            rows = self._trino.query(f"SHOW COLUMNS FROM {tables.CATALOG}.{state.schema}.{table}")
+            self._known[state.location] = frozenset(row["Column"] for row in rows)
+        return self._known[state.location]
+
+    def of_gold(self, states: Mapping[str, TableState]) -> dict[str, frozenset[str]]:
+        """By name of the gold table, of those that a release or snapshot has."""
+        return {
+            table: self.of(table, state)
+            for table in tables.GOLD_TABLES
+            if (state := states.get(f"{tables.GOLD_SCHEMA}.{table}")) is not None
+        }
+
+
+def missing(columns: Mapping[str, frozenset[str]]) -> list[str]:
+    """What readers know and a version does not have: ``table``, or ``table.column`` of a measure."""
+    found = []
+    for table in tables.GOLD_TABLES:
+        if table not in columns:
+            found.append(table)
+        else:
+            found += [f"{table}.{name}" for name in tables.GOLD_MEASURES[table] if name not in columns[table]]
+    return found
