@@ -128,10 +128,10 @@ class ReleaseSettings(Section):
     """So long silver stays readable as it was; SQL on silver is pinned to the current release."""
     vacuum_margin: timedelta = timedelta(hours=1)
     """A vacuum takes no file that is younger: it may belong to a writer or reader that is at work."""
-    slice_rows: int = Field(default=1_000_000, ge=1)
-    """About how many bronze rows a reprocess builds at a time: what one Trino query holds in memory (a build of 500,000
-    takes some 400 MB; a query may take 30 % of the heap), and what is built again after a kill. What Trino cannot hold
-    is tried again by halves."""
+    slice_rows: int = Field(default=2_500_000, ge=1)
+    """About how many bronze rows a reprocess builds at a time: what one Trino query holds in memory (a query may take
+    30 % of the heap), and what is built again after a kill. Each slice has a price of its own, and what Trino cannot
+    hold is tried again by halves: so rather many than few."""
     feed_every: timedelta = timedelta(minutes=1)
     """How often versions that are not current (candidates, and those promoted away) are brought up to date."""
     feed_former: timedelta = timedelta(days=7)

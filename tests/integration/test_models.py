@@ -188,13 +188,13 @@ def test_what_a_build_that_was_too_large_has_left_is_put_back(
     warehouse: Settings, stepped: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its last model did not fit, and all others are written; the next build takes half of its commits."""
-    transform = warehouse.transform.model_copy(update={"max_rows_per_cycle": 80})
     files, layout, trino = HdfsFiles(warehouse.hdfs_url), Layout(warehouse.warehouse), Trino.of(warehouse)
-    builder = Builder(warehouse.model_copy(update={"transform": transform}), files)
     new = [replace(row, seq=row.seq + 20_000) for row in random_rows(seed=8, count=40)]
     sooner = [
         replace(row, seq=row.seq + 30_000, accepted_at=row.accepted_at - timedelta(minutes=5)) for row in ROWS[:40]
     ]
+    transform = warehouse.transform.model_copy(update={"max_rows_per_cycle": len(new + sooner)})
+    builder = Builder(warehouse.model_copy(update={"transform": transform}), files)
     write(f"{warehouse.hdfs_url}{layout.bronze(1)}", [new, sooner], START + timedelta(days=83))
 
     def too_large(*given: Any) -> list[str]:
@@ -214,8 +214,8 @@ def test_what_a_build_that_was_too_large_has_left_is_put_back(
         with pytest.raises(BuildFailedError):
             consume()
     assert verdicts(trino, stepped) == naive_models.verdicts(ROWS + LATER + new + sooner)
-    for seen in (ROWS + LATER + new, ROWS + LATER + new + sooner):
-        assert consume() == 40
+    for rows, seen in ((new, ROWS + LATER + new), (sooner, ROWS + LATER + new + sooner)):
+        assert consume() == len(rows)
         assert verdicts(trino, stepped) == naive_models.verdicts(seen)
         assert sales(trino, stepped) == expected_sales(seen)
 
