@@ -32,6 +32,16 @@ class Columns:
         }
 
 
+def missing_keys(columns: Mapping[str, frozenset[str]]) -> list[str]:
+    """``table.column`` of what finds a row: no reader can be shown a table without."""
+    return [
+        f"{table}.{name}"
+        for table, known in columns.items()
+        for name in (*tables.GOLD_KEYS[table], tables.MONTH_COLUMNS[tables.GOLD_SCHEMA], tables.SNAPSHOT_COLUMN)
+        if name not in known
+    ]
+
+
 def missing(columns: Mapping[str, frozenset[str]]) -> list[str]:
     """What readers know and a version does not have: ``table``, or ``table.column`` of a measure."""
     found = []

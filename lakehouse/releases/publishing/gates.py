@@ -16,7 +16,7 @@ from lakehouse.ledger.prove import Prover
 from lakehouse.releases.diff.model import Limits
 from lakehouse.releases.diff.run import difference
 from lakehouse.releases.diff.share import largest_change
-from lakehouse.releases.gold_columns import Columns, missing
+from lakehouse.releases.gold_columns import Columns, missing, missing_keys
 from lakehouse.releases.log import Published
 from lakehouse.releases.model import GoldVersion, Reason, Snapshot
 from lakehouse.releases.publishing.publish import following
@@ -62,11 +62,17 @@ def caught_up(prospect: Prospect, accept: bool) -> str:
 
 
 def is_whole(settings: Settings) -> Gate:
-    """All tables and measures that readers know; what is missing would be shown as zero."""
+    """All tables and measures that readers know; what is missing would be shown as zero. Keys cannot be: without them
+    the views of SQL would stop, and that is accepted from nobody."""
 
     def gate(prospect: Prospect, accept: bool) -> str:
-        columns = Columns(Trino.of(settings, read_only=True))
-        lacking = ", ".join(missing(columns.of_gold(prospect.snapshot.tables)))
+        columns = Columns(Trino.of(settings, read_only=True)).of_gold(prospect.snapshot.tables)
+        if keys := ", ".join(missing_keys(columns)):
+            raise RefusedError(
+                f"gold version {prospect.version.version} lacks {keys}, without which no row is found. "
+                "Mend the models and reprocess"
+            )
+        lacking = ", ".join(missing(columns))
         if lacking and not accept:
             raise RefusedError(
                 f"gold version {prospect.version.version} lacks {lacking}, which readers know: they would be shown "
