@@ -47,7 +47,8 @@ class History:
             releases = known
             kept = kept_states(releases, self._retention, now)
             self._show([entry for entry in kept if not is_dropped(entry[0])])
-        record(self._trino, releases)
+            if len(self._log.refresh()) == len(releases):  # else another may have been there first, with newer views
+                record(self._trino, releases)
 
     def _show(self, kept: Sequence[tuple[int, str, TableState]]) -> None:
         described = [Kept(version, table, state, self._columns.of(table, state)) for version, table, state in kept]

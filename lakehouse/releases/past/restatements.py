@@ -7,7 +7,8 @@ releases themselves are beyond retention. They begin at a number's first final v
 after the first whose ``complete_through`` had reached its end.
 
 Killed anywhere: the next run goes on from the document. What a killed one, or two at once, wrote twice is alike and
-shown once, and the view shows whole releases only.
+shown once, and the view shows whole releases only. Of two at once, the one that shows last has seen the newest
+document.
 """
 
 import dataclasses
@@ -112,7 +113,7 @@ class _Follower:
     def run(self, releases: Sequence[Published]) -> int:
         if not releases:
             return 0
-        saved = done = restated(self._files, self._layout) or self._begin(releases[0].number)
+        saved = done = self._saved() or self._begin(releases[0].number)
         final: int | None = None
         for old, new in pairwise(releases):
             final = _greater(final, old.release.complete_through)
@@ -120,19 +121,16 @@ class _Follower:
                 continue
             done = self._advance(done, changes(old, new, _instant(final)), new.number)
             if done.log != saved.log or done.left or time.monotonic() > self._deadline:
-                self._save(saved := done)
+                saved = done = self._save(done, shows=done.log != saved.log)
             if done.left or time.monotonic() > self._deadline:
                 break
         if done != saved:
-            self._save(done)
+            done = self._save(done, shows=False)
         return done.through
 
     def _begin(self, first: int) -> Restated:
         history.make_table(self._trino, tables.RESTATEMENT_LOG, tables.RESTATEMENT_COLUMNS)
-        begun = Restated(first, self._log_state())
-        self._show(begun)
-        self._save(begun)
-        return begun
+        return self._save(Restated(first, self._log_state()), shows=True)
 
     def _advance(self, done: Restated, found: list[Change], release: int) -> Restated:
         """One release, or as many of its parts as there is time for."""
@@ -144,9 +142,7 @@ class _Follower:
             left = self._insert(by_table[left[0].table], left[0]) + left[1:]
             if left and time.monotonic() > self._deadline:
                 return Restated(done.through, done.log, left)
-        whole = Restated(release, self._log_state())
-        self._show(whole)
-        return whole
+        return Restated(release, self._log_state())
 
     def _insert(self, change: Change, part: Part) -> list[Part]:
         """What of it is left: nothing, or its halves where it did not fit into Trino's memory."""
@@ -188,8 +184,23 @@ class _Follower:
         assert done.log is not None
         self._trino.query(views.restatements_statement(done.log.delta_version, done.through))
 
-    def _save(self, done: Restated) -> None:
-        replace(self._files, self._layout.staging, self._layout.restated, msgspec.json.encode(done))
+    def _save(self, done: Restated, shows: bool) -> Restated:
+        """The view first, so that after a kill it has what the document says. Another may have saved more meanwhile:
+        that is kept. Then the view again, for the other may have shown in between what it had before. Returns what the
+        document says."""
+        if shows:
+            self._show(done)
+        known = self._saved()
+        if known is None or known.through <= done.through:
+            replace(self._files, self._layout.staging, self._layout.restated, msgspec.json.encode(done))
+        shown: Restated | None = None
+        while (saved := self._saved() or done) != shown and shows:
+            self._show(saved)
+            shown = saved
+        return saved
+
+    def _saved(self) -> Restated | None:
+        return restated(self._files, self._layout)
 
 
 def _greater(one: int | None, other: int | None) -> int | None:

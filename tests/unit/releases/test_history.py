@@ -96,6 +96,23 @@ def test_the_slower_of_two_followers_has_seen_the_newest(tmp_path: Path) -> None
     assert next(sql for sql in trino.asked if sql.startswith("INSERT")).count("'cycle'") == 2
 
 
+def test_what_is_published_while_releases_are_recorded_is_shown_too(tmp_path: Path) -> None:
+    log, releases = ReleaseLog(LocalFiles(tmp_path), Layout("/w")), log_of([(1, 3, 1), (1, 5, 1)])
+    log.append(releases[0].release)
+
+    class Slow(Statements):
+        def query(self, sql: str, *_: object, **__: object) -> list[dict[str, Any]]:
+            if sql.startswith("INSERT") and len(log.refresh()) == 1:
+                log.append(releases[1].release)
+            return super().query(sql)
+
+    trino = Slow()
+    History(trino, ReleaseLog(LocalFiles(tmp_path), Layout("/w")), RETENTION).follow(lambda _: False, START)
+    done = [sql for sql in trino.asked if "merchant_sales_by_release" in sql or sql.startswith("INSERT")]
+    assert ["INSERT" in sql for sql in done] == [False, True, False, True]
+    assert "FOR VERSION AS OF 5" in done[2]
+
+
 def test_versions_are_shown_side_by_side_and_a_measure_that_one_lacks_is_zero() -> None:
     whole = frozenset(GOLD_MEASURES["merchant_sales"])
     kept = [
