@@ -64,9 +64,10 @@ def caught_up(prospect: Prospect, accept: bool) -> str:
 def is_whole(settings: Settings) -> Gate:
     """All tables and measures that readers know; what is missing would be shown as zero. Keys cannot be: without them
     the views of SQL would stop, and that is accepted from nobody."""
+    known = Columns(Trino.of(settings, read_only=True))  # asked once, though a promote checks this gate twice
 
     def gate(prospect: Prospect, accept: bool) -> str:
-        columns = Columns(Trino.of(settings, read_only=True)).of_gold(prospect.snapshot.tables)
+        columns = known.of_gold(prospect.snapshot.tables)
         if keys := ", ".join(missing_keys(columns)):
             raise RefusedError(
                 f"gold version {prospect.version.version} lacks {keys}, without which no row is found. "

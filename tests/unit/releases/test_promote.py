@@ -12,10 +12,10 @@ import msgspec
 import pytest
 
 from lakehouse import table_files
-from lakehouse.clients.files import Files, publish
-from lakehouse.contracts.layout import Layout
+from lakehouse.clients.files import publish
 from lakehouse.errors import RefusedError
 from lakehouse.releases import definition
+from lakehouse.releases.building.advance import Builder
 from lakehouse.releases.building.feed import Feeder
 from lakehouse.releases.locks import building
 from lakehouse.releases.model import Base, BronzeCursor, Definition, GoldVersion, Plan, Snapshot, TableState, new_nonce
@@ -29,7 +29,6 @@ from lakehouse.releases.rebuilding.plan import Source, Wish, plan
 from lakehouse.releases.rebuilding.progress import Phase, ProgressFile
 from lakehouse.releases.standing import Standing, stands
 from lakehouse.releases.upkeep import drop as dropping
-from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
 from tests.unit.releases.logged_warehouse import CANDIDATE, LAYOUT, LoggedWarehouse
 
@@ -45,20 +44,6 @@ class Trino:
     def query(self, sql: str) -> list[dict[str, Any]]:
         self.said.append(sql)
         return []
-
-
-@dataclass
-class Builder:
-    """What a promote and a plan want of one."""
-
-    settings: Settings
-    files: Files
-    layout: Layout
-    versions: Versions
-    trino: Trino = field(default_factory=Trino)
-
-    def new_commits(self, *_: Any) -> None:
-        return None
 
 
 @dataclass
@@ -84,8 +69,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(dropping, "_forget", lambda _: None)  # SQL's view of the past
     monkeypatch.setattr(promote, "PATIENCE", 5.0)
     monkeypatch.setattr(promote, "CATCH_UP_PATIENCE", 0.0)
-    settings = Settings(home=tmp_path / "home", warehouse="/w")
-    return World(warehouse, Builder(settings, warehouse.files, LAYOUT, warehouse.versions))
+    builder: Any = Builder(Settings(home=tmp_path / "home", warehouse=LAYOUT.root), warehouse.files)
+    builder.trino = Trino()
+    return World(warehouse, builder)
 
 
 def test_what_is_dropped_while_its_gates_are_checked_is_not_published(world: World) -> None:

@@ -1,44 +1,31 @@
 """Which tables a definition may share with another, by dbt's comparison of the real project."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from shutil import copytree
-from typing import Any
 
 import pytest
 
-from lakehouse.clients.files import Files
-from lakehouse.contracts.layout import Layout
 from lakehouse.releases import definition
+from lakehouse.releases.building.advance import Builder
 from lakehouse.releases.model import Base, BronzeCursor, Definition, Snapshot, TableState, new_nonce
 from lakehouse.releases.rebuilding.reuse import shared_tables
-from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
 from tests.unit.releases.logged_warehouse import LAYOUT, LoggedWarehouse
 
 TABLES = ("silver.events", "gold.merchant_sales", "gold.merchant_traffic")
 
 
-@dataclass
-class Builder:
-    settings: Settings
-    files: Files
-    layout: Layout
-    versions: Versions
-    definitions: Path
-
-
 @pytest.fixture
-def builder(tmp_path: Path) -> Any:
+def builder(tmp_path: Path) -> Builder:
     """Version 1 is built with the checked out definition, and has :data:`TABLES`."""
     made = LoggedWarehouse(tmp_path / "hdfs")
     made.versions.create(definition.freeze(made.files, LAYOUT, definition.PROJECT))
     states = {name: TableState("s", f"/{name}", 1) for name in TABLES}
     made.versions.add_snapshot(Snapshot(1, 1, BronzeCursor(1, 1), states, [], {}, 900, True, [], new_nonce()))
-    return Builder(Settings(home=tmp_path / "home"), made.files, LAYOUT, made.versions, tmp_path / "definitions")
+    return Builder(Settings(home=tmp_path / "home", warehouse=LAYOUT.root), made.files)
 
 
-def changed(builder: Any, folder: Path, file: str, before: str, after: str) -> Definition:
+def changed(builder: Builder, folder: Path, file: str, before: str, after: str) -> Definition:
     copytree(definition.PROJECT, folder)
     text = (folder / file).read_text()
     assert before in text
@@ -46,12 +33,12 @@ def changed(builder: Any, folder: Path, file: str, before: str, after: str) -> D
     return definition.freeze(builder.files, builder.layout, folder)
 
 
-def test_what_does_not_read_the_changed_model_is_shared(builder: Any, tmp_path: Path) -> None:
+def test_what_does_not_read_the_changed_model_is_shared(builder: Builder, tmp_path: Path) -> None:
     traffic = changed(builder, tmp_path / "p", "models/gold/merchant_traffic.sql", "count(*)", "2 * count(*)")
     assert shared_tables(builder, traffic, Base(1, 1, 1)) == ("gold.merchant_sales", "silver.events")
 
 
-def test_another_value_of_a_variable_shares_nothing(builder: Any, tmp_path: Path) -> None:
+def test_another_value_of_a_variable_shares_nothing(builder: Builder, tmp_path: Path) -> None:
     """dbt's states are the same then."""
     variable = changed(builder, tmp_path / "p", "dbt_project.yml", "vars:\n", "vars:\n  least_units: 1\n")
     assert shared_tables(builder, variable, Base(1, 1, 1)) == ()
