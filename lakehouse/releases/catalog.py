@@ -4,9 +4,10 @@ In: a gold version and a bronze generation, or a release. Every step may be repe
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
+from typing import TypeVar
 from urllib.parse import urlparse
 
 from lakehouse.clients.trino import Trino
@@ -21,36 +22,40 @@ from lakehouse.settings import Settings
 
 DBT_TEMPORARY = "__dbt_tmp"
 """What dbt appends to the name of a model while it merges."""
+_Answer = TypeVar("_Answer")
+_LAYERS = (tables.SILVER_SCHEMA, tables.GOLD_SCHEMA)
 
 
 def prepare(trino: Trino, settings: Settings, layout: Layout, version: int, generation: int) -> None:
     """Makes the schemas of a gold version and of the readers, and registers the bronze tables."""
-    for schema in tables.READER_SCHEMAS:
-        _make_schema(trino, schema, f"{settings.hdfs_url}{layout.root}/schemas/{schema}")
-    for layer in (tables.SILVER_SCHEMA, tables.GOLD_SCHEMA):
-        folder = f"{settings.hdfs_url}{layout.version_schema(version, layer)}"
-        _make_schema(trino, tables.physical_schema(layer, version), folder)
-    _register(trino, tables.bronze_table(generation), f"{settings.hdfs_url}{layout.bronze(generation)}")
-    _register(trino, tables.quarantine_table(generation), f"{settings.hdfs_url}{layout.quarantine(generation)}")
+    schemas = {schema: f"{layout.root}/schemas/{schema}" for schema in tables.READER_SCHEMAS} | {
+        tables.physical_schema(layer, version): layout.version_schema(version, layer) for layer in _LAYERS
+    }
+    bronze = {
+        tables.bronze_table(generation): layout.bronze(generation),
+        tables.quarantine_table(generation): layout.quarantine(generation),
+    }
+    _at_once(lambda schema: _make_schema(trino, schema, f"{settings.hdfs_url}{schemas[schema]}"), schemas)
+    _at_once(lambda table: _register(trino, table, f"{settings.hdfs_url}{bronze[table]}"), bronze)
 
 
 def locations(trino: Trino, version: int, known: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
     """The folder on HDFS of each table of a gold version, by ``layer.table``; no scheme and no host. ``known`` ones
     are not asked for again."""
-    layers = {tables.physical_schema(layer, version): layer for layer in (tables.SILVER_SCHEMA, tables.GOLD_SCHEMA)}
+    layers = {tables.physical_schema(layer, version): layer for layer in _LAYERS}
     schemas = ", ".join(f"'{schema}'" for schema in layers)
     rows = trino.query(
         f"SELECT table_schema, table_name FROM {tables.CATALOG}.information_schema.tables "
         f"WHERE table_schema IN ({schemas})"
     )
-    found: dict[str, str] = {}
-    for row in rows:
-        # A dbt that was killed leaves its temporary view behind; the next one replaces it.
-        if not row["table_name"].endswith(DBT_TEMPORARY):
-            name = f"{layers[row['table_schema']]}.{row['table_name']}"
-            table = f"{tables.CATALOG}.{row['table_schema']}.{row['table_name']}"
-            found[name] = known.get(name) or location(trino, table)
-    return found
+    # A dbt that was killed leaves its temporary view behind; the next one replaces it.
+    found = {
+        f"{layers[row['table_schema']]}.{row['table_name']}": f"{row['table_schema']}.{row['table_name']}"
+        for row in rows
+        if not row["table_name"].endswith(DBT_TEMPORARY)
+    }
+    folders = _at_once(lambda name: known.get(name) or location(trino, f"{tables.CATALOG}.{found[name]}"), found)
+    return dict(zip(found, folders, strict=True))
 
 
 def location(trino: Trino, table: str) -> str:
@@ -65,9 +70,8 @@ def location(trino: Trino, table: str) -> str:
 def show(trino: Trino, release: Release, columns: Columns) -> None:
     """Points the views that analysts read at a release."""
     first, then = views.statements(release, columns.of_gold(release.tables))
-    with ThreadPoolExecutor(4) as at_once:
-        list(at_once.map(trino.query, [*views.bronze_statements(release.bronze.generation), *first]))
-        list(at_once.map(trino.query, then))
+    _at_once(trino.query, [*views.bronze_statements(release.bronze.generation), *first])
+    _at_once(trino.query, then)
 
 
 def show_current(trino: Trino, log: ReleaseLog, columns: Columns | None = None) -> Published | None:
@@ -95,6 +99,12 @@ def remove(trino: Trino, version: int) -> None:
     for layer in (tables.GOLD_SCHEMA, tables.SILVER_SCHEMA):
         schema = f"{tables.CATALOG}.{tables.physical_schema(layer, version)}"
         trino.query(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+
+
+def _at_once(ask: Callable[[str], _Answer], things: Iterable[str]) -> list[_Answer]:
+    """The answers in the order of the things: most of what a statement of the catalogue costs is waiting."""
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(ask, things))
 
 
 def _make_schema(trino: Trino, schema: str, location: str) -> None:

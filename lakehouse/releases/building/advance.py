@@ -6,9 +6,11 @@ The caller holds the version's lock (``locks``).
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 
 import msgspec
 
@@ -22,7 +24,7 @@ from lakehouse.delta_log import Commit
 from lakehouse.errors import LakehouseError, NotFoundError
 from lakehouse.releases import catalog, definition
 from lakehouse.releases.building import watermark
-from lakehouse.releases.building.build import Build, BuildFailedError, run
+from lakehouse.releases.building.build import Build, BuildFailedError, parse, run
 from lakehouse.releases.building.put_back import put_back
 from lakehouse.releases.model import BronzeCursor, GoldVersion, Snapshot, TableState, new_nonce
 from lakehouse.releases.versions import Versions
@@ -151,11 +153,24 @@ class Builder:
         """Runs the version's own frozen definition, and makes sure that nobody else wrote to its tables meanwhile."""
         self.prepare(version, plan.generation)
         before = self.replace_leftovers(version, last, last.number + 1 if last else 1)
-        project = definition.thaw(self.files, self.layout, version.definition, self.definitions)
-        queries = self._run(project, plan)
+        queries = self._run(self._project(version), plan)
         states = self.states(version, last)
         self._refuse_foreign_commits(states, before, set(queries))
         return Built(states, queries)
+
+    def parse_ahead(self, version: GoldVersion, plan: Build) -> None:
+        """Begins to parse the definition, which takes dbt seconds, while the caller prepares its build. Should it fail,
+        it fails in the build again."""
+        project = self._project(version)
+
+        def ahead() -> None:
+            with suppress(BuildFailedError):
+                parse(self.settings, project, plan)
+
+        Thread(target=ahead, name="parse", daemon=True).start()
+
+    def _project(self, version: GoldVersion) -> Path:
+        return definition.thaw(self.files, self.layout, version.definition, self.definitions)
 
     def _run(self, project: Path, plan: Build) -> list[str]:
         try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from lakehouse.settings import Settings
 
 SOURCE = "lakehouse-transform"
 """The client name that Trino shows for the queries of a build."""
+_parsing = Lock()
 DONE = frozenset({"success", "pass", "warn"})
 """How dbt says that a model is built or an audit has passed."""
 
@@ -102,6 +104,13 @@ def run(settings: Settings, project: Path, build: Build) -> list[str]:
     return [query for node in result.result.results if (query := _query_id(node)) is not None]
 
 
+def parse(settings: Settings, project: Path, build: Build) -> None:
+    """What :func:`run` does first, for whoever has something else to do meanwhile; both may be under way at once.
+    Raises :class:`BuildFailedError`."""
+    _connect(settings, build.user)
+    _parsed_once(settings, project, build)
+
+
 def changed_models(settings: Settings, before: Path, after: Path) -> tuple[set[str], set[str]]:
     """The models of ``after``, and those of them that differ from ``before`` or read one that does (dbt's states)."""
     folder = settings.home_path / "dbt" / "states"
@@ -118,17 +127,29 @@ def _listed(settings: Settings, project: Path, folder: Path, options: Iterable[s
 
 
 def _dbt(settings: Settings, project: Path, build: Build) -> Any:
-    folder = settings.home_path / "dbt" / f"v{build.gold_version}"
-    variables = msgspec.json.encode(build.variables).decode()
-    parsed = _parsed(
-        project, folder, _log_folder(settings), build.gold_version, build.generation, build.from_version < 0
-    )
-    command = ["build", "--vars", variables]
+    parsed = _parsed_once(settings, project, build)
+    command = ["build", "--vars", msgspec.json.encode(build.variables).decode()]
     if build.shared:  # Chosen by name, not left out by name: then audits of what is built and what is shared run, too.
         models = {path.stem for path in (project / "models").rglob("*.sql")}
         command += ["--select", *sorted(models - set(build.shared))]
     # A run leaves compiled SQL in its manifest, which the next one would take for its own.
-    return _invoke(project, command, folder, _log_folder(settings), parsed.deepcopy())
+    return _invoke(project, command, _folder(settings, build), _log_folder(settings), parsed.deepcopy())
+
+
+def _parsed_once(settings: Settings, project: Path, build: Build) -> Any:
+    with _parsing:
+        return _parsed(
+            project,
+            _folder(settings, build),
+            _log_folder(settings),
+            build.gold_version,
+            build.generation,
+            build.from_version < 0,
+        )
+
+
+def _folder(settings: Settings, build: Build) -> Path:
+    return settings.home_path / "dbt" / f"v{build.gold_version}"
 
 
 @lru_cache(maxsize=16)

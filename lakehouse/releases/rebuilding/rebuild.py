@@ -16,7 +16,7 @@ from lakehouse.clients.trino import QueryFailedError
 from lakehouse.errors import LakehouseError, NotReadyError, RefusedError
 from lakehouse.releases import catalog
 from lakehouse.releases.building.advance import Builder, Built, ForeignCommitError
-from lakehouse.releases.building.build import BuildFailedError
+from lakehouse.releases.building.build import Build, BuildFailedError
 from lakehouse.releases.building.feed import Feeder
 from lakehouse.releases.building.follow import Follower
 from lakehouse.releases.leftovers import end_queries
@@ -126,6 +126,7 @@ class Rebuild:
 
     def _build_slices(self, last: Snapshot | None) -> None:
         source = last.bronze if last else self._source()
+        self._builder.parse_ahead(self._version, self._whole(source, last))
         self._builder.prepare(self._version, source.generation)
         if last is None and self._is_partial:
             last = self._copy(source)
@@ -140,7 +141,6 @@ class Rebuild:
             last = self._slice(source, part, last)
             done += part.rows
             self._say(f"{done:,} of {total:,} bronze rows are built")
-        self._progress.say(Phase.SLICES, rows=done, rows_total=total)
 
     def _source(self) -> BronzeCursor:
         """The commits to read; of a generation that is made from raw files, once it is."""
@@ -198,17 +198,17 @@ class Rebuild:
 
     def _slice(self, source: BronzeCursor, part: Slice, last: Snapshot | None) -> Snapshot:
         self._stop_if_dropped()
-        number = last.number + 1 if last else 1
-        plan = replace(
-            self._builder.plain_build(self._version, number, source.generation, -1, source.delta_version),
-            since=part.since,
-            until=part.until,
-        )
+        plan = replace(self._whole(source, last), since=part.since, until=part.until)
         built = self._builder.build(self._version, last, plan)
         base = self._base()
         if self._is_partial and base is not None:
             copy_base.refuse_new_tables(base, built.tables)
-        return self._publish(number, source, built, None if part.is_last else part.until)
+        return self._publish(plan.snapshot, source, built, None if part.is_last else part.until)
+
+    def _whole(self, source: BronzeCursor, last: Snapshot | None) -> Build:
+        """All that is to be read, in one build after ``last``."""
+        number = last.number + 1 if last else 1
+        return self._builder.plain_build(self._version, number, source.generation, -1, source.delta_version)
 
     def _stop_if_dropped(self) -> None:
         if self._builder.versions.drop_of(self._version.version) is not None:

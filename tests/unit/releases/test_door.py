@@ -121,7 +121,9 @@ def test_a_reprocess_takes_the_definition_that_readers_see(door: Door) -> None:
 def test_the_state_of_an_order(door: Door) -> None:
     order = door.post("reprocess", {}).json()["order"]
     door.orders.say(order, "gold version 2 is built", 2)
-    ProgressFile(door.files, LAYOUT, 2).say(Phase.SLICES, rows=10, rows_total=100)
+    progress = ProgressFile(door.files, LAYOUT, 2)
+    progress.say(Phase.SLICES, rows=10, rows_total=100)
+    progress.settle()
     running = door.get(f"orders/{order}").json()
     assert (running["state"], running["says"], running["gold_version"]) == ("running", "gold version 2 is built", 2)
     assert (running["progress"]["rows"], running["progress"]["rows_total"]) == (10, 100)

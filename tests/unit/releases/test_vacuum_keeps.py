@@ -48,7 +48,7 @@ class History:
                 w.now += chance.choice([timedelta(minutes=20), timedelta(hours=5), timedelta(days=2)])
             case "candidate":
                 w.beside(w.current, shared=chance.random() < 0.5)
-            case "slice" if version is not None:
+            case "slice" if version is not None and not self._is_built(version):
                 self._build(version, built_before=7)
             case "feed" if version is not None:
                 self._build(version)
@@ -69,6 +69,11 @@ class History:
                 self.vacuum()
             case "killed vacuum":
                 self.vacuum(die_after=chance.randrange(4))
+
+    @staticmethod
+    def _is_built(version: Version) -> bool:
+        """No slice comes after that."""
+        return bool(version.snapshots) and version.snapshots[-1].built_before is None
 
     def _build(self, version: Version, built_before: int | None = None) -> None:
         w = self.warehouse
@@ -120,8 +125,7 @@ class History:
                 if left >= now - TERMS.silver_window - TERMS.vacuum_margin:
                     found += snapshot.tables.values()
             base = version.plan.base if version.plan else None
-            built = version.snapshots and version.snapshots[-1].built_before is None
-            if base is not None and not built:
+            if base is not None and not self._is_built(version):
                 found += w.versions[base.gold_version - 1].snapshots[base.snapshot - 1].tables.values()
         return found
 
