@@ -18,7 +18,7 @@ from pathlib import Path
 
 from lakehouse.clients.files import Files, publish
 from lakehouse.contracts.layout import Layout
-from lakehouse.errors import AlreadyExistsError, LakehouseError, RefusedError
+from lakehouse.errors import AlreadyExistsError, LakehouseError, NotFoundError, RefusedError
 from lakehouse.releases.model import Definition
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
@@ -75,8 +75,12 @@ def store(files: Files, layout: Layout, project: Path) -> str:
         raise RefusedError(f"{project} has no {absent}: name the folder of a dbt project")
     _refuse_clock_and_chance(project)
     name = fingerprint(project)
-    with suppress(AlreadyExistsError):  # The name is the content's own hash.
-        publish(files, layout.staging, layout.definition(name), _archive(project))
+    path = layout.definition(name)
+    try:
+        files.stat(path)
+    except NotFoundError:
+        with suppress(AlreadyExistsError):  # The name is the content's own hash.
+            publish(files, layout.staging, path, _archive(project))
     return name
 
 

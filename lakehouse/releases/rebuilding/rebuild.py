@@ -245,8 +245,10 @@ class Rebuild:
 
     def _catch_up(self) -> Snapshot:
         """Up to where the live version stands when this begins; from then on the transform service feeds it."""
-        self._progress.say(Phase.CATCH_UP)
         feeder, live = Feeder(self._builder), self._live_cursor()
+        last = self._builder.versions.latest_snapshot(self._version.version)
+        if last is None or last.bronze != live:
+            self._progress.say(Phase.CATCH_UP)
         newest = feeder.catch_up(self._version, live, self._say)
         self._progress.say(Phase.DONE)
         return newest
