@@ -15,16 +15,14 @@ from lakehouse.contracts.tables import CATALOG, GOLD_KEYS, GOLD_MEASURES, MONEY_
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import (
     BronzeCursor,
-    Definition,
     GoldVersion,
     Plan,
-    Release,
-    Snapshot,
     TableState,
     new_nonce,
 )
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
+from tests.release_documents import DEFINITION, next_release, snapshot
 
 MERCHANTS = ("anna", "bert", "carl")
 FIRST_SLOT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -72,43 +70,17 @@ class Gold:
     def plan(self) -> None:
         """The document that makes this version a candidate."""
         plan = Plan("bronze", BronzeCursor(1, 0), None, "test")
-        made = GoldVersion(self.version, Definition("f" * 12), 0, new_nonce(), plan)
+        made = GoldVersion(self.version, DEFINITION, 0, new_nonce(), plan)
         self.files.make_folder(self.layout.gold_version(self.version))
         self.files.write(self.layout.gold_version_manifest(self.version), msgspec.json.encode(made))
 
     def audit(self, number: int) -> None:
-        made = Snapshot(
-            gold_version=self.version,
-            number=number,
-            bronze=BronzeCursor(1, number),
-            tables=self.states(),
-            marks=[],
-            offsets={},
-            complete_through=None,
-            changed=True,
-            query_ids=[],
-            nonce=new_nonce(),
-        )
-        Versions(self.files, self.layout).add_snapshot(made)
+        Versions(self.files, self.layout).add_snapshot(snapshot(self.version, number, self.states()))
 
-    def publish(self, snapshot: int, reason: str = "cycle") -> Published:
-        parent = self.log.current()
-        release = Release(
-            release=parent.number + 1 if parent else 1,
-            parent=parent.number if parent else None,
-            reason=reason,
-            actor="test",
-            snapshot=snapshot,
-            gold_version=self.version,
-            definition=Definition("f" * 12),
-            bronze=BronzeCursor(1, snapshot),
-            tables=self.states(),
-            complete_through=int(LAST_SLOT.timestamp() * 1_000_000),
-            catalogue=1,
-            tzdata="",
-            nonce=new_nonce(),
-        )
-        return self.log.append(release)
+    def publish(self, number: int, reason: str = "cycle") -> Published:
+        through = int(LAST_SLOT.timestamp() * 1_000_000)
+        shown = snapshot(self.version, number, self.states(), complete_through=through)
+        return self.log.append(next_release(self.log, shown, reason=reason, tzdata=""))
 
     def truth(self, published: Published, grain: str, zone: str) -> dict[tuple[str, str, int], int]:
         """Orders by merchant, metric and start of bucket (seconds), as Trino groups the release's rows."""

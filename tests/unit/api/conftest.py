@@ -24,11 +24,9 @@ from lakehouse.contracts.tables import GOLD_KEYS, GOLD_MEASURES, MONEY_MEASURES,
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import (
     BronzeCursor,
-    Definition,
     Drop,
     GoldVersion,
     Plan,
-    Release,
     Snapshot,
     TableState,
     new_nonce,
@@ -37,9 +35,9 @@ from lakehouse.settings import InsightsSettings, ReleaseSettings, Settings
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
 from lakehouse.tokens.keys import KeyFolder
+from tests.release_documents import DEFINITION, next_release, snapshot
 
 ROOT = "/lakehouse"
-DEFINITION = Definition("f" * 12, None)
 DAY = {"from": "2026-11-16T00:00:00Z", "to": "2026-11-17T00:00:00Z"}
 
 
@@ -95,47 +93,22 @@ class Warehouse:
 
     def audit(self, version: int, number: int, built_before: int | None = None, through: int | None = None) -> Snapshot:
         """The document of a snapshot, of the tables as they were last written."""
-        made = Snapshot(
-            gold_version=version,
-            number=number,
-            bronze=BronzeCursor(1, number),
-            tables=self.states(version),
-            marks=[],
-            offsets={},
-            complete_through=through,
-            changed=True,
-            query_ids=[],
-            nonce=new_nonce(),
-            built_before=built_before,
-        )
+        made = snapshot(version, number, self.states(version), complete_through=through, built_before=built_before)
         self.files.write(self.layout.snapshot(version, number), msgspec.json.encode(made))
         return made
 
     def publish(
         self,
-        snapshot: int,
+        number: int,
         complete_through: str | None,
         version: int = 1,
         reason: str = "cycle",
         tables: dict[str, TableState] | None = None,
     ) -> Published:
-        parent = self.log.current()
-        release = Release(
-            release=parent.number + 1 if parent else 1,
-            parent=parent.number if parent else None,
-            reason=reason,
-            actor="test",
-            snapshot=snapshot,
-            gold_version=version,
-            definition=DEFINITION,
-            bronze=BronzeCursor(1, snapshot),
-            tables=self.states(version) if tables is None else tables,
-            complete_through=micros(at(complete_through)) if complete_through else None,
-            catalogue=1,
-            tzdata="2026f",
-            nonce=new_nonce(),
-        )
-        return self.log.append(release)
+        through = micros(at(complete_through)) if complete_through else None
+        tables = self.states(version) if tables is None else tables
+        shown = snapshot(version, number, tables, complete_through=through)
+        return self.log.append(next_release(self.log, shown, reason=reason, tzdata="2026f"))
 
 
 def _arrow(name: str, rows: list[dict[str, Any]], snapshot: int) -> pa.Table:

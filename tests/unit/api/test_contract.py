@@ -45,7 +45,7 @@ def test_the_receipt(day: Any, warehouse: Any) -> None:
         "merchant_traffic": {"delta_version": 0},
     }
     assert receipt["bronze"] == {"generation": 1, "delta_version": 2}
-    assert receipt["definition"] == {"fingerprint": "f" * 12, "git_commit": None}
+    assert receipt["definition"] == {"fingerprint": "f" * 64, "git_commit": None}
     assert (receipt["release"], receipt["gold_version"], receipt["tzdata"]) == (2, 1, "2026f")
 
 

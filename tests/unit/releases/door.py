@@ -9,13 +9,14 @@ from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.releases.door.orders import Orders
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.model import BronzeCursor, Definition, Plan, Snapshot, TableState, new_nonce
+from lakehouse.releases.model import Definition, Plan, TableState
 from lakehouse.releases.publishing.publish import publish_snapshot
 from lakehouse.releases.versions import Versions
 from lakehouse.service import Health
 from lakehouse.settings import Settings
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
+from tests.release_documents import snapshot
 
 LAYOUT = Layout("/w")
 FINGERPRINT = "f" * 64
@@ -49,10 +50,9 @@ class Door:
         versions = Versions(self.files, LAYOUT)
         made = versions.create(Definition(FINGERPRINT), plan) if version not in versions.numbers() else None
         tables = {"gold.merchant_sales": TableState(f"gold_v{version}", f"/t{version}", number)}
-        cursor = BronzeCursor(1, number)
-        snapshot = Snapshot(version, number, cursor, tables, [], {}, 900 * number, True, [], new_nonce())
-        versions.add_snapshot(snapshot)
-        publish_snapshot(ReleaseLog(self.files, LAYOUT), made or versions.get(version), snapshot)
+        audited = snapshot(version, number, tables, complete_through=900 * number)
+        versions.add_snapshot(audited)
+        publish_snapshot(ReleaseLog(self.files, LAYOUT), made or versions.get(version), audited)
 
 
 def problem(answer: httpx.Response) -> tuple[int, str]:

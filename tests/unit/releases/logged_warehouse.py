@@ -13,11 +13,11 @@ from lakehouse.releases.model import (
     Reason,
     Snapshot,
     TableState,
-    new_nonce,
 )
 from lakehouse.releases.publishing.publish import following, publish_snapshot
 from lakehouse.releases.standing import Standing, stands
 from lakehouse.releases.versions import Versions
+from tests.release_documents import snapshot
 
 LAYOUT = Layout("/w")
 
@@ -37,10 +37,7 @@ class LoggedWarehouse:
     def snapshot(self, version: GoldVersion, built_before: int | None = None) -> Snapshot:
         number = len(self.versions.snapshot_numbers(version.version)) + 1
         tables = {"gold.merchant_sales": TableState(f"gold_v{version.version}", f"/t{version.version}", number)}
-        cursor = BronzeCursor(1, number)
-        made = Snapshot(
-            version.version, number, cursor, tables, [], {}, 900 * number, True, [], new_nonce(), built_before
-        )
+        made = snapshot(version.version, number, tables, complete_through=900 * number, built_before=built_before)
         self.versions.add_snapshot(made)
         return made
 

@@ -8,10 +8,11 @@ from lakehouse.releases.door import wishes
 from lakehouse.releases.door.order import Carried
 from lakehouse.releases.door.orders import Order, Orders, Result, new_id, now
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.model import BronzeCursor, Definition, Plan, Reason, Snapshot, TableState, new_nonce
+from lakehouse.releases.model import BronzeCursor, Definition, Plan, Reason, TableState, new_nonce
 from lakehouse.releases.publishing.publish import following
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
+from tests.release_documents import snapshot
 
 
 @dataclass
@@ -26,7 +27,7 @@ class Warehouse:
         for number, planned in ((1, None), (2, Plan("bronze", BronzeCursor(1, 1), None, "olga"))):
             version = self.versions.create(Definition("f" * 64), planned)
             tables = {"gold.merchant_sales": TableState(f"gold_v{number}", f"/t{number}", 1)}
-            made = Snapshot(number, 1, BronzeCursor(1, 1), tables, [], {}, 900, True, [], new_nonce())
+            made = snapshot(number, 1, tables, complete_through=900)
             self.versions.add_snapshot(made)
             reason = Reason.PROMOTE if planned else Reason.FIRST
             self.log.append(following(self.log.current(), version, made, reason, actor="olga"))

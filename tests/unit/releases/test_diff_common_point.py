@@ -14,26 +14,26 @@ from lakehouse.errors import RefusedError
 from lakehouse.releases.diff.common_point import common_point
 from lakehouse.releases.diff.request import sides_of
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.model import BronzeCursor, Definition, Snapshot, new_nonce
+from lakehouse.releases.model import BronzeCursor, Definition, Snapshot
 from lakehouse.releases.publishing.publish import publish_snapshot
 from lakehouse.releases.versions import Versions
+from tests.release_documents import snapshot
 
 LAYOUT = Layout("/lakehouse")
 
 
-def snapshot(
+def audited(
     version: int, number: int, cursor: int, *, generation: int = 1, ends: tuple[int, ...] = (), part: bool = False
 ) -> Snapshot:
     offsets = {"events": {partition: PartitionRange(0, end) for partition, end in enumerate(ends)}}
-    before = 5 if part else None
     bronze = BronzeCursor(generation, cursor)
-    return Snapshot(version, number, bronze, {}, [], offsets, None, True, [], new_nonce(), before)
+    return snapshot(version, number, bronze=bronze, offsets=offsets, built_before=5 if part else None)
 
 
 def history(versions: Versions, version: int, slices: int, cursors: list[int]) -> list[Snapshot]:
     """Slices of the plan, which all name the first cursor, then states that hold all of theirs."""
-    parts = [snapshot(version, n, cursors[0], part=True) for n in range(1, slices + 1)]
-    whole = [snapshot(version, slices + n, cursor) for n, cursor in enumerate(cursors, 1)]
+    parts = [audited(version, n, cursors[0], part=True) for n in range(1, slices + 1)]
+    whole = [audited(version, slices + n, cursor) for n, cursor in enumerate(cursors, 1)]
     for each in parts + whole:
         versions.add_snapshot(each)
     return whole
@@ -66,9 +66,9 @@ def test_it_is_the_newest_point_of_both(
 def test_another_generation_is_compared_by_offsets(tmp_path: Path) -> None:
     versions = Versions(LocalFiles(tmp_path), LAYOUT)
     for number, ends in enumerate([(5, 0), (10, 0), (20, 5), (30, 5)], 1):
-        versions.add_snapshot(snapshot(1, number, 100 + number, ends=ends))
+        versions.add_snapshot(audited(1, number, 100 + number, ends=ends))
     for number, ends in enumerate([(10, 0), (25, 0)], 1):
-        versions.add_snapshot(snapshot(2, number, 7 + number, generation=2, ends=ends))
+        versions.add_snapshot(audited(2, number, 7 + number, generation=2, ends=ends))
     one, other = common_point(versions, versions.snapshot(1, 4), versions.snapshot(2, 2))
     assert (one.number, other.number) == (2, 1), "equal in sum is not equal in every partition"
 
@@ -76,7 +76,7 @@ def test_another_generation_is_compared_by_offsets(tmp_path: Path) -> None:
 def test_a_state_that_is_not_whole_is_refused(tmp_path: Path) -> None:
     versions = Versions(LocalFiles(tmp_path), LAYOUT)
     with pytest.raises(RefusedError, match="not built yet"):
-        common_point(versions, snapshot(1, 1, 3), snapshot(2, 1, 3, part=True))
+        common_point(versions, audited(1, 1, 3), audited(2, 1, 3, part=True))
 
 
 def test_a_release_from_before_the_candidates_time_stands_for_its_version(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ import pytest
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.tables import GOLD_KEYS, GOLD_MEASURES, GOLD_TABLES
 from lakehouse.errors import RefusedError
-from lakehouse.releases.model import BronzeCursor, Definition, GoldVersion, Snapshot, TableState
+from lakehouse.releases.model import GoldVersion, TableState
 from lakehouse.releases.publishing.gates import Prospect, is_whole
 from lakehouse.settings import Settings
+from tests.release_documents import DEFINITION, snapshot
 
 WHOLE = {name: {*GOLD_KEYS[name], *GOLD_MEASURES[name], "slot_month", "snapshot"} for name in GOLD_TABLES}
 
@@ -28,9 +29,9 @@ class Described:
 def judged(monkeypatch: pytest.MonkeyPatch, columns: dict[str, set[str]], accept: bool = False) -> str:
     monkeypatch.setattr(Trino, "of", lambda *_, read_only: read_only and Described(columns))
     states = {f"gold.{name}": TableState("gold_v2", f"/v2/{name}", 1) for name in columns}
-    snapshot = Snapshot(2, 1, BronzeCursor(1, 1), states, [], {}, 900, True, [], "n")
-    version = GoldVersion(2, Definition("f"), 0, "n")
-    return is_whole(Settings())(Prospect(version, snapshot, cast(Any, None), snapshot), accept)
+    audited = snapshot(2, 1, states, complete_through=900)
+    version = GoldVersion(2, DEFINITION, 0, "n")
+    return is_whole(Settings())(Prospect(version, audited, cast(Any, None), audited), accept)
 
 
 def test_what_has_all_that_readers_know_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:

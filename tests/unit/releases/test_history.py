@@ -14,9 +14,10 @@ from lakehouse.contracts.tables import GOLD_MEASURES
 from lakehouse.releases import views
 from lakehouse.releases.gold_columns import missing
 from lakehouse.releases.log import Published, ReleaseLog
-from lakehouse.releases.model import BronzeCursor, Definition, Release, TableState
+from lakehouse.releases.model import TableState
 from lakehouse.releases.past.history import History, kept_states, timestamp
 from lakehouse.releases.views import Kept
+from tests.release_documents import release, snapshot
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 RETENTION = timedelta(days=90)
@@ -30,10 +31,7 @@ def log_of(steps: list[tuple[int, int, int]]) -> list[Published]:
     for number, (version, delta, days) in enumerate(steps, start=1):
         at += timedelta(days=days)
         tables = {"gold.merchant_sales": TableState(f"gold_v{version}", f"/v{version}", delta)}
-        release = Release(
-            number, None, "cycle", "t", number, version, Definition("f"), BronzeCursor(1, 1), tables, None, 1, "", "n"
-        )
-        found.append(Published(release, at))
+        found.append(Published(release(number, snapshot(version, number, tables)), at))
     return found
 
 

@@ -13,27 +13,15 @@ from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import AlreadyExistsError, NotFoundError
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.model import BronzeCursor, Definition, Release, new_nonce
+from lakehouse.releases.model import Release
+from tests import release_documents
+from tests.release_documents import snapshot
 
 LAYOUT = Layout("/lakehouse")
 
 
 def release(number: int, version: int = 1) -> Release:
-    return Release(
-        release=number,
-        parent=number - 1 or None,
-        reason="cycle",
-        actor="transform",
-        snapshot=number,
-        gold_version=version,
-        definition=Definition("f" * 64),
-        bronze=BronzeCursor(1, number),
-        tables={},
-        complete_through=None,
-        catalogue=1,
-        tzdata="2026b",
-        nonce=new_nonce(),
-    )
+    return release_documents.release(number, snapshot(version, number))
 
 
 @pytest.fixture

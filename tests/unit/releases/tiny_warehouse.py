@@ -21,7 +21,6 @@ from lakehouse.contracts.layout import Layout
 from lakehouse.releases.model import (
     Base,
     BronzeCursor,
-    Definition,
     Drop,
     GoldVersion,
     Plan,
@@ -30,6 +29,7 @@ from lakehouse.releases.model import (
     TableState,
     new_nonce,
 )
+from tests.release_documents import DEFINITION, release, snapshot
 
 LAYOUT = Layout("/w")
 BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
@@ -84,7 +84,7 @@ class TinyWarehouse:
     def create(self, shared: Version | None = None, *, plan: Plan | None = None) -> Version:
         """A new version, whose silver may be another's."""
         number = len(self.versions) + 1
-        document = GoldVersion(number, Definition("f" * 64), 0, new_nonce(), plan)
+        document = GoldVersion(number, DEFINITION, 0, new_nonce(), plan)
         self.write(LAYOUT.gold_version_manifest(number), msgspec.json.encode(document))
         made = {}
         for name in NAMES:
@@ -148,19 +148,8 @@ class TinyWarehouse:
 
     def snapshot(self, version: Version, *, built_before: int | None = None) -> Snapshot:
         number = len(version.snapshots) + 1
-        made = Snapshot(
-            gold_version=version.number,
-            number=number,
-            bronze=BronzeCursor(1, number),
-            tables={name: table.head for name, table in version.tables.items()},
-            marks=[],
-            offsets={},
-            complete_through=None,
-            changed=True,
-            query_ids=[],
-            nonce=new_nonce(),
-            built_before=built_before,
-        )
+        tables = {name: table.head for name, table in version.tables.items()}
+        made = snapshot(version.number, number, tables, built_before=built_before)
         self.write(LAYOUT.snapshot(version.number, number), msgspec.json.encode(made))
         version.snapshots.append(made)
         version.published.append(self.now)
@@ -168,22 +157,8 @@ class TinyWarehouse:
 
     def release(self, version: Version) -> None:
         """Of the version's newest snapshot."""
-        shown, number = version.snapshots[-1], len(self.releases) + 1
-        made = Release(
-            release=number,
-            parent=number - 1 or None,
-            reason="cycle",
-            actor="transform",
-            snapshot=shown.number,
-            gold_version=version.number,
-            definition=Definition("f" * 64),
-            bronze=shown.bronze,
-            tables=shown.tables,
-            complete_through=None,
-            catalogue=1,
-            tzdata="2026b",
-            nonce=new_nonce(),
-        )
+        number = len(self.releases) + 1
+        made = release(number, version.snapshots[-1])
         self.write(LAYOUT.release_manifest(number), msgspec.json.encode(made))
         self.stamp(LAYOUT.release(number))
         self.releases.append((made, self.now))
