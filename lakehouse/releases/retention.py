@@ -89,9 +89,10 @@ def _snapshots(files: Files, layout: Layout, versions: Versions, stand: Stand, s
     base = stand.version.plan.base if stand.version.plan is not None else None
     if base is not None and not is_built(stand.newest):
         found.append(versions.snapshot(base.gold_version, base.snapshot))
-    recent = [entry for entry in files.list(layout.snapshots(stand.number)) if entry.modified >= since]
+    published = {int(e.name.partition(".")[0]): e.modified for e in files.list(layout.snapshots(stand.number))}
+    recent = [number for number, at in published.items() if at >= since]
     if recent:
-        first = min(int(entry.name.partition(".")[0]) for entry in recent)
-        # The one before was the newest until then.
-        found.append(versions.snapshot(stand.number, max(1, first - 1)))
+        # The one before the first was the newest until then. What shares tables does not begin with 1.
+        before = max((number for number in published if number < min(recent)), default=min(recent))
+        found.append(versions.snapshot(stand.number, before))
     return found

@@ -126,7 +126,8 @@ class History:
                     found += snapshot.tables.values()
             base = version.plan.base if version.plan else None
             if base is not None and not self._is_built(version):
-                found += w.versions[base.gold_version - 1].snapshots[base.snapshot - 1].tables.values()
+                beside = w.versions[base.gold_version - 1]
+                found += beside.snapshots[base.snapshot - beside.first].tables.values()
         return found
 
     def check(self, at: Moment) -> None:

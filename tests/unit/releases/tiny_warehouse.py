@@ -61,6 +61,8 @@ class Version:
     published: list[datetime] = field(default_factory=list)
     is_dropped: bool = False
     plan: Plan | None = None
+    first: int = 1
+    """The number of its first snapshot: what shares tables counts on from its base."""
 
 
 class TinyWarehouse:
@@ -104,7 +106,9 @@ class TinyWarehouse:
         """A candidate."""
         known = Base(len(self.releases), base.number, base.snapshots[-1].number)
         plan = Plan("bronze", BronzeCursor(1, 0), known, "operator")
-        return self.create(base if shared else None, plan=plan)
+        made = self.create(base if shared else None, plan=plan)
+        made.first = known.snapshot if shared else 1
+        return made
 
     def data_file(self, table: Table) -> str:
         path = f"month=2020-01-01/{new_nonce()}"
@@ -147,7 +151,7 @@ class TinyWarehouse:
         self.write(f"{LAYOUT.staging}/{new_nonce()}", b"{}")
 
     def snapshot(self, version: Version, *, built_before: int | None = None) -> Snapshot:
-        number = len(version.snapshots) + 1
+        number = version.first + len(version.snapshots)
         tables = {name: table.head for name, table in version.tables.items()}
         made = snapshot(version.number, number, tables, built_before=built_before)
         self.write(LAYOUT.snapshot(version.number, number), msgspec.json.encode(made))
