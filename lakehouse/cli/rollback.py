@@ -61,4 +61,5 @@ def _say_how_stale(before: Published | None, published: Published) -> None:
     old, new = (before.release.complete_through if before else None), published.release.complete_through
     if old is not None and (new is None or new < old):
         behind = f"{(old - new) / 3_600_000_000:.1f} hours behind" if new is not None else "complete through no hour"
-        progress(f"Gold version {published.release.gold_version} is {behind}; the next cycles bring it up to date.")
+        then = "" if published.release.held else "; the next cycles bring it up to date"
+        progress(f"Gold version {published.release.gold_version} is {behind}{then}.")

@@ -27,6 +27,11 @@ def transform(
     if output is Format.JSON:
         print_json({"rows": outcome.rows, "snapshot": snapshot, "release": release})
     elif snapshot is None:
-        print("Nothing new: readers see all of bronze.")
+        print("Nothing new in bronze." if outcome.held else "Nothing new: readers see all of bronze.")
     else:
         print(f"{outcome.rows} bronze rows are in snapshot {snapshot}; release {release or 'unchanged'}.")
+    if outcome.held:
+        progress(
+            f"Release {outcome.held.number} is held: readers see nothing newer, until `lakehouse promote "
+            f"{outcome.held.release.gold_version}`, or a rollback without --exact."
+        )

@@ -25,6 +25,8 @@ class Outcome:
     rows: int
     snapshot: Snapshot | None = None
     release: Published | None = None
+    held: Published | None = None
+    """The current release, where it is held: readers are shown nothing newer."""
 
 
 class Cycle:
@@ -48,7 +50,9 @@ class Cycle:
         # A former cycle may have died after its snapshot and before its release: the newest one counts, not only ours.
         newest = made or self._builder.versions.latest_snapshot(version.version)
         release = publish_snapshot(self._log, version, newest) if newest is not None else None
-        return Outcome(rows, newest if release else made, release)
+        current = self._log.current()
+        held = current if current is not None and current.release.held else None
+        return Outcome(rows, newest if release else made, release, held)
 
     def _advance(self, version: GoldVersion, progress: Progress) -> tuple[int, Snapshot | None]:
         """One step: how many bronze rows are new, and the snapshot, if there is one.

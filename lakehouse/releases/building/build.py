@@ -166,7 +166,11 @@ def _parsed(
     }
     done = _invoke(project, ["parse", "--vars", msgspec.json.encode(variables).decode()], folder, logs)
     if not done.success:
-        raise BuildFailedError(f"dbt could not parse the project: {done.exception}. Its log is in {logs}")
+        raise BuildFailedError(
+            f"dbt could not parse the project: {done.exception}. A definition is mended in its project and built by "
+            "another `lakehouse reprocess`",
+            is_lasting=True,
+        )
     return done.result
 
 

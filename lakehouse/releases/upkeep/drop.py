@@ -47,8 +47,8 @@ def _say_so(builder: Builder, number: int, actor: str, why: str | None, order: s
     if found is None:
         raise RefusedError(f"there is no gold version {number}; see `lakehouse release list`")
     _refuse_by_standing(found)
-    _refuse_owner(builder.versions, number)
     _refuse_within_retention(found, builder.settings.releases.retention)
+    _refuse_owner(builder.versions, number)
     try:
         builder.versions.add_drop(Drop(number, actor, why, time.time_ns() // 1000, new_nonce(), order))
     except AlreadyExistsError as error:
@@ -93,7 +93,7 @@ def _refuse_owner(versions: Versions, number: int) -> None:
         is_owner = plan is not None and plan.shared and plan.base is not None and plan.base.gold_version == number
         if is_owner and versions.drop_of(other.version) is None:
             raise RefusedError(
-                f"gold version {other.version} shares tables of gold version {number}: drop that one first"
+                f"gold version {other.version} shares tables of gold version {number}: drop {other.version} first"
             )
 
 

@@ -17,6 +17,7 @@ from lakehouse.errors import RefusedError
 from lakehouse.releases import definition
 from lakehouse.releases.building.advance import Builder
 from lakehouse.releases.building.feed import Feeder
+from lakehouse.releases.cycle import Cycle
 from lakehouse.releases.locks import building
 from lakehouse.releases.model import Base, BronzeCursor, Definition, GoldVersion, Plan, Snapshot, TableState, new_nonce
 from lakehouse.releases.others import Others
@@ -102,6 +103,33 @@ def test_what_is_promoted_while_a_drop_looks_at_it_is_not_dropped(
     promoting.join()
     assert "dropped" in refused[0]
     assert world.warehouse.standings() == {1: Standing.CURRENT, 2: Standing.DROPPED}
+
+
+def test_what_was_shown_is_refused_for_that_first(world: World) -> None:
+    """Nobody should give up what shares its tables only to hear that it stays anyway."""
+    sharing = world.warehouse.version(Plan("bronze", BronzeCursor(1, 2), Base(2, 1, 2), "olga", shared=("silver.x",)))
+    world.warehouse.snapshot(sharing)
+    with pytest.raises(RefusedError, match="what readers see"):
+        world.drop(1)
+    world.promote(2)
+    with pytest.raises(RefusedError, match="stays readable for 90 days"):
+        world.drop(1)
+
+
+def test_what_shares_tables_is_named_to_who_drops_their_owner(world: World) -> None:
+    sharing = world.warehouse.version(Plan("bronze", BronzeCursor(1, 2), Base(2, 2, 2), "olga", shared=("silver.x",)))
+    world.warehouse.snapshot(sharing)
+    with pytest.raises(RefusedError, match=f"version {sharing.version} shares .* drop {sharing.version} first"):
+        world.drop(2)
+
+
+def test_a_cycle_tells_that_readers_are_held(world: World) -> None:
+    cycle = Cycle(world.builder.settings, world.warehouse.files)
+    cycle._advance = lambda *_: (0, None)  # type: ignore[method-assign]  # bronze has nothing new
+    assert cycle.run().held is None
+    rollback(world.warehouse.log, world.warehouse.versions, Return("olga", to=1, exact=True))
+    held = cycle.run().held
+    assert held == world.warehouse.log.current()
 
 
 def test_the_version_that_is_held_is_promoted(world: World) -> None:
