@@ -34,6 +34,8 @@ def sandbox_schema(user: str) -> str:
 
 BRONZE_SCHEMA, SILVER_SCHEMA, GOLD_SCHEMA, OPS_SCHEMA = "bronze", "silver", "gold", "ops"
 READER_SCHEMAS = (BRONZE_SCHEMA, SILVER_SCHEMA, GOLD_SCHEMA, OPS_SCHEMA)
+VERSION_LAYERS = (GOLD_SCHEMA, SILVER_SCHEMA)
+"""What each gold version has schemas of its own for, that which reads the other first."""
 """What analysts see. ``silver`` and ``gold`` hold views of the current release only."""
 
 

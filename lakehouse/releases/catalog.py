@@ -23,13 +23,12 @@ from lakehouse.settings import Settings
 DBT_TEMPORARY = "__dbt_tmp"
 """What dbt appends to the name of a model while it merges."""
 _Answer = TypeVar("_Answer")
-_LAYERS = (tables.SILVER_SCHEMA, tables.GOLD_SCHEMA)
 
 
 def prepare(trino: Trino, settings: Settings, layout: Layout, version: int, generation: int) -> None:
     """Makes the schemas of a gold version and of the readers, and registers the bronze tables."""
     schemas = {schema: f"{layout.root}/schemas/{schema}" for schema in tables.READER_SCHEMAS} | {
-        tables.physical_schema(layer, version): layout.version_schema(version, layer) for layer in _LAYERS
+        tables.physical_schema(layer, version): layout.version_schema(version, layer) for layer in tables.VERSION_LAYERS
     }
     bronze = {
         tables.bronze_table(generation): layout.bronze(generation),
@@ -42,7 +41,7 @@ def prepare(trino: Trino, settings: Settings, layout: Layout, version: int, gene
 def locations(trino: Trino, version: int, known: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
     """The folder on HDFS of each table of a gold version, by ``layer.table``; no scheme and no host. ``known`` ones
     are not asked for again."""
-    layers = {tables.physical_schema(layer, version): layer for layer in _LAYERS}
+    layers = {tables.physical_schema(layer, version): layer for layer in tables.VERSION_LAYERS}
     schemas = ", ".join(f"'{schema}'" for schema in layers)
     rows = trino.query(
         f"SELECT table_schema, table_name FROM {tables.CATALOG}.information_schema.tables "
@@ -96,7 +95,7 @@ def show_published(trino: Trino, log: ReleaseLog, say: Callable[[str], None]) ->
 def remove(trino: Trino, version: int) -> None:
     """Drops the tables of a gold version that has no snapshot yet, with their files, and its schemas. Safe to
     repeat."""
-    for layer in (tables.GOLD_SCHEMA, tables.SILVER_SCHEMA):
+    for layer in tables.VERSION_LAYERS:
         schema = f"{tables.CATALOG}.{tables.physical_schema(layer, version)}"
         trino.query(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
 

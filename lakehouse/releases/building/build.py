@@ -21,9 +21,10 @@ from lakehouse.settings import Settings
 
 SOURCE = "lakehouse-transform"
 """The client name that Trino shows for the queries of a build."""
-_parsing = Lock()
 DONE = frozenset({"success", "pass", "warn"})
 """How dbt says that a model is built or an audit has passed."""
+_parsing = Lock()
+"""Who finds a project being parsed waits for that, instead of parsing it again."""
 
 
 class BuildFailedError(LakehouseError):

@@ -13,7 +13,7 @@ import msgspec
 
 from lakehouse.clients.files import Files, replace
 from lakehouse.contracts.layout import Layout
-from lakehouse.errors import NotFoundError
+from lakehouse.errors import LakehouseError, NotFoundError
 
 
 class Phase(StrEnum):
@@ -80,8 +80,13 @@ class ProgressFile:
         failure: str | None = None,
         detail: str | None = None,
     ) -> None:
-        """Returns before it is written, except for the last word; raises what has stopped the word before."""
-        self.settle()
+        """Returns before it is written, except for the last word. Raises what has stopped the word before, unless this
+        is the last: then it is overtaken, and must not hide why the work has ended."""
+        try:
+            self.settle()
+        except LakehouseError:
+            if not phase.is_last:
+                raise
         if self._rows_before is None and phase is Phase.SLICES:
             self._rows_before, self._began = rows, time.monotonic()
         built = rows - (self._rows_before or 0)

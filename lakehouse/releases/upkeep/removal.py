@@ -22,8 +22,6 @@ from lakehouse.releases.standing import Standing, stands
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import ReleaseSettings
 
-LAYERS = (tables.GOLD_SCHEMA, tables.SILVER_SCHEMA)
-
 
 def remove_version(
     trino: Trino,
@@ -54,7 +52,7 @@ def is_dropped(files: Files, layout: Layout, version: int) -> bool:
 
 def table_folders(files: Files, layout: Layout, version: int) -> Iterator[str]:
     """The folders of all tables that lie with a version, named by a snapshot or not."""
-    for layer in LAYERS:
+    for layer in tables.VERSION_LAYERS:
         for entry in files.list(layout.version_schema(version, layer)):
             if entry.is_folder:
                 yield entry.path
@@ -62,10 +60,10 @@ def table_folders(files: Files, layout: Layout, version: int) -> Iterator[str]:
 
 def remove_tables(trino: Trino, files: Files, layout: Layout, version: int, folders: list[str], need: Needed) -> None:
     """Catalogue first: a table that is gone from HDFS would be an error to whoever lists the schema."""
-    left = {layer: _unregister(trino, tables.physical_schema(layer, version), need) for layer in LAYERS}
+    left = {layer: _unregister(trino, tables.physical_schema(layer, version), need) for layer in tables.VERSION_LAYERS}
     for folder in folders:
         files.delete(folder)
-    for layer in LAYERS:
+    for layer in tables.VERSION_LAYERS:
         if not left[layer]:
             trino.query(f"DROP SCHEMA IF EXISTS {tables.CATALOG}.{tables.physical_schema(layer, version)}")
         if not files.list(layout.version_schema(version, layer)):

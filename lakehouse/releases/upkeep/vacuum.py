@@ -134,7 +134,7 @@ def plan(
     found = [
         _table(files, version, layer, entry.path, need, at.cutoff, is_dropped=version in dropped)
         for version in versions.numbers()
-        for layer in removal.LAYERS
+        for layer in tables.VERSION_LAYERS
         for entry in files.list(layout.version_schema(version, layer))
         if entry.is_folder
     ]

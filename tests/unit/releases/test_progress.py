@@ -1,5 +1,6 @@
 """Progress is written beside the work, in order, and its last word before the work is said to be done."""
 
+from concurrent.futures import wait
 from pathlib import Path
 from threading import Event
 
@@ -64,3 +65,18 @@ def test_what_could_not_be_written_is_told_by_the_next_word(tmp_path: Path) -> N
     found = progress.read()
     assert found is not None
     assert found.phase is Phase.DONE
+
+
+def test_the_last_word_is_written_though_the_one_before_was_not(tmp_path: Path) -> None:
+    """Why a rebuild has failed must be read, and told, whatever became of its progress."""
+    files = Slow(tmp_path)
+    files.may.set()
+    files.fails = True
+    progress = ProgressFile(files, LAYOUT, 2)
+    progress.say(Phase.SLICES)
+    wait([progress._writing])  # type: ignore[list-item]  # it has failed before HDFS is back
+    files.fails = False
+    progress.say(Phase.FAILED, failure="an audit")
+    found = progress.read()
+    assert found is not None
+    assert found.failure == "an audit"
