@@ -13,8 +13,9 @@ from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.releases import catalog, definition
 from lakehouse.releases.building import build
-from lakehouse.releases.model import BronzeCursor, Snapshot, TableState, new_nonce
+from lakehouse.releases.model import BronzeCursor, Snapshot, TableState
 from lakehouse.releases.versions import Versions
+from tests import release_documents
 from tests.embedded_stack import EmbeddedStack
 
 
@@ -50,10 +51,9 @@ class Warehouse:
             head = delta_log.head_version(self.files, location)
             assert head is not None
             states[name] = TableState(tables.physical_schema(name.partition(".")[0], version), location, head)
-        cursor = BronzeCursor(1, through)
-        snapshot = Snapshot(version, number, cursor, states, [], {}, None, True, [], new_nonce())
-        self.versions.add_snapshot(snapshot)
-        return snapshot
+        made = release_documents.snapshot(version, number, states, bronze=BronzeCursor(1, through))
+        self.versions.add_snapshot(made)
+        return made
 
 
 HAND_MADE = {

@@ -13,27 +13,16 @@ from lakehouse.cli import release
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.model import BronzeCursor, Definition, GoldVersion, Release, new_nonce
+from lakehouse.releases.model import Definition, GoldVersion, Release, new_nonce
+from tests import release_documents
+from tests.release_documents import snapshot
 
 LAYOUT = Layout("/w")
 
 
 def made(number: int) -> Release:
-    return Release(
-        release=number,
-        parent=number - 1 or None,
-        reason="first" if number == 1 else "cycle",
-        actor="transform",
-        snapshot=number,
-        gold_version=1,
-        definition=Definition("f" * 64),
-        bronze=BronzeCursor(1, number),
-        tables={},
-        complete_through=1_795_471_200_000_000,
-        catalogue=1,
-        tzdata="2026b",
-        nonce=new_nonce(),
-    )
+    shown = snapshot(1, number, complete_through=1_795_471_200_000_000)
+    return release_documents.release(number, shown, reason="first" if number == 1 else "cycle", actor="transform")
 
 
 @pytest.fixture

@@ -9,24 +9,11 @@ from hypothesis import strategies as st
 from lakehouse.ledger.judge import judge
 from lakehouse.ledger.model import Evidence, Station
 from lakehouse.ledger.proof import SILVER, Proof, proof_of, upheld
-from lakehouse.releases.model import BronzeCursor, Definition, Release, TableState
+from lakehouse.releases.model import TableState
+from tests.release_documents import release, snapshot
 from tests.unit.ledger.worlds import COPIES, FIRST_HOUR, Position, evidence_of, with_more, without, worlds
 
-SHOWN = Release(
-    release=1,
-    parent=None,
-    reason="first",
-    actor="transform",
-    snapshot=1,
-    gold_version=1,
-    definition=Definition("f"),
-    bronze=BronzeCursor(1, 0),
-    tables={name: TableState("silver_v1", f"/w/{name}", 3) for name in SILVER},
-    complete_through=None,
-    catalogue=1,
-    tzdata="2026a",
-    nonce="n",
-)
+SHOWN = release(1, snapshot(1, 1, {name: TableState("silver_v1", f"/w/{name}", 3) for name in SILVER}))
 
 
 def proved(world: list[Position], hours: int) -> Proof:

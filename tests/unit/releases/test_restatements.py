@@ -15,9 +15,10 @@ from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.metrics import METRICS
 from lakehouse.contracts.tables import GOLD_TABLES, RESTATEMENT_COLUMNS
 from lakehouse.releases.log import Published
-from lakehouse.releases.model import BronzeCursor, Definition, Release, TableState
+from lakehouse.releases.model import TableState
 from lakehouse.releases.past import restatements
 from lakehouse.releases.past.restatement_sql import Change, Part, Side, halves, insert, parts
+from tests.release_documents import release, snapshot
 
 AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
 MICROS = int(AT.timestamp()) * 1_000_000
@@ -25,22 +26,8 @@ MICROS = int(AT.timestamp()) * 1_000_000
 
 def published(number: int, version: int = 1, delta: int = 1, reason: str = "cycle", **changes: Any) -> Published:
     states = {f"gold.{name}": TableState(f"gold_v{version}", f"/v{version}/{name}", delta) for name in GOLD_TABLES}
-    release = Release(
-        release=number,
-        parent=number - 1 or None,
-        reason=reason,
-        actor="test",
-        snapshot=changes.get("snapshot", number),
-        gold_version=version,
-        definition=Definition("f"),
-        bronze=BronzeCursor(1, number),
-        tables=changes.get("tables", states),
-        complete_through=MICROS,
-        catalogue=1,
-        tzdata="2026b",
-        nonce=str(number),
-    )
-    return Published(release, AT + timedelta(minutes=number))
+    shown = snapshot(version, number, states, complete_through=MICROS)
+    return Published(release(number, shown, reason=reason, **changes), AT + timedelta(minutes=number))
 
 
 def tables_of(changes: list[Change]) -> list[str]:

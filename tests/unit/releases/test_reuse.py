@@ -7,9 +7,10 @@ import pytest
 
 from lakehouse.releases import definition
 from lakehouse.releases.building.advance import Builder
-from lakehouse.releases.model import Base, BronzeCursor, Definition, Snapshot, TableState, new_nonce
+from lakehouse.releases.model import Base, Definition, TableState
 from lakehouse.releases.rebuilding.reuse import shared_tables
 from lakehouse.settings import Settings
+from tests.release_documents import snapshot
 from tests.unit.releases.logged_warehouse import LAYOUT, LoggedWarehouse
 
 TABLES = ("silver.events", "gold.merchant_sales", "gold.merchant_traffic")
@@ -21,7 +22,7 @@ def builder(tmp_path: Path) -> Builder:
     made = LoggedWarehouse(tmp_path / "hdfs")
     made.versions.create(definition.freeze(made.files, LAYOUT, definition.PROJECT))
     states = {name: TableState("s", f"/{name}", 1) for name in TABLES}
-    made.versions.add_snapshot(Snapshot(1, 1, BronzeCursor(1, 1), states, [], {}, 900, True, [], new_nonce()))
+    made.versions.add_snapshot(snapshot(1, 1, states, complete_through=900))
     return Builder(Settings(home=tmp_path / "home", warehouse=LAYOUT.root), made.files)
 
 

@@ -10,31 +10,19 @@ from hypothesis import strategies as st
 
 from lakehouse.contracts import tables
 from lakehouse.errors import RefusedError
-from lakehouse.releases.model import BronzeCursor, Definition, Release, TableState
+from lakehouse.releases.model import BronzeCursor, TableState
 from lakehouse.releases.sandboxes import dbt as sandbox_dbt
 from lakehouse.releases.sandboxes import sandbox
 from lakehouse.settings import Settings
+from tests.release_documents import release, snapshot
 
 SETTINGS = Settings(home=Path("/srv/first"))
-RELEASE = Release(
-    release=42,
-    parent=41,
-    reason="cycle",
-    actor="transform",
-    snapshot=7,
-    gold_version=3,
-    definition=Definition("f" * 64),
-    bronze=BronzeCursor(1, 99),
-    # A table may belong to another version than the release's own.
-    tables={
-        "silver.events": TableState("silver_v2", "/x/events-1", 11),
-        "gold.merchant_sales": TableState("gold_v3", "/x/merchant_sales-1", 12),
-    },
-    complete_through=None,
-    catalogue=1,
-    tzdata="2026b",
-    nonce="n",
-)
+# A table may belong to another version than the release's own.
+TABLES = {
+    "silver.events": TableState("silver_v2", "/x/events-1", 11),
+    "gold.merchant_sales": TableState("gold_v3", "/x/merchant_sales-1", 12),
+}
+RELEASE = release(42, snapshot(3, 7, TABLES, bronze=BronzeCursor(1, 99)))
 
 
 @given(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", fullmatch=True).filter(lambda name: name != "transform"))
