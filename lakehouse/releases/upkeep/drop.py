@@ -47,8 +47,10 @@ def _say_so(builder: Builder, number: int, actor: str, why: str | None, order: s
     if found is None:
         raise RefusedError(f"there is no gold version {number}; see `lakehouse release list`")
     _refuse_by_standing(found)
-    _refuse_within_retention(found, builder.settings.releases.retention)
-    _refuse_owner(builder.versions, number)
+    sharing = _sharing(builder.versions, number)
+    _refuse_within_retention(found, builder.settings.releases.retention, sharing)
+    if sharing is not None:
+        raise RefusedError(f"gold version {sharing} shares tables of gold version {number}: drop {sharing} first")
     try:
         builder.versions.add_drop(Drop(number, actor, why, time.time_ns() // 1000, new_nonce(), order))
     except AlreadyExistsError as error:
@@ -87,14 +89,14 @@ def remove(builder: Builder, number: int) -> None:
     )
 
 
-def _refuse_owner(versions: Versions, number: int) -> None:
+def _sharing(versions: Versions, number: int) -> int | None:
+    """A version that shares tables of this one, and has not been dropped."""
     for other in versions.all():
         plan = other.plan
         is_owner = plan is not None and plan.shared and plan.base is not None and plan.base.gold_version == number
         if is_owner and versions.drop_of(other.version) is None:
-            raise RefusedError(
-                f"gold version {other.version} shares tables of gold version {number}: drop {other.version} first"
-            )
+            return other.version
+    return None
 
 
 def _refuse_by_standing(stand: Stand) -> None:
@@ -104,10 +106,12 @@ def _refuse_by_standing(stand: Stand) -> None:
         raise RefusedError(f"gold version {stand.number} has been dropped already")
 
 
-def _refuse_within_retention(stand: Stand, retention: timedelta) -> None:
+def _refuse_within_retention(stand: Stand, retention: timedelta, sharing: int | None) -> None:
+    """What shares its tables is named, but nobody should drop that for it: it would stay all the same."""
     left_at = stand.left_at
+    also = "" if sharing is None else f"; gold version {sharing} shares tables of it, too"
     if stand.standing is Standing.FORMER and left_at is not None and datetime.now(UTC) - left_at < retention:
         raise RefusedError(
             f"gold version {stand.number} was shown to readers until {left_at.isoformat()}; what was shown "
-            f"stays readable for {retention.days} days (LAKEHOUSE_RELEASES__RETENTION)"
+            f"stays readable for {retention.days} days (LAKEHOUSE_RELEASES__RETENTION){also}"
         )
