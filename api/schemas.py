@@ -185,13 +185,15 @@ class Prepared(msgspec.Struct, frozen=True):
 
 
 class StatusAnswer(msgspec.Struct, frozen=True):
-    """``freshness_seconds``: the age of the current release. All null, and nothing prepared, before the first one."""
+    """``freshness_seconds``: the age of the current release; ``held``: cycles publish nothing after it until an
+    operator does. All null, and nothing prepared, before the first one."""
 
     current_release: int | None
     released_at: Instant | None
     complete_through: Instant | None
     freshness_seconds: int | None
     gold_version: int | None
+    held: bool | None
     prepared: list[Prepared]
 
 

@@ -81,7 +81,12 @@ class EmbeddedStack:
 def create(home: Path) -> EmbeddedStack:
     """A stack that has not been started."""
     settings = Settings(home=home, port_base=free_port_base())
-    own = {"LAKEHOUSE_HOME": str(home), "LAKEHOUSE_PORT_BASE": str(settings.port_base)}
+    own = {
+        "LAKEHOUSE_HOME": str(home),
+        "LAKEHOUSE_PORT_BASE": str(settings.port_base),
+        # Tests wait for cycles; the default would have them wait mostly for the clock.
+        "LAKEHOUSE_TRANSFORM__INTERVAL": "PT5S",
+    }
     return EmbeddedStack(settings, {**os.environ, **own}, Path(sys.executable).with_name("lakehouse"))
 
 

@@ -3,3 +3,8 @@
 {% macro built_before(name, layer='silver') -%}
     {%- do return(none if flags.FULL_REFRESH else adapter.get_relation(database=target.database, schema=generate_schema_name(layer, none), identifier=name)) -%}
 {%- endmacro %}
+
+{# The same for what asks only for the UTC days of this build's events: of days that are added there is nothing. #}
+{% macro built_in_these_days(name) -%}
+    {%- do return(none if var('adds_days') else built_before(name)) -%}
+{%- endmacro %}

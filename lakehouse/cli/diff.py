@@ -55,6 +55,8 @@ def diff(
     Examples: lakehouse diff 3; lakehouse diff 3 --against 42 --format json;
     lakehouse diff 3 --format html --output diff.html
     """
+    if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
+        raise RefusedError(f"{file} cannot be written: name a file in a folder that is there (--output)")
     settings = load_settings()
     limits = Limits(top=top or (_TOP_FOR_PROGRAMS if output is Shape.JSON else _TOP))
     found = difference_of(settings, Trino.of(settings, read_only=True), version, against, limits, progress)

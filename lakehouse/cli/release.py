@@ -15,6 +15,8 @@ from lakehouse.clients.files import Files, HdfsFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.releases.log import Published, ReleaseLog
+from lakehouse.releases.rebuilding.progress import Phase, ProgressFile
+from lakehouse.releases.standing import Standing
 from lakehouse.releases.upkeep.sizes import Cost, costs
 from lakehouse.settings import load_settings
 
@@ -49,7 +51,7 @@ def list_command(
     for row in rows:
         reason = f"{row['reason']} (held)" if row["release"] in held else row["reason"]
         print(f"{row['release']:>8}  {row['released_at']:<26}{row['gold_version']:>13}  {reason:<20}{row['actor']}")
-    print(_costs_text(found))
+    print(_costs_text(found, files, layout))
 
 
 @app.command("show")
@@ -104,11 +106,22 @@ def _shown(value: Any) -> str:
     return "-" if value is None else str(value)
 
 
-def _costs_text(found: list[Cost]) -> str:
+def _costs_text(found: list[Cost], files: Files, layout: Layout) -> str:
     """What each gold version costs, and how much of it would go if it were dropped."""
     head = f"\n{'gold version':>13}  {'standing':<12}{'silver bytes':>16}{'gold bytes':>16}{'only its own':>16}"
-    lines = (f"{c.version:>13}  {c.standing:<12}{c.silver:>16,}{c.gold:>16,}{c.own:>16,}" for c in found)
+    lines = (
+        f"{c.version:>13}  {_standing(c, files, layout):<12}{c.silver:>16,}{c.gold:>16,}{c.own:>16,}" for c in found
+    )
     return "\n".join((head, *lines))
+
+
+def _standing(cost: Cost, files: Files, layout: Layout) -> str:
+    """As it is, or that its building has failed."""
+    if cost.standing is Standing.BUILDING:
+        progress = ProgressFile(files, layout, cost.version).read()
+        if progress is not None and progress.phase is Phase.FAILED:
+            return Phase.FAILED
+    return cost.standing
 
 
 def _warehouse() -> tuple[Files, Layout]:

@@ -33,17 +33,21 @@ def status(
     if output is Format.JSON:
         print_json(report)
     else:
-        print(render(services, report))
+        print(render(services, facts))
 
 
 def release_facts(settings: Settings) -> dict[str, Any]:
     """What the insights API says of the current release."""
-    answer = stack_health.read_json(f"{settings.insights_url}/v1/status")
-    return {name: answer.get(name) for name in RELEASE_FACTS}
+    facts: dict[str, Any] = stack_health.read_json(f"{settings.insights_url}/v1/status")
+    return facts
 
 
-def render(services: list[ServiceHealth], report: dict[str, Any]) -> str:
+def render(services: list[ServiceHealth], facts: dict[str, Any]) -> str:
     """The table for people."""
     rows = [f"{each.name:<10} {'healthy' if each.healthy else each.reason:<44} {each.url}" for each in services]
-    rows += [f"{name.replace('_', ' '):<18} {report[name]}" for name in RELEASE_FACTS]
+    rows += [f"{name.replace('_', ' '):<18} {facts.get(name)}" for name in RELEASE_FACTS]
+    if facts.get("held"):
+        rows.append(
+            "held               cycles publish nothing until the next `lakehouse promote` or `lakehouse rollback`"
+        )
     return "\n".join(rows)

@@ -2,14 +2,17 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partialmethod
 from pathlib import Path
 from shutil import copytree
 from threading import Event
 
 import pytest
 
-from lakehouse.errors import RefusedError
+from lakehouse.errors import LakehouseError, RefusedError
 from lakehouse.releases import definition
+from lakehouse.releases.building.advance import Builder
+from lakehouse.releases.model import Snapshot
 from lakehouse.releases.publishing.rollback import Return, rollback
 from lakehouse.releases.rebuilding.plan import Source, Wish
 from lakehouse.releases.rebuilding.reprocess import carry_out, start
@@ -47,13 +50,31 @@ def with_the_bug(rows: list[Row]) -> dict[object, dict[str, int]]:
     }
 
 
-def test_a_candidate_is_built_in_slices_and_equals_the_naive_computation(warehouse: Warehouse, buggy: Path) -> None:
+def publish_up_to(builder: Builder, number: int, snapshot: Snapshot) -> Snapshot:
+    """Dies before snapshot ``number`` is published."""
+    if snapshot.number == number:
+        raise LakehouseError("killed")
+    builder.versions.add_snapshot(snapshot)
+    return snapshot
+
+
+def test_a_candidate_is_built_in_slices_and_equals_the_naive_computation(
+    warehouse: Warehouse, buggy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Day 0 does not fit into a slice. The first slice, one that begins within a day and one that begins with a day die
+    with all of their tables written: none of it is there twice in the end."""
     warehouse.arrive(FIRST, 81)
     assert warehouse.transform.turn().release is not None
     warehouse.arrive(SECOND, 82)
     candidate = start(warehouse.settings, Wish(Source.BRONZE, "olga", project=buggy))
     assert warehouse.transform.turn().release is not None
     told: list[str] = []
+    for number in (1, 2, 3):
+        with monkeypatch.context() as death:
+            death.setattr(Builder, "publish", partialmethod(publish_up_to, number))
+            with pytest.raises(LakehouseError, match="killed"):
+                carry_out(warehouse.settings, candidate, told.append)
+        assert warehouse.versions.snapshot_numbers(2) == list(range(1, number))
     carry_out(warehouse.settings, candidate, told.append)
     assert candidate.version == 2
     assert len(warehouse.versions.snapshot_numbers(2)) > 3, told

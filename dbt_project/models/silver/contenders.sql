@@ -1,6 +1,6 @@
 {{ config(materialized='ephemeral') }}
-{%- set events = built_before('events') -%}
-{%- set duplicates = built_before('duplicates') %}
+{%- set events = built_in_these_days('events') -%}
+{%- set duplicates = built_in_these_days('duplicates') %}
 -- All known copies of the crowded identities: those that have just arrived, the one that counts so far and those that
 -- lost before. The first accepted wins, however late it arrives, so that any rebuild agrees.
 -- depends_on: {{ ref('touched_days') }}

@@ -1,6 +1,7 @@
 {{ config(
     unique_key=['event_month', 'event_date', 'edge', 'segment', 'seq'],
     properties={'partitioned_by': "ARRAY['event_month']"},
+    meta={'stays_in_its_days': true},
 ) }}
 with losers as (
     select

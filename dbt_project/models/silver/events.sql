@@ -1,6 +1,7 @@
 {{ config(
     unique_key=['event_month', 'event_date', 'merchant_id', 'source', 'id'],
     properties={'partitioned_by': "ARRAY['event_month']"},
+    meta={'stays_in_its_days': true},
 ) }}
 -- Losers are written first: a copy that is displaced here must be found among them by a redo.
 -- depends_on: {{ ref('duplicates') }}

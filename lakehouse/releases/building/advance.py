@@ -208,8 +208,7 @@ class Builder:
             self._prepared.add((version.version, generation))
 
     def replace_leftovers(self, version: GoldVersion, last: Snapshot | None, number: int) -> dict[str, TableState]:
-        """The tables without what an unfinished build of this number has left. Silver is merged by key, so it is left
-        as it is while a build takes no less than the one before."""
+        """The tables without what an unfinished build of this number has left."""
         found = self.states(version, last)
         for name, state in found.items():
             audited = last.tables.get(name) if last else None
@@ -218,10 +217,8 @@ class Builder:
             if name.startswith(tables.GOLD_SCHEMA):
                 table = f"{tables.CATALOG}.{state.schema}.{name.partition('.')[2]}"
                 self.trino.query(f"DELETE FROM {table} WHERE snapshot >= {number}")
-            elif self._parts > 1:
-                put_back(f"{self.settings.hdfs_url}{state.location}", audited.delta_version if audited else None)
             else:
-                continue
+                put_back(f"{self.settings.hdfs_url}{state.location}", audited.delta_version if audited else None)
             found[name] = self._state(version, name, state.location)
         return found
 

@@ -43,7 +43,8 @@ class Build:
 
     The bronze commits of ``generation`` after ``from_version`` (-1: from the beginning) and up to ``to_version``; rows
     carry ``snapshot``. A build from the beginning may take a slice: events with a time from ``since`` (included) to
-    ``until`` (not), in microseconds. Trino knows the build's queries by ``user``.
+    ``until`` (not), in microseconds; it ``adds_days`` if no build before it had events of the same UTC days. Trino
+    knows the build's queries by ``user``.
     """
 
     gold_version: int
@@ -54,6 +55,7 @@ class Build:
     order_repeat_days: int
     since: int | None = None
     until: int | None = None
+    adds_days: bool = False
     previous_snapshot: int | None = None
     shared: Mapping[str, str] = field(default_factory=dict)
     user: str = TRANSFORM_USER
@@ -70,6 +72,7 @@ class Build:
             "order_repeat_days": self.order_repeat_days,
             "since": timestamp(self.since),
             "until": timestamp(self.until),
+            "adds_days": self.adds_days,
             "previous_snapshot": self.snapshot - 1 if self.previous_snapshot is None else self.previous_snapshot,
             "shared": dict(self.shared),
         }

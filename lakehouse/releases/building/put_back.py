@@ -1,4 +1,4 @@
-"""Puts a silver table back as it was audited, where a build has left more in it than the next one takes.
+"""Puts a silver table back as it was audited, where a build that has come to nothing left something in it.
 
 In: a table and the Delta version of its last audit. Out: a commit after which the table holds the same files again: no
 row is read or written. Trino cannot do that, so this one commit is delta-rs's; the caller holds the version's lock.

@@ -14,6 +14,8 @@ from lakehouse.releases.diff.model import Difference, Limits
 from lakehouse.releases.diff.run import difference
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import Snapshot
+from lakehouse.releases.rebuilding.progress import not_built
+from lakehouse.releases.standing import is_built
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
 
@@ -39,7 +41,7 @@ def difference_of(
 def sides_of(files: Files, layout: Layout, version: int, against: int | None) -> tuple[Published, Snapshot, Snapshot]:
     """The release, and the snapshots of its version and of the one asked about, at one point."""
     log, versions = ReleaseLog(files, layout), Versions(files, layout)
-    right = _newest(versions, version)
+    right = _newest(files, layout, versions, version)
     release = _release(log, against)
     left = versions.snapshot(release.release.gold_version, release.release.snapshot)
     try:
@@ -52,7 +54,7 @@ def sides_of(files: Files, layout: Layout, version: int, against: int | None) ->
         return release, *common_point(versions, newest, right)
 
 
-def _newest(versions: Versions, version: int) -> Snapshot:
+def _newest(files: Files, layout: Layout, versions: Versions, version: int) -> Snapshot:
     try:
         versions.get(version)
     except NotFoundError as error:
@@ -62,11 +64,8 @@ def _newest(versions: Versions, version: int) -> Snapshot:
     if versions.drop_of(version) is not None:
         raise RefusedError(f"gold version {version} has been dropped; `lakehouse reprocess` builds a new one")
     newest = versions.latest_snapshot(version)
-    if newest is None:
-        raise RefusedError(
-            f"gold version {version} is not built yet; wait until its `lakehouse reprocess` is done, or run that again "
-            "if it was stopped"
-        )
+    if newest is None or not is_built(newest):
+        raise not_built(files, layout, version)
     return newest
 
 

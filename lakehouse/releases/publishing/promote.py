@@ -30,6 +30,7 @@ from lakehouse.releases.publishing.gates import (
 )
 from lakehouse.releases.publishing.publish import following, refuse_after_another_operator
 from lakehouse.releases.rebuilding import generations
+from lakehouse.releases.rebuilding.progress import not_built
 from lakehouse.releases.standing import is_built
 
 PATIENCE = 600.0
@@ -104,7 +105,7 @@ class Promote:
             raise RefusedError(f"gold version {number} is what readers see already (release {seen.number})")
         newest = versions.latest_snapshot(number)
         if newest is None or not is_built(newest):
-            raise RefusedError(f"gold version {number} is not built yet; `lakehouse reprocess` goes on with it")
+            raise not_built(self._builder.files, self._builder.layout, number)
         if generations.retirement(self._builder.files, self._builder.layout, newest.bronze.generation) is not None:
             raise RefusedError(
                 f"bronze generation {newest.bronze.generation}, which gold version {number} is built from, is fed no "

@@ -13,7 +13,7 @@ import msgspec
 
 from lakehouse.clients.files import Files, replace
 from lakehouse.contracts.layout import Layout
-from lakehouse.errors import LakehouseError, NotFoundError
+from lakehouse.errors import LakehouseError, NotFoundError, RefusedError
 
 
 class Phase(StrEnum):
@@ -43,7 +43,6 @@ class Progress(msgspec.Struct, frozen=True):
     rows_total: int | None = None
     rows_per_second: float | None = None
     failure: str | None = None
-    detail: str | None = None
 
     @property
     def seconds_left(self) -> float | None:
@@ -62,6 +61,7 @@ class ProgressFile:
         self._path = layout.gold_version_progress(version)
         self._began = time.monotonic()
         self._rows_before: int | None = None
+        self._said: Progress | None = None
         self._writer = ThreadPoolExecutor(1, "progress")
         self._writing: Future[None] | None = None
 
@@ -75,24 +75,24 @@ class ProgressFile:
         self,
         phase: Phase,
         *,
-        rows: int = 0,
+        rows: int | None = None,
         rows_total: int | None = None,
         failure: str | None = None,
-        detail: str | None = None,
     ) -> None:
-        """Returns before it is written, except for the last word. Raises what has stopped the word before, unless this
-        is the last: then it is overtaken, and must not hide why the work has ended."""
+        """Without ``rows`` those that were said last stand, and after the slices all are built.
+
+        Returns before it is written, except for the last word. Raises what has stopped the word before, unless this is
+        the last: then it is overtaken, and must not hide why the work has ended.
+        """
         try:
             self.settle()
         except LakehouseError:
             if not phase.is_last:
                 raise
-        if self._rows_before is None and phase is Phase.SLICES:
-            self._rows_before, self._began = rows, time.monotonic()
-        built = rows - (self._rows_before or 0)
-        rate = built / (time.monotonic() - self._began) if built > 0 else None
-        said = Progress(phase, time.time_ns() // 1000, rows, rows_total, rate, failure, detail)
-        staging, document = self._layout.staging, msgspec.json.encode(said)
+        if rows is None:
+            rows, rows_total = self._counted(phase)
+        self._said = Progress(phase, time.time_ns() // 1000, rows, rows_total, self._rate(phase, rows), failure)
+        staging, document = self._layout.staging, msgspec.json.encode(self._said)
         self._writing = self._writer.submit(replace, self._files, staging, self._path, document)
         if phase.is_last:
             self.settle()
@@ -102,3 +102,32 @@ class ProgressFile:
         writing, self._writing = self._writing, None
         if writing is not None:
             writing.result()
+
+    def _rate(self, phase: Phase, rows: int) -> float | None:
+        if phase is not Phase.SLICES:
+            return None
+        if self._rows_before is None:
+            self._rows_before, self._began = rows, time.monotonic()
+        built = rows - self._rows_before
+        return built / (time.monotonic() - self._began) if built > 0 else None
+
+    def _counted(self, phase: Phase) -> tuple[int, int | None]:
+        said = self._said or self.read()
+        if said is None:
+            return 0, None
+        all_are_in = phase in (Phase.CATCH_UP, Phase.DONE)
+        return (said.rows_total or said.rows) if all_are_in else said.rows, said.rows_total
+
+
+def not_built(files: Files, layout: Layout, version: int) -> RefusedError:
+    """The refusal of what needs a whole version: it is being built, or that has failed."""
+    said = ProgressFile(files, layout, version).read()
+    if said is not None and said.phase is Phase.FAILED:
+        return RefusedError(
+            f"gold version {version} could not be built: {said.failure}. `lakehouse drop {version}` takes away what is "
+            "there of it"
+        )
+    return RefusedError(
+        f"gold version {version} is not built yet; wait until its `lakehouse reprocess` is done, or run that again if "
+        "it was stopped"
+    )

@@ -198,7 +198,7 @@ class Rebuild:
 
     def _slice(self, source: BronzeCursor, part: Slice, last: Snapshot | None) -> Snapshot:
         self._stop_if_dropped()
-        plan = replace(self._whole(source, last), since=part.since, until=part.until)
+        plan = replace(self._whole(source, last), since=part.since, until=part.until, adds_days=part.begins_a_day)
         built = self._builder.build(self._version, last, plan)
         base = self._base()
         if self._is_partial and base is not None:

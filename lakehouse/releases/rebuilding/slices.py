@@ -2,16 +2,20 @@
 
 In: a bronze table at a version, and the span of time that is wanted. Out: slices without gaps and overlap, oldest
 first. Copies of an identity lie in one UTC day and the numbers of a slot in one slice: what a slice builds is seldom
-touched again, so that its cost does not grow with the history before it.
+touched again, so that its cost does not grow with the history before it. Where a day fits into a slice it is not cut.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.tables import SLOT_SECONDS
 from lakehouse.releases.building.build import timestamp
 from lakehouse.releases.model import BronzeCursor
+
+DAY = 86_400_000_000
+"""A UTC day, in microseconds."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,11 @@ class Slice:
     until: int | None
     rows: int
     is_last: bool = False
+
+    @property
+    def begins_a_day(self) -> bool:
+        """Whether no slice before it has events of its days."""
+        return self.since is None or self.since % DAY == 0
 
 
 @dataclass(frozen=True)
@@ -50,12 +59,13 @@ class Wanted:
 def cut(slots: Iterable[tuple[int, int]], most: int, since: int | None = None, until: int | None = None) -> list[Slice]:
     """Slices of at most ``most`` rows, or of one slot that has more. ``slots`` are (start, rows), in order.
 
-    The first begins at ``since``, the last ends at ``until``: together they hold everything between. At least one. What
-    would be a last slice of less than half of ``most`` belongs to the one before: a slice has a price of its own.
+    UTC days stay whole, but those that have more rows than ``most``. The first slice begins at ``since``, the last ends
+    at ``until``: together they hold everything between. At least one. What would be a last slice of less than half of
+    ``most`` belongs to the one before: a slice has a price of its own.
     """
     found: list[Slice] = []
     rows = 0
-    for start, count in slots:
+    for start, count in _pieces(slots, most):
         if rows and rows + count > most:
             found.append(Slice(since, start, rows))
             since, rows = start, 0
@@ -64,3 +74,15 @@ def cut(slots: Iterable[tuple[int, int]], most: int, since: int | None = None, u
         before = found.pop()
         since, rows = before.since, before.rows + rows
     return [*found, Slice(since, until, rows, is_last=True)]
+
+
+def _pieces(slots: Iterable[tuple[int, int]], most: int) -> Iterable[tuple[int, int]]:
+    """What is not cut, as (start, rows): a day, or the slots of one that has too many rows."""
+    for day, found in groupby(slots, key=lambda slot: slot[0] // DAY):
+        counts = list(found)
+        rows = sum(count for _, count in counts)
+        if rows <= most:
+            yield day * DAY, rows
+        else:
+            yield day * DAY, counts[0][1]
+            yield from counts[1:]

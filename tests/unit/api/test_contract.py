@@ -236,6 +236,7 @@ def test_releases_and_status(day: Any, warehouse: Any) -> None:
     assert status["current_release"] == 2
     assert 0 <= status["freshness_seconds"] < 60
     assert status["complete_through"] == "2026-11-16T11:00:00Z"
+    assert status["held"] is False
 
 
 def test_the_catalogue(day: Any) -> None:

@@ -14,6 +14,8 @@ from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import Definition, GoldVersion, Release, new_nonce
+from lakehouse.releases.rebuilding.progress import Phase, ProgressFile
+from lakehouse.releases.versions import Versions
 from tests import release_documents
 from tests.release_documents import snapshot
 
@@ -26,11 +28,15 @@ def made(number: int) -> Release:
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    log = ReleaseLog(LocalFiles(tmp_path), LAYOUT)
+def files(tmp_path: Path) -> LocalFiles:
+    return LocalFiles(tmp_path)
+
+
+@pytest.fixture
+def run(files: LocalFiles, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    log = ReleaseLog(files, LAYOUT)
     for number in (1, 2, 3):
         log.append(made(number))
-    files = LocalFiles(tmp_path)
     version = GoldVersion(1, Definition("f" * 64), 0, new_nonce())
     files.write(LAYOUT.gold_version_manifest(1), msgspec.json.encode(version))
     for layer, size in (("silver", 1000), ("gold", 20)):
@@ -59,6 +65,13 @@ def test_the_list_is_newest_first(run: Callable[..., str]) -> None:
 
 def test_the_list_ends_with_what_each_version_costs(run: Callable[..., str]) -> None:
     assert run("list").splitlines()[-1].split() == ["1", "current", "1,000", "20", "1,020"]
+
+
+def test_the_list_says_which_candidate_has_failed(run: Callable[..., str], files: LocalFiles) -> None:
+    Versions(files, LAYOUT).create(Definition("a" * 64))
+    assert run("list").splitlines()[-1].split()[:2] == ["2", "building"]
+    ProgressFile(files, LAYOUT, 2).say(Phase.FAILED, failure="an audit")
+    assert run("list").splitlines()[-1].split()[:2] == ["2", "failed"]
 
 
 def test_a_release_shows_all_that_it_names(run: Callable[..., str]) -> None:

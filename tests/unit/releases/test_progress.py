@@ -9,7 +9,7 @@ import pytest
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotReadyError
-from lakehouse.releases.rebuilding.progress import Phase, ProgressFile
+from lakehouse.releases.rebuilding.progress import Phase, ProgressFile, not_built
 
 LAYOUT = Layout("/warehouse")
 
@@ -80,3 +80,28 @@ def test_the_last_word_is_written_though_the_one_before_was_not(tmp_path: Path) 
     found = progress.read()
     assert found is not None
     assert found.failure == "an audit"
+
+
+def test_what_was_counted_stands_and_what_is_built_is_whole(tmp_path: Path) -> None:
+    files = LocalFiles(tmp_path)
+    first = ProgressFile(files, LAYOUT, 2)
+    first.say(Phase.SLICES, rows=60, rows_total=100)
+    first.say(Phase.FAILED, failure="no servers")
+    failed = first.read()
+    assert failed is not None
+    assert (failed.rows, failed.rows_total) == (60, 100)
+    second = ProgressFile(files, LAYOUT, 2)
+    second.say(Phase.DONE)
+    done = second.read()
+    assert done is not None
+    assert (done.rows, done.rows_total, done.failure) == (100, 100, None)
+
+
+def test_who_needs_a_whole_version_is_told_why_it_is_none(tmp_path: Path) -> None:
+    files = LocalFiles(tmp_path)
+    assert "not built yet; wait" in str(not_built(files, LAYOUT, 2))
+    progress = ProgressFile(files, LAYOUT, 2)
+    progress.say(Phase.FAILED, failure="audit_gold_keys_are_unique failed")
+    told = str(not_built(files, LAYOUT, 2))
+    assert "audit_gold_keys_are_unique failed" in told
+    assert "wait" not in told

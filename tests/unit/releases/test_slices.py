@@ -1,9 +1,11 @@
 """Slices hold every row once, and none is larger than it must be."""
 
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse.releases.rebuilding.slices import Slice, cut
+from lakehouse.releases.rebuilding.slices import DAY, Slice, cut
 
 slots = st.dictionaries(st.integers(0, 500), st.integers(1, 50), max_size=60).map(
     lambda found: [(slot * 900_000_000, rows) for slot, rows in sorted(found.items())]
@@ -51,3 +53,12 @@ def test_the_rest_is_cut_alike_after_any_slice(rows: list[tuple[int, int]], most
     begin = parts[done].since
     rest = [(slot, count) for slot, count in rows if begin is None or slot >= begin]
     assert cut(rest, most, begin) == parts[done:]
+
+
+@given(slots, st.integers(1, 120))
+def test_only_a_day_of_too_many_rows_is_cut(rows: list[tuple[int, int]], most: int) -> None:
+    of_day = Counter[int]()
+    for slot, count in rows:
+        of_day[slot // DAY] += count
+    for part in cut(rows, most):
+        assert part.begins_a_day or of_day[(part.since or 0) // DAY] > most
