@@ -78,6 +78,8 @@ def test_a_candidate_is_built_in_slices_and_equals_the_naive_computation(
     carry_out(warehouse.settings, candidate, told.append)
     assert candidate.version == 2
     assert len(warehouse.versions.snapshot_numbers(2)) > 3, told
+    log = warehouse.trino.query('SELECT operation FROM lake.silver_v2."events$history"')
+    assert {"MERGE", "WRITE"} <= {commit["operation"] for commit in log}
     assert sales(warehouse.trino, 2) == with_the_bug(FIRST + SECOND)
     assert traffic(warehouse.trino, 2) == page_views(FIRST + SECOND)
     assert shown_sales(warehouse.trino) == expected_sales(FIRST + SECOND)

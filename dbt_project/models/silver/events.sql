@@ -3,7 +3,7 @@
     properties={'partitioned_by': "ARRAY['event_month']"},
     meta={'stays_in_its_days': true},
 ) }}
--- Losers are written first: a copy that is displaced here must be found among them by a redo.
+-- Losers are written first: one that is displaced is found among the events that have counted so far.
 -- depends_on: {{ ref('duplicates') }}
 select
     {{ event_columns('a') }},

@@ -217,9 +217,11 @@ class Builder:
             if name.startswith(tables.GOLD_SCHEMA):
                 table = f"{tables.CATALOG}.{state.schema}.{name.partition('.')[2]}"
                 self.trino.query(f"DELETE FROM {table} WHERE snapshot >= {number}")
+                found[name] = self._state(version, name, state.location)
             else:
-                put_back(f"{self.settings.hdfs_url}{state.location}", audited.delta_version if audited else None)
-            found[name] = self._state(version, name, state.location)
+                url = f"{self.settings.hdfs_url}{state.location}"
+                head = put_back(url, audited.delta_version if audited else None)
+                found[name] = TableState(state.schema, state.location, head)
         return found
 
     def states(self, version: GoldVersion, last: Snapshot | None = None) -> dict[str, TableState]:

@@ -18,9 +18,7 @@ _UNFINISHED = -2
 
 
 def common_point(versions: Versions, left: Snapshot, right: Snapshot) -> tuple[Snapshot, Snapshot]:
-    """Raises :class:`RefusedError`, saying what to do, if the versions have no audited states in common yet."""
-    for snapshot in (left, right):
-        _refuse_unfinished(snapshot)
+    """Both are built. Raises :class:`RefusedError`, saying what to do, if they have no audited states in common yet."""
     reach = _commits if left.bronze.generation == right.bronze.generation else _offsets
     one, other = _History(versions, left, reach), _History(versions, right, reach)
     while (a := one.newest) is not None and (b := other.newest) is not None:
@@ -86,11 +84,3 @@ def _ends(snapshot: Snapshot) -> dict[tuple[str, int], int]:
         for topic, partitions in snapshot.offsets.items()
         for partition, consumed in partitions.items()
     }
-
-
-def _refuse_unfinished(snapshot: Snapshot) -> None:
-    if snapshot.built_before is not None:
-        raise RefusedError(
-            f"gold version {snapshot.gold_version} is not built yet; wait until its `lakehouse reprocess` is done, or "
-            "run that again if it was stopped"
-        )

@@ -97,6 +97,12 @@ class ProgressFile:
         if phase.is_last:
             self.settle()
 
+    def go_on(self) -> None:
+        """What has failed is at work again."""
+        said = self.read()
+        if said is not None and said.phase is Phase.FAILED:
+            self.say(Phase.SLICES)
+
     def settle(self) -> None:
         """Returns once what was said is written; raises :class:`LakehouseError` if it could not be."""
         writing, self._writing = self._writing, None
@@ -124,8 +130,8 @@ def not_built(files: Files, layout: Layout, version: int) -> RefusedError:
     said = ProgressFile(files, layout, version).read()
     if said is not None and said.phase is Phase.FAILED:
         return RefusedError(
-            f"gold version {version} could not be built: {said.failure}. `lakehouse drop {version}` takes away what is "
-            "there of it"
+            f"gold version {version} could not be built: {said.failure}. The same `lakehouse reprocess` goes on "
+            f"with it, `lakehouse drop {version}` takes away what is there of it"
         )
     return RefusedError(
         f"gold version {version} is not built yet; wait until its `lakehouse reprocess` is done, or run that again if "

@@ -62,6 +62,7 @@ class Rebuild:
     def run(self) -> Snapshot:
         """Returns the snapshot that stands where the live version stands; raises what has stopped it."""
         try:
+            self._progress.go_on()
             return self._persist()
         except DroppedError:
             raise

@@ -9,8 +9,9 @@ What makes it safe beside cycles, builds and readers:
 - Only files older than the cutoff go: the margin before the start of the oldest running writer's query. What a writer
   is about to commit was written by a query that still runs, hence after that.
 - The folder is listed before the log is read. A file that was listed, is older than the cutoff and is in no version
-  that must stay readable (``retention``), can come into no later version: Delta has no way back but ``rollback
-  --exact``, which excludes a vacuum (``locks.undisturbed``).
+  that must stay readable (``retention``), can come into no later version. There are two ways back: to the newest audit,
+  which stays readable, when a build is tried again, and ``rollback --exact``, which excludes a vacuum
+  (``locks.undisturbed``).
 - Each step removes one file or folder that nobody needs and that a later plan would find again. So it can be killed
   anywhere, repeated, and run twice at once.
 - The log of a needed table stays whole, also below a checkpoint: Trino reads its first commit when it writes.

@@ -74,9 +74,12 @@ def test_another_generation_is_compared_by_offsets(tmp_path: Path) -> None:
 
 
 def test_a_state_that_is_not_whole_is_refused(tmp_path: Path) -> None:
-    versions = Versions(LocalFiles(tmp_path), LAYOUT)
+    files = LocalFiles(tmp_path)
+    versions = Versions(files, LAYOUT)
+    versions.create(Definition("a" * 64))
+    versions.add_snapshot(audited(1, 1, 3, part=True))
     with pytest.raises(RefusedError, match="not built yet"):
-        common_point(versions, audited(1, 1, 3), audited(2, 1, 3, part=True))
+        sides_of(files, LAYOUT, 1, None)
 
 
 def test_a_release_from_before_the_candidates_time_stands_for_its_version(tmp_path: Path) -> None:

@@ -105,3 +105,7 @@ def test_who_needs_a_whole_version_is_told_why_it_is_none(tmp_path: Path) -> Non
     told = str(not_built(files, LAYOUT, 2))
     assert "audit_gold_keys_are_unique failed" in told
     assert "wait" not in told
+    again = ProgressFile(files, LAYOUT, 2)
+    again.go_on()
+    again.settle()
+    assert "not built yet; wait" in str(not_built(files, LAYOUT, 2))

@@ -1,5 +1,8 @@
 """A Delta table put back, on a local file system."""
 
+import os
+import time
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -28,8 +31,24 @@ def rows(url: str) -> list[int]:
 def test_the_rows_are_those_of_the_version(table: str, version: int | None, expected: list[int]) -> None:
     assert rows(table) == [1, 3, 4]
     for _ in range(2):
-        put_back(table, version)
+        assert put_back(table, version) == DeltaTable(table).version()
         assert rows(table) == expected
+
+
+@pytest.mark.parametrize("version", [24, None])
+def test_no_entry_of_the_log_is_removed(tmp_path: Path, version: int | None) -> None:
+    """Of a table in its third month, which delta-rs would take for too long a log."""
+    url, log = f"file://{tmp_path}/t", tmp_path / "t" / "_delta_log"
+    for number in range(26):
+        write_deltalake(url, pa.table({"n": [number]}), mode="append")
+        if number in (9, 19):
+            DeltaTable(url).create_checkpoint()
+    entries = sorted(log.iterdir())
+    long_ago = time.time() - timedelta(days=60).total_seconds()
+    for entry in entries[:-4]:
+        os.utime(entry, (long_ago, long_ago))
+    put_back(url, version)
+    assert set(entries) < set(log.iterdir())
 
 
 def test_what_is_no_table_is_tried_again_later(tmp_path: Path) -> None:
