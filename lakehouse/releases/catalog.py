@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TypeVar
 from urllib.parse import urlparse
 
-from lakehouse.clients.trino import Trino
+from lakehouse.clients.trino import QueryFailedError, Trino
 from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import LakehouseError
@@ -22,7 +22,18 @@ from lakehouse.settings import Settings
 
 DBT_TEMPORARY = "__dbt_tmp"
 """What dbt appends to the name of a model while it merges."""
+_NO_LOG = "Metadata not found in transaction log"
+"""How Trino says that there is no table where it knows one."""
 _Answer = TypeVar("_Answer")
+
+
+class NoTableError(LakehouseError):
+    """Trino's catalogue has ``table``, and its folder has no Delta log: whoever ends a query that creates a table, at
+    the moment when Trino has just registered it, leaves that."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__(f"{table} has no Delta log; what was never audited is made anew by the next build")
+        self.table = table
 
 
 def prepare(trino: Trino, settings: Settings, layout: Layout, version: int, generation: int) -> None:
@@ -58,8 +69,13 @@ def locations(trino: Trino, version: int, known: Mapping[str, str] = MappingProx
 
 
 def location(trino: Trino, table: str) -> str:
-    """The folder on HDFS of a Delta table, without scheme and host."""
-    shown = trino.query(f"SHOW CREATE TABLE {table}")[0]["Create Table"]
+    """The folder on HDFS of a Delta table, without scheme and host. Raises :class:`NoTableError`."""
+    try:
+        shown = trino.query(f"SHOW CREATE TABLE {table}")[0]["Create Table"]
+    except QueryFailedError as error:
+        if _NO_LOG in str(error):
+            raise NoTableError(table) from error
+        raise
     match = re.search(r"location = '([^']+)'", shown)
     if match is None:
         raise LakehouseError(f"Trino names no location for {table}: it is not a Delta table of ours")

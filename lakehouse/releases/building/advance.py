@@ -21,7 +21,7 @@ from lakehouse.contracts import tables
 from lakehouse.contracts.commit_info import BronzeCommit
 from lakehouse.contracts.layout import Layout
 from lakehouse.delta_log import Commit
-from lakehouse.errors import LakehouseError, NotFoundError
+from lakehouse.errors import LakehouseError
 from lakehouse.releases import catalog, definition
 from lakehouse.releases.building import watermark
 from lakehouse.releases.building.build import Build, BuildFailedError, parse, run
@@ -209,20 +209,30 @@ class Builder:
 
     def replace_leftovers(self, version: GoldVersion, last: Snapshot | None, number: int) -> dict[str, TableState]:
         """The tables without what an unfinished build of this number has left."""
-        found = self.states(version, last)
+        found = self._states_found(version, last)
         for name, state in found.items():
             audited = last.tables.get(name) if last else None
             if state == audited:
                 continue
             if name.startswith(tables.GOLD_SCHEMA):
-                table = f"{tables.CATALOG}.{state.schema}.{name.partition('.')[2]}"
-                self.trino.query(f"DELETE FROM {table} WHERE snapshot >= {number}")
+                self.trino.query(f"DELETE FROM {_table(state.schema, name)} WHERE snapshot >= {number}")
                 found[name] = self._state(version, name, state.location)
             else:
                 url = f"{self.settings.hdfs_url}{state.location}"
                 head = put_back(url, audited.delta_version if audited else None)
                 found[name] = TableState(state.schema, state.location, head)
         return found
+
+    def _states_found(self, version: GoldVersion, last: Snapshot | None) -> dict[str, TableState]:
+        """Those that an unfinished build has left, without mere names of tables. An audited table is never dropped."""
+        audited = {_table(state.schema, name) for name, state in last.tables.items()} if last else set()
+        while True:
+            try:
+                return self.states(version, last)
+            except catalog.NoTableError as error:
+                if error.table in audited:
+                    raise
+                self.trino.query(f"DROP TABLE {error.table}")
 
     def states(self, version: GoldVersion, last: Snapshot | None = None) -> dict[str, TableState]:
         """The tables of a gold version as they are now, by ``layer.table``. Where those of its ``last`` snapshot lie
@@ -232,10 +242,11 @@ class Builder:
         return {name: self._state(version, name, location) for name, location in found.items()}
 
     def _state(self, version: GoldVersion, name: str, location: str) -> TableState:
+        schema = tables.physical_schema(name.partition(".")[0], version.version)
         head = delta_log.head_version(self.files, location)
         if head is None:
-            raise NotFoundError(f"{name} has no Delta log at {location}: run `lakehouse fsck`")
-        return TableState(tables.physical_schema(name.partition(".")[0], version.version), location, head)
+            raise catalog.NoTableError(_table(schema, name))
+        return TableState(schema, location, head)
 
     @property
     def definitions(self) -> Path:
@@ -255,3 +266,7 @@ class Builder:
                         f"version {commit.version} of {name} was written by query {commit.query_id}, which is not of "
                         "this build; it will be built again"
                     )
+
+
+def _table(schema: str, name: str) -> str:
+    return f"{tables.CATALOG}.{schema}.{name.partition('.')[2]}"

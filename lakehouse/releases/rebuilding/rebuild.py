@@ -19,6 +19,7 @@ from lakehouse.releases.building.advance import Builder, Built, ForeignCommitErr
 from lakehouse.releases.building.build import Build, BuildFailedError
 from lakehouse.releases.building.feed import Feeder
 from lakehouse.releases.building.follow import Follower
+from lakehouse.releases.catalog import NoTableError
 from lakehouse.releases.leftovers import end_queries
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import BronzeCursor, GoldVersion, Plan, Snapshot, new_nonce
@@ -44,6 +45,10 @@ class DroppedError(RefusedError):
 
 class RawBuildError(LakehouseError):
     """The raw files could not be made into a generation; started again, that goes on where it was."""
+
+
+MAY_PASS = (NotReadyError, QueryFailedError, BuildFailedError, ForeignCommitError, NoTableError, RawBuildError)
+"""What may go well when it is tried again."""
 
 
 class Rebuild:
@@ -76,7 +81,7 @@ class Rebuild:
         while True:
             try:
                 return self._attempt()
-            except (NotReadyError, QueryFailedError, BuildFailedError, ForeignCommitError, RawBuildError) as error:
+            except MAY_PASS as error:
                 if isinstance(error, BuildFailedError) and error.is_lasting:
                     raise
                 reached = max(self._builder.versions.snapshot_numbers(self._version.version), default=0)
