@@ -59,15 +59,16 @@ def publish_up_to(builder: Builder, number: int, snapshot: Snapshot) -> Snapshot
 
 
 def leave_only_the_name(warehouse: Warehouse, schema: str, table: str) -> None:
-    warehouse.files.delete(catalog.location(warehouse.trino, f"lake.{schema}.{table}"))
-    warehouse.trino.query(f"CALL lake.system.flush_metadata_cache(schema_name => '{schema}', table_name => '{table}')")
+    trino = warehouse.builder.trino
+    warehouse.files.delete(catalog.location(trino, f"lake.{schema}.{table}"))
+    trino.query(f"CALL lake.system.flush_metadata_cache(schema_name => '{schema}', table_name => '{table}')")
 
 
 def test_a_candidate_is_built_in_slices_and_equals_the_naive_computation(
     warehouse: Warehouse, buggy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Day 0 does not fit into a slice. The first slice, one that begins within a day and one that begins with a day die
-    with all of their tables written: none of it is there twice in the end. Of one table nothing is left but its name."""
+    """Day 0 does not fit into a slice. The first slice, one that begins within a day and one that begins with a day
+    die with all of their tables written: none of it is there twice in the end. Of one table only the name is left."""
     warehouse.arrive(FIRST, 81)
     assert warehouse.transform.turn().release is not None
     warehouse.arrive(SECOND, 82)
