@@ -117,11 +117,8 @@ def _costs_text(found: list[Cost], files: Files, layout: Layout) -> str:
 
 def _standing(cost: Cost, files: Files, layout: Layout) -> str:
     """As it is, or that its building has failed."""
-    if cost.standing is Standing.BUILDING:
-        progress = ProgressFile(files, layout, cost.version).read()
-        if progress is not None and progress.phase is Phase.FAILED:
-            return Phase.FAILED
-    return cost.standing
+    has_failed = cost.standing is Standing.BUILDING and ProgressFile(files, layout, cost.version).failure() is not None
+    return Phase.FAILED if has_failed else cost.standing
 
 
 def _warehouse() -> tuple[Files, Layout]:

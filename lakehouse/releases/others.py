@@ -25,7 +25,7 @@ from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import BronzeCursor, Reason
 from lakehouse.releases.publishing.publish import following
 from lakehouse.releases.rebuilding import generations
-from lakehouse.releases.rebuilding.progress import Phase, ProgressFile
+from lakehouse.releases.rebuilding.progress import ProgressFile
 from lakehouse.releases.standing import Stand, Standing, is_fed, stands
 from lakehouse.service import fields
 from lakehouse.settings import Settings
@@ -84,8 +84,8 @@ class Others:
             worker.wait()
 
     def _take_up(self, stand: Stand) -> None:
-        progress = ProgressFile(self._builder.files, self._builder.layout, stand.number).read()
-        if stand.number in self._workers or (progress is not None and progress.phase is Phase.FAILED):
+        progress = ProgressFile(self._builder.files, self._builder.layout, stand.number)
+        if stand.number in self._workers or progress.failure() is not None:
             return
         with building(self._settings, stand.number, wait=False) as free:
             if not free:

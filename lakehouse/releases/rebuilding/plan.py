@@ -18,9 +18,8 @@ from lakehouse.releases.model import Base, BronzeCursor, Definition, GoldVersion
 from lakehouse.releases.rebuilding import generations
 from lakehouse.releases.rebuilding.progress import Phase, ProgressFile
 from lakehouse.releases.rebuilding.reuse import refuse_bounds, shared_tables
+from lakehouse.releases.rebuilding.slices import DAY
 from lakehouse.releases.standing import Standing, stands
-
-_DAY = timedelta(days=1) // timedelta(microseconds=1)
 
 
 class Source(StrEnum):
@@ -48,11 +47,11 @@ class Wish:
 
     @property
     def first(self) -> int | None:
-        return None if self.since is None else _micros(self.since) // _DAY * _DAY
+        return None if self.since is None else _micros(self.since) // DAY * DAY
 
     @property
     def end(self) -> int | None:
-        return None if self.until is None else -(-_micros(self.until) // _DAY) * _DAY
+        return None if self.until is None else -(-_micros(self.until) // DAY) * DAY
 
 
 def plan(builder: Builder, wish: Wish) -> GoldVersion:

@@ -97,10 +97,14 @@ class ProgressFile:
         if phase.is_last:
             self.settle()
 
+    def failure(self) -> str | None:
+        """Why the rebuild has failed; None if it has not, or is at work again."""
+        said = self.read()
+        return (said.failure or "") if said is not None and said.phase is Phase.FAILED else None
+
     def go_on(self) -> None:
         """What has failed is at work again."""
-        said = self.read()
-        if said is not None and said.phase is Phase.FAILED:
+        if self.failure() is not None:
             self.say(Phase.SLICES)
 
     def settle(self) -> None:
@@ -127,10 +131,10 @@ class ProgressFile:
 
 def not_built(files: Files, layout: Layout, version: int) -> RefusedError:
     """The refusal of what needs a whole version: it is being built, or that has failed."""
-    said = ProgressFile(files, layout, version).read()
-    if said is not None and said.phase is Phase.FAILED:
+    failure = ProgressFile(files, layout, version).failure()
+    if failure is not None:
         return RefusedError(
-            f"gold version {version} could not be built: {said.failure}. The same `lakehouse reprocess` goes on "
+            f"gold version {version} could not be built: {failure}. The same `lakehouse reprocess` goes on "
             f"with it, `lakehouse drop {version}` takes away what is there of it"
         )
     return RefusedError(

@@ -67,7 +67,6 @@ class Rebuild:
     def run(self) -> Snapshot:
         """Returns the snapshot that stands where the live version stands; raises what has stopped it."""
         try:
-            self._progress.go_on()
             return self._persist()
         except DroppedError:
             raise
@@ -100,6 +99,7 @@ class Rebuild:
         return not isinstance(error, NotReadyError)
 
     def _attempt(self) -> Snapshot:
+        self._progress.go_on()
         end_queries(self._builder.trino, self._version.version)
         last = self._builder.versions.latest_snapshot(self._version.version)
         if last is None or not is_built(last):
