@@ -47,15 +47,22 @@ class EmbeddedStack:
 
     def pid(self, program: str) -> int:
         """The process id of a supervised program (``namenode`` and ``datanode`` make up ``hdfs``)."""
-        access = supervisor.access(self.layout)
-        assert access is not None, "the supervisor does not run"
-        return Supervisor(access).processes()[program].pid
+        return self._supervisor().processes()[program].pid
 
     def kill(self, program: str, number: signal.Signals = signal.SIGKILL) -> int:
         """Send a program a signal, and return the process id that it had."""
         pid = self.pid(program)
         os.kill(pid, number)
         return pid
+
+    def stop(self, program: str) -> None:
+        """Have a supervised program stopped, without waiting for it; the others go on."""
+        self._supervisor().stop(program, wait=False)
+
+    def _supervisor(self) -> Supervisor:
+        access = supervisor.access(self.layout)
+        assert access is not None, "the supervisor does not run"
+        return Supervisor(access)
 
     def await_restart(self, program: str, old_pid: int, seconds: float = 60) -> None:
         """Wait until the supervisor has started the program again."""

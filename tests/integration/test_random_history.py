@@ -157,14 +157,13 @@ class Walk:
 
 
 @pytest.fixture(scope="module")
-def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
-    own = embedded_stack.create(tmp_path_factory.mktemp("random"))
-    own.environment.update(LAKEHOUSE_RELEASES__VACUUM_MARGIN="PT0S", LAKEHOUSE_RELEASES__SILVER_WINDOW="PT0S")
+def walk(lake: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
+    lake.environment.update(LAKEHOUSE_RELEASES__VACUUM_MARGIN="PT0S", LAKEHOUSE_RELEASES__SILVER_WINDOW="PT0S")
+    embedded_stack.start(lake, ["insights"])
     try:
-        embedded_stack.start(own, ["hdfs", "trino", "insights"])
-        yield Walk(own, tmp_path_factory.mktemp("project"))
+        yield Walk(lake, tmp_path_factory.mktemp("project"))
     finally:
-        embedded_stack.stop(own)
+        lake.stop("insights")
 
 
 def test_what_was_answered_once_is_answered_again(walk: Walk) -> None:
