@@ -30,6 +30,8 @@ ROWS = random_rows(seed=4, count=500)
 FIRST, SECOND, THIRD = chunks(ROWS, 3)
 LATE = [replace(row, seq=row.seq + 10_000) for row in random_rows(seed=9, count=60)]
 
+LATER = [replace(row, seq=row.seq + 20_000) for row in random_rows(seed=10, count=60)]
+
 
 @pytest.fixture(scope="module")
 def warehouse(lake: EmbeddedStack) -> Warehouse:
@@ -168,10 +170,25 @@ def test_what_is_unchanged_is_shared(warehouse: Warehouse, tmp_path: Path) -> No
     assert shown_traffic(warehouse.trino) == {key: 2 * n for key, n in page_views(ROWS + LATE).items()}
     with pytest.raises(RefusedError, match="shares tables"):
         drop(warehouse.builder, before.release.gold_version, "olga", None)
-    later = [replace(row, seq=row.seq + 20_000) for row in random_rows(seed=10, count=60)]
-    warehouse.arrive(later, 85)
+    warehouse.arrive(LATER, 85)
     assert warehouse.transform.turn().release is not None
-    assert shown_traffic(warehouse.trino) == {key: 2 * n for key, n in page_views(ROWS + LATE + later).items()}
+    assert shown_traffic(warehouse.trino) == {key: 2 * n for key, n in page_views(ROWS + LATE + LATER).items()}
+
+
+def test_bounds_lose_nothing_of_what_raw_files_have_and_the_base_has_not(warehouse: Warehouse) -> None:
+    """While raw files are made into bronze events come in, with times within the bounds and outside of them."""
+    current = warehouse.log.current()
+    assert current is not None
+    more = [replace(row, seq=row.seq + 30_000) for row in random_rows(seed=11, count=120)]
+    since, until = START + timedelta(days=20), START + timedelta(days=37)
+    wish = Wish(Source.RAW, "olga", since=since, until=until, fingerprint=current.release.definition.fingerprint)
+    candidate = start(warehouse.settings, wish)
+    assert candidate.plan is not None
+    warehouse.make_generation(candidate.plan.bronze.generation, ROWS + LATE + LATER + more)
+    carry_out(warehouse.settings, candidate, lambda _: None)
+    expected = page_views(ROWS + LATE + LATER + more)
+    assert expected != page_views(ROWS + LATE + LATER)
+    assert traffic(warehouse.trino, candidate.version) == {key: 2 * n for key, n in expected.items()}
 
 
 def test_drop(warehouse: Warehouse, buggy: Path) -> None:

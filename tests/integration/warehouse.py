@@ -2,14 +2,18 @@
 
 from datetime import timedelta
 
-from lakehouse.clients.files import HdfsFiles
+import msgspec
+
+from lakehouse.clients.files import HdfsFiles, publish
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.releases.building.advance import Builder
 from lakehouse.releases.log import ReleaseLog
+from lakehouse.releases.model import new_nonce
 from lakehouse.releases.publishing import gates
 from lakehouse.releases.publishing.promote import Order, Promote
 from lakehouse.releases.publishing.rollback import Return, rollback
+from lakehouse.releases.rebuilding.generations import Streamed
 from lakehouse.releases.service import Transform
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
@@ -37,6 +41,14 @@ class Warehouse:
     def arrive(self, rows: list[Row], day: int) -> None:
         """A bronze commit of that day after :data:`START`."""
         write(f"{self.settings.hdfs_url}{LAYOUT.bronze(1)}", [rows], START + timedelta(days=day))
+
+    def make_generation(self, generation: int, rows: list[Row]) -> None:
+        """Bronze of that generation, as a build from raw files that hold these rows would leave it."""
+        url = self.settings.hdfs_url
+        write(f"{url}{LAYOUT.bronze(generation)}", [rows], START)
+        write(f"{url}{LAYOUT.quarantine(generation)}", [[]], START)
+        made = Streamed(generation, delta_version=0, rows=len(rows), segments={}, at=0, nonce=new_nonce())
+        publish(self.files, LAYOUT.staging, LAYOUT.bronze_streamed(generation), msgspec.json.encode(made))
 
     def promote(self, version: int) -> int:
         """The new release's number. The ledger needs stations that are not here."""

@@ -25,7 +25,7 @@ from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import BronzeCursor, GoldVersion, Plan, Snapshot, new_nonce
 from lakehouse.releases.rebuilding import copy_base, generations
 from lakehouse.releases.rebuilding.progress import Phase, ProgressFile
-from lakehouse.releases.rebuilding.slices import Slice, Wanted, cut
+from lakehouse.releases.rebuilding.slices import Slice, Wanted, cut, cut_around
 from lakehouse.releases.standing import is_built
 
 ATTEMPTS = 4
@@ -136,17 +136,24 @@ class Rebuild:
         self._builder.prepare(self._version, source.generation)
         if last is None and self._is_partial:
             last = self._copy(source)
-        slots = Wanted(source, self._plan.since, self._plan.until).per_slot(self._builder.trino)
-        total, begin = sum(rows for _, rows in slots), (last.built_before if last else None) or NOTHING_YET
-        waiting = cut(
-            [slot for slot in slots if slot[0] >= begin], self._slice_rows, begin or self._plan.since, self._plan.until
-        )
+        total, waiting = self._waiting(source, (last.built_before if last else None) or None)
         done = total - sum(part.rows for part in waiting)
         for part in waiting:
             self._progress.say(Phase.SLICES, rows=done, rows_total=total)
             last = self._slice(source, part, last)
             done += part.rows
             self._say(f"{done:,} of {total:,} bronze rows are built")
+
+    def _waiting(self, source: BronzeCursor, begin: int | None) -> tuple[int, list[Slice]]:
+        """How many rows there are in all, and the slices from ``begin`` on."""
+        since, until = self._plan.since, self._plan.until
+        if self._is_partial and self._plan.bronze.delta_version < 0:
+            slots = Wanted(source, None, None).per_slot(self._builder.trino)
+            waiting = cut_around(slots, self._slice_rows, since, until, begin)
+        else:
+            slots = Wanted(source, since, until).per_slot(self._builder.trino)
+            waiting = cut([slot for slot in slots if slot[0] >= (begin or 0)], self._slice_rows, begin or since, until)
+        return sum(rows for _, rows in slots), waiting
 
     def _source(self) -> BronzeCursor:
         """The commits to read; of a generation that is made from raw files, once it is."""
@@ -204,7 +211,7 @@ class Rebuild:
 
     def _slice(self, source: BronzeCursor, part: Slice, last: Snapshot | None) -> Snapshot:
         self._stop_if_dropped()
-        plan = replace(self._whole(source, last), since=part.since, until=part.until, adds_days=part.begins_a_day)
+        plan = replace(self._whole(source, last), since=part.since, until=part.until, adds_days=part.adds_days)
         built = self._builder.build(self._version, last, plan)
         base = self._base()
         if self._is_partial and base is not None:
@@ -251,15 +258,14 @@ class Rebuild:
 
     def _catch_up(self) -> Snapshot:
         """Up to where the live version stands when this begins; from then on the transform service feeds it."""
-        feeder, live = Feeder(self._builder), self._live_cursor()
+        feeder, live = Feeder(self._builder), self._live()
         last = self._builder.versions.latest_snapshot(self._version.version)
-        if last is None or last.bronze != live:
+        if last is None or live is None or last.bronze != live.bronze:
             self._progress.say(Phase.CATCH_UP)
         newest = feeder.catch_up(self._version, live, self._say)
         self._progress.say(Phase.DONE)
         return newest
 
-    def _live_cursor(self) -> BronzeCursor | None:
+    def _live(self) -> Snapshot | None:
         current = self._log.current()
-        newest = self._builder.versions.latest_snapshot(current.release.gold_version) if current else None
-        return newest.bronze if newest else None
+        return self._builder.versions.latest_snapshot(current.release.gold_version) if current else None

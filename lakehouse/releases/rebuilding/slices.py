@@ -6,7 +6,7 @@ touched again, so that its cost does not grow with the history before it. Where 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from lakehouse.clients.trino import Trino
@@ -20,17 +20,24 @@ DAY = 86_400_000_000
 
 @dataclass(frozen=True)
 class Slice:
-    """Events with a time from ``since`` (included) to ``until`` (not), in microseconds; None is no bound."""
+    """Events with a time from ``since`` (included) to ``until`` (not), in microseconds; None is no bound. Of what
+    ``is_copied`` the candidate has most rows already, copied from its base."""
 
     since: int | None
     until: int | None
     rows: int
     is_last: bool = False
+    is_copied: bool = False
 
     @property
     def begins_a_day(self) -> bool:
         """Whether no slice before it has events of its days."""
         return self.since is None or self.since % DAY == 0
+
+    @property
+    def adds_days(self) -> bool:
+        """Whether nothing that is there already has events of its days."""
+        return self.begins_a_day and not self.is_copied
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,32 @@ def cut(slots: Iterable[tuple[int, int]], most: int, since: int | None = None, u
         before = found.pop()
         since, rows = before.since, before.rows + rows
     return [*found, Slice(since, until, rows, is_last=True)]
+
+
+def cut_around(
+    slots: Iterable[tuple[int, int]], most: int, since: int | None, until: int | None, begin: int | None = None
+) -> list[Slice]:
+    """Slices of all history from ``begin`` on, of which what lies outside of ``since`` and ``until`` has been copied.
+
+    Bronze that was made from raw files has what came in after the base: outside of the bounds, too.
+    """
+    counts, found = list(slots), list[Slice]()
+    for first, end, is_copied in _sections(since, until):
+        if begin is not None and end is not None and end <= begin:
+            continue
+        start = begin if first is None or (begin is not None and first < begin) else first
+        within = [slot for slot in counts if slot[0] >= (start or 0) and (end is None or slot[0] < end)]
+        found += [replace(part, is_copied=is_copied, is_last=False) for part in cut(within, most, start, end)]
+    return [*found[:-1], replace(found[-1], is_last=True)]
+
+
+def _sections(since: int | None, until: int | None) -> Iterable[tuple[int | None, int | None, bool]]:
+    """The span that is wanted, between those that have been copied: (since, until, whether)."""
+    if since is not None:
+        yield None, since, True
+    yield since, until, False
+    if until is not None:
+        yield until, None, True
 
 
 def _pieces(slots: Iterable[tuple[int, int]], most: int) -> Iterable[tuple[int, int]]:
