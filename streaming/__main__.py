@@ -23,6 +23,7 @@ from lakehouse.settings import Settings, load_settings
 from streaming.bronze_tables import BronzePaths
 from streaming.feeds import Feeds
 from streaming.feeds_health import FeedsHealth
+from streaming.generation_feed import GenerationFeed
 from streaming.kafka_bounds import read_bounds
 from streaming.kafka_source import Source
 from streaming.kafka_to_bronze import KafkaToBronze, retry_until_ready
@@ -90,15 +91,19 @@ def _carry(
     )
     retry_until_ready(lambda: read_bounds(spark, source.bootstrap, source.topics), health, stop)
 
-    def feed(generation: int, stop: threading.Event, health: Health) -> None:
-        """One generation. What it was made from is read once: it never changes."""
-        made = generations.streamed(files, layout, generation)
-        paths = BronzePaths(settings.hdfs_url, layout, generation)
-        checkpoints = settings.home_path / "streaming" / "checkpoints" / f"g{generation}"
-        known = made.segments if made else None
-        KafkaToBronze(spark, files, paths, source, health, known).run(stop, checkpoints)
+    def feed(parts: dict[int, Health], stop: threading.Event, level: threading.Event) -> None:
+        """Some generations by one query. What they were made from is read once: it never changes."""
+        query = KafkaToBronze(spark, source, [_feed(spark, files, settings, *part) for part in parts.items()])
+        query.run(stop, level, settings.home_path / "streaming" / "checkpoints" / f"g{max(parts)}")
 
     Feeds(feed, lambda: _active(files, layout, arguments.generation), health).run(stop)
+
+
+def _feed(spark: SparkSession, files: Files, settings: Settings, generation: int, health: Health) -> GenerationFeed:
+    layout = Layout(settings.warehouse)
+    made = generations.streamed(files, layout, generation)
+    paths = BronzePaths(settings.hdfs_url, layout, generation)
+    return GenerationFeed(spark, files, paths, health, made.segments if made else None)
 
 
 def _active(files: Files, layout: Layout, only: int | None) -> list[int]:

@@ -1,8 +1,11 @@
-"""Feeds every active generation of bronze from Kafka: one query each, all in one Spark session.
+"""Feeds every active generation of bronze from Kafka, all in one Spark session and, once they are level, by one query.
 
 In: which generations are active, asked again every few seconds, so that one whose raw build has ended is fed without a
-restart, and one that is retired is let go. Out: a running feed for each. Promise: if one fails, all end, with its
-reason; each is exact by itself (see ``bronze_writer``), so the next start goes on where each of them was.
+restart, and one that is retired is let go. Out: running feeds. Promise: if one fails, all end, with its reason; each
+generation is exact by itself (see ``bronze_writer``), so the next start goes on where each of them was.
+
+A generation that is new has a query of its own until it has read what Kafka has: the live one does not wait for it.
+Then one query takes over all (see ``kafka_to_bronze``).
 """
 
 import logging
@@ -19,14 +22,17 @@ log = logging.getLogger(__name__)
 LOOK_EVERY = 2.0
 END_PATIENCE = 25.0
 
-Run = Callable[[int, threading.Event, Health], None]
-"""Feeds a generation until the event is set; raises what ended it otherwise."""
+Run = Callable[[dict[int, Health], threading.Event, threading.Event], None]
+"""Feeds generations until the first event is set, and sets the second once they are level with Kafka; raises what ended
+it otherwise."""
 
 
 @dataclass
 class _Feed:
-    thread: threading.Thread
+    parts: dict[int, Health]
     stop: threading.Event = field(default_factory=threading.Event)
+    level: threading.Event = field(default_factory=threading.Event)
+    thread: threading.Thread = field(init=False)
 
 
 class Feeds:
@@ -36,7 +42,7 @@ class Feeds:
         self._run = run
         self._active = active
         self._health = health
-        self._feeds: dict[int, _Feed] = {}
+        self._feeds: list[_Feed] = []
         self._failure: Exception | None = None
         self._wake = threading.Event()
 
@@ -47,7 +53,7 @@ class Feeds:
                 self._adjust()
                 self._wait(stop)
         finally:
-            self._end()
+            self._end(self._feeds, END_PATIENCE)
         if self._failure is not None:
             raise self._failure
 
@@ -57,45 +63,56 @@ class Feeds:
             waited += 0.2
 
     def _adjust(self) -> None:
-        """Starts what has become active, and ends what is so no more."""
+        """Starts what has become active, ends what is so no more, and joins what is level."""
         try:
             wanted = set(self._active())
         except NotReadyError as error:
             if not self._feeds:
                 self._health.fail(str(error))
             return
-        for generation in sorted(wanted - self._feeds.keys()):
-            self._start(generation)
-        for generation in sorted(self._feeds.keys() - wanted):
-            log.info("the generation is retired, and fed no more", extra=fields(generation=generation))
-            self._feeds[generation].stop.set()
-            self._feeds[generation].thread.join()
-            del self._feeds[generation]
-            self._health.forget(generation)
+        for feed in [feed for feed in self._feeds if feed.parts.keys() - wanted]:
+            self._replace([feed], feed.parts.keys() & wanted)
+        for generation in sorted(wanted - {generation for feed in self._feeds for generation in feed.parts}):
+            self._start({generation})
+        if len(self._feeds) > 1 and all(feed.level.is_set() for feed in self._feeds):
+            log.info("the generations are level: one query feeds them", extra=fields(generations=sorted(wanted)))
+            self._replace(self._feeds, wanted)
         if not self._feeds:
             self._health.beat("no generation of bronze is fed", ready=False)
 
-    def _start(self, generation: int) -> None:
-        health, stop = self._health.of(generation), threading.Event()
-        thread = threading.Thread(
-            target=self._carry, args=(generation, stop, health), name=f"bronze-g{generation}", daemon=True
-        )
-        self._feeds[generation] = _Feed(thread, stop)
-        thread.start()
+    def _replace(self, feeds: list[_Feed], by: set[int]) -> None:
+        """Ends them, and begins one that feeds what is still wanted, if anything is."""
+        feeds = list(feeds)
+        self._end(feeds)
+        self._feeds = [feed for feed in self._feeds if feed not in feeds]
+        for generation in {generation for feed in feeds for generation in feed.parts} - by:
+            log.info("the generation is retired, and fed no more", extra=fields(generation=generation))
+            self._health.forget(generation)
+        if by and self._failure is None:
+            self._start(by)
 
-    def _carry(self, generation: int, stop: threading.Event, health: Health) -> None:
+    def _start(self, generations: set[int]) -> None:
+        feed = _Feed({generation: self._health.of(generation) for generation in sorted(generations)})
+        name = "bronze-" + "-".join(f"g{generation}" for generation in feed.parts)
+        feed.thread = threading.Thread(target=self._carry, args=(feed,), name=name, daemon=True)
+        self._feeds.append(feed)
+        feed.thread.start()
+
+    def _carry(self, feed: _Feed) -> None:
+        numbers = " and ".join(map(str, feed.parts))
         try:
-            self._run(generation, stop, health)
-            if not stop.is_set():
-                raise LakehouseError(f"the query of bronze generation {generation} has ended; a new start goes on")
+            self._run(feed.parts, feed.stop, feed.level)
+            if not feed.stop.is_set():
+                raise LakehouseError(f"the query of bronze generation {numbers} has ended; a new start goes on")
         except Exception as error:
-            log.warning("a feed has failed", extra=fields(generation=generation, reason=str(error)[:500]))
+            log.warning("a feed has failed", extra=fields(generation=numbers, reason=str(error)[:500]))
             self._failure = self._failure or error
-            health.fail(str(error)[:500])
+            for health in feed.parts.values():
+                health.fail(str(error)[:500])
             self._wake.set()
 
-    def _end(self) -> None:
-        for feed in self._feeds.values():
+    def _end(self, feeds: Iterable[_Feed], patience: float | None = None) -> None:
+        for feed in feeds:
             feed.stop.set()
-        for feed in self._feeds.values():
-            feed.thread.join(END_PATIENCE)
+        for feed in feeds:
+            feed.thread.join(patience)

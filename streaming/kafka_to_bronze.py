@@ -1,17 +1,19 @@
-"""The streaming query of one generation: takes over, finds where bronze stopped, and feeds micro-batches to the writer.
+"""The streaming query: takes generations over, finds where each stopped, and feeds them the same micro-batches.
 
-In: a session, and the topics. Out: commits of the bronze table, until it is told to stop, fails or is
-superseded. Each start is a new epoch with a new checkpoint folder: the checkpoint never says where to read
+In: a session, the topics, and the generations to feed. Out: commits of their bronze tables, until it is told to stop,
+fails or is superseded. Each start is a new epoch with a new checkpoint folder: the checkpoint never says where to read
 from, bronze's own commits do. Whatever fails ends the process with a reason; the supervisor starts it
 again, and nothing is skipped.
+
+One query feeds all of them, so that they commit at the same offsets: what two gold versions say can be compared only
+where both have consumed the same, and under steady traffic two queries would never meet.
 """
 
 import json
 import logging
 import shutil
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,18 +21,14 @@ from typing import Any
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 
-from lakehouse.clients.files import Files
-from lakehouse.contracts.commit_info import SegmentRanges
 from lakehouse.errors import NotReadyError
 from lakehouse.service import Health, fields
 from streaming import measures
-from streaming.bronze_tables import BronzePaths, create_tables
-from streaming.bronze_writer import BronzeWriter
+from streaming.generation_feed import GenerationFeed
 from streaming.kafka_bounds import read_bounds
 from streaming.kafka_source import Source
-from streaming.lease import Lease, this_process
-from streaming.offsets import Bounds, Offsets, start_offsets
-from streaming.takeover import next_epoch
+from streaming.lease import Holder
+from streaming.offsets import Bounds, Offsets, earliest, start_offsets
 
 log = logging.getLogger(__name__)
 
@@ -39,89 +37,71 @@ STOP_PATIENCE = 15.0
 
 
 class KafkaToBronze:
-    """One driver of one generation, from takeover to its end.
+    """One driver of some generations, from takeover to its end."""
 
-    ``known`` are the segments that the generation was made from: Kafka may bring them again, and they are left out.
-    """
-
-    def __init__(
-        self,
-        spark: SparkSession,
-        files: Files,
-        paths: BronzePaths,
-        source: Source,
-        health: Health,
-        known: SegmentRanges | None = None,
-    ) -> None:
+    def __init__(self, spark: SparkSession, source: Source, feeds: Sequence[GenerationFeed]) -> None:
         self._spark = spark
-        self._files = files
-        self._paths = paths
         self._source = source
-        self._health = health
-        self._known = known
-        self._generation = str(paths.generation)
-        self._lease = Lease(files, paths.layout, paths.generation)
+        # The newest first: where a former generation has a commit, the one made to follow it has that, too.
+        self._feeds = sorted(feeds, key=lambda feed: -feed.generation)
         self._writing = threading.Lock()
         self._failure: Exception | None = None
 
-    def run(self, stop: threading.Event, checkpoints: Path) -> None:
-        """Returns when ``stop`` is set; raises what ended the query otherwise."""
-        self._lease.stand_by(lambda holder: self._stand_by(holder.epoch, stop))
+    def run(self, stop: threading.Event, level: threading.Event, checkpoints: Path) -> None:
+        """Returns when ``stop`` is set; raises what ended the query otherwise. Sets ``level`` once it has read what
+        Kafka has but for a micro-batch."""
+        for feed in self._feeds:
+            feed.stand_by(lambda holder: self._stand_by(holder, stop))
         if stop.is_set():
             return
-        create_tables(self._spark, self._paths)
-        epoch = next_epoch(self._files, self._paths.layout, self._paths.generation, this_process())
-        self._lease.take(epoch)
-        measures.EPOCH.labels(self._generation).set(epoch)
-        writer = BronzeWriter(self._spark, self._files, self._paths, epoch, self._known)
-        consumed = writer.fence()
-        start = start_offsets(consumed, self._bounds())
-        writer.begin(start)
-        log.info("bronze taken over", extra=fields(generation=self._paths.generation, epoch=epoch, start=start))
-        query = self._start(writer, start, _fresh_checkpoint(checkpoints, epoch))
-        self._watch(query, stop)
-        self._lease.release()
+        consumed = {feed.generation: feed.take_over() for feed in self._feeds}
+        bounds = self._bounds()
+        starts = {generation: start_offsets(offsets, bounds) for generation, offsets in consumed.items()}
+        read_from = earliest(starts.values())
+        for feed in self._feeds:
+            feed.begin(starts[feed.generation], read_from)
+        self._watch(self._start(read_from, _fresh_checkpoint(checkpoints, self._feeds)), stop, level)
+        for feed in self._feeds:
+            feed.release()
 
     def _bounds(self) -> dict[str, dict[int, Bounds]]:
         found = read_bounds(self._spark, self._source.bootstrap, self._source.topics)
         return {topic.removeprefix(self._source.topic_prefix): bounds for topic, bounds in found.items()}
 
-    def _stand_by(self, epoch: int, stop: threading.Event) -> bool:
-        self._health.beat(f"standing by: the driver of epoch {epoch} writes bronze", ready=False)
+    def _stand_by(self, holder: Holder, stop: threading.Event) -> bool:
+        self._beat(f"standing by: the driver of epoch {holder.epoch} writes bronze", ready=False)
         return not stop.wait(1.0)
 
-    def _start(self, writer: BronzeWriter, start: Offsets, checkpoint: Path) -> Any:
+    def _start(self, read_from: Offsets, checkpoint: Path) -> Any:
         prefix = self._source.topic_prefix
         records = (
             self._spark.readStream.format("kafka")
             .options(**self._source.options)
-            .option("startingOffsets", json.dumps({prefix + topic: offsets for topic, offsets in start.items()}))
+            .option("startingOffsets", json.dumps({prefix + topic: offsets for topic, offsets in read_from.items()}))
             .option("failOnDataLoss", "true")
             .option("maxOffsetsPerTrigger", self._source.max_records)
             .load()
         )
         return (
             self._source.select(records)
-            .writeStream.foreachBatch(lambda batch, number: self._write(writer, batch))
+            .writeStream.foreachBatch(lambda batch, number: self._write(batch))
             .option("checkpointLocation", checkpoint.as_uri())
             .trigger(processingTime=f"{self._source.trigger // timedelta(milliseconds=1)} milliseconds")
             .start()
         )
 
-    def _write(self, writer: BronzeWriter, batch: DataFrame) -> None:
+    def _write(self, batch: DataFrame) -> None:
         """One micro-batch. The reason of a failure is kept: Spark hands on no more than its text."""
         with self._writing:
-            began = time.monotonic()
-            try:
-                written = writer.write(batch)
-            except Exception as error:
-                self._failure = error
-                raise
-            self._health.beat("reading Kafka")
-            if written is not None:
-                measures.report(written, time.monotonic() - began)
+            for feed in self._feeds:
+                try:
+                    feed.write(batch)
+                except Exception as error:
+                    log.warning("a micro-batch was not written", extra=fields(generation=feed.generation))
+                    self._failure = error
+                    raise
 
-    def _watch(self, query: Any, stop: threading.Event) -> None:
+    def _watch(self, query: Any, stop: threading.Event, level: threading.Event) -> None:
         while not stop.is_set():
             try:
                 if query.awaitTermination(1):
@@ -129,18 +109,19 @@ class KafkaToBronze:
             except StreamingQueryException as error:
                 raise (self._failure or error) from error
             if not query.status["isTriggerActive"]:
-                self._health.beat("waiting for records")
-            measures.LAG.labels(self._generation).set(measures.lag(query))
-            self._renew_lease()
+                self._beat("waiting for records")
+            behind = measures.lag(query)
+            if query.lastProgress and behind < self._source.max_records:
+                level.set()
+            for feed in self._feeds:
+                feed.keep(behind)
         if self._writing.acquire(timeout=STOP_PATIENCE):
             query.stop()
-        log.info("stopped on request", extra=fields(generation=self._paths.generation))
+        log.info("stopped on request", extra=fields(generations=[feed.generation for feed in self._feeds]))
 
-    def _renew_lease(self) -> None:
-        try:
-            self._lease.renew()
-        except NotReadyError as error:
-            log.warning("the lease could not be renewed", extra=fields(generation=self._generation, error=str(error)))
+    def _beat(self, state: str, *, ready: bool = True) -> None:
+        for feed in self._feeds:
+            feed.health.beat(state, ready=ready)
 
 
 def retry_until_ready(attempt: Callable[[], object], health: Health, stop: threading.Event, pause: float = 2.0) -> None:
@@ -158,9 +139,9 @@ def retry_until_ready(attempt: Callable[[], object], health: Health, stop: threa
             stop.wait(pause)
 
 
-def _fresh_checkpoint(folder: Path, epoch: int) -> Path:
+def _fresh_checkpoint(folder: Path, feeds: Sequence[GenerationFeed]) -> Path:
     """An empty folder. Older ones say nothing that anybody reads."""
     shutil.rmtree(folder, ignore_errors=True)
-    fresh = folder / f"epoch-{epoch}"
+    fresh = folder / f"epoch-{feeds[0].epoch}"
     fresh.mkdir(parents=True)
     return fresh

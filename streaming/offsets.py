@@ -5,7 +5,7 @@ partition.
 Promise: an offset is never skipped. What Kafka no longer has is an error that says what to do.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lakehouse.contracts.commit_info import BronzeCommit, PartitionRange
@@ -49,6 +49,17 @@ def start_offsets(consumed: Offsets, bounds: Mapping[str, Mapping[int, Bounds]])
         topic: {p: consumed.get(topic, {}).get(p, bound.earliest) for p, bound in partitions.items()}
         for topic, partitions in bounds.items()
     }
+
+
+def earliest(starts: Iterable[Offsets]) -> Offsets:
+    """Where to read from for all who start there, each of whom names the same partitions."""
+    found: Offsets = {}
+    for start in starts:
+        for topic, partitions in start.items():
+            known = found.setdefault(topic, {})
+            for partition, offset in partitions.items():
+                known[partition] = min(offset, known.get(partition, offset))
+    return found
 
 
 def advance(consumed: Offsets, read: Mapping[tuple[str, int], PartitionRange]) -> dict[str, dict[int, PartitionRange]]:

@@ -22,7 +22,7 @@ from lakehouse.releases.building.feed import Feeder
 from lakehouse.releases.leftovers import end_queries
 from lakehouse.releases.locks import building
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.model import BronzeCursor, Reason
+from lakehouse.releases.model import Reason, Snapshot
 from lakehouse.releases.publishing.publish import following
 from lakehouse.releases.rebuilding import generations
 from lakehouse.releases.rebuilding.progress import ProgressFile
@@ -57,7 +57,7 @@ class Others:
         self._prove_ahead(found)
         for stand in sorted(found, key=self._last_fed):
             if self._is_due(stand):
-                self._feed(stand, _live_cursor(found), say)
+                self._feed(stand, _live(found), say)
                 return
 
     def _retire_generations(self, found: list[Stand]) -> None:
@@ -130,7 +130,7 @@ class Others:
         due = time.monotonic() - self._last_fed(stand) >= self._settings.releases.feed_every.total_seconds()
         return due and is_fed(stand, datetime.now(UTC), self._settings.releases.feed_former)
 
-    def _feed(self, stand: Stand, live: BronzeCursor | None, say: Callable[[str], None]) -> None:
+    def _feed(self, stand: Stand, live: Snapshot | None, say: Callable[[str], None]) -> None:
         with building(self._settings, stand.number, wait=False) as mine:
             if not mine or self._builder.versions.drop_of(stand.number) is not None:
                 return  # its rebuild is catching up, or it is being promoted; or it has just been dropped
@@ -147,6 +147,5 @@ def _generations(stand: Stand) -> set[int]:
     return planned | ({stand.newest.bronze.generation} if stand.newest else {FIRST_GENERATION})
 
 
-def _live_cursor(found: list[Stand]) -> BronzeCursor | None:
-    live = next((stand for stand in found if stand.standing is Standing.CURRENT), None)
-    return live.newest.bronze if live and live.newest else None
+def _live(found: list[Stand]) -> Snapshot | None:
+    return next((stand.newest for stand in found if stand.standing is Standing.CURRENT), None)

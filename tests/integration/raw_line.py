@@ -24,6 +24,7 @@ from lakehouse.contracts.records import AcceptedEvent, LowMark
 from lakehouse.releases.building import watermark
 from lakehouse.releases.rebuilding import generations
 from lakehouse.settings import EdgeSettings, Settings
+from streaming.offsets import ends_of
 from tests.embedded_stack import EmbeddedStack
 from tests.integration.streaming_line import EVENTS_PER_BATCH, Line
 
@@ -85,6 +86,14 @@ class RawLine(Line):
 
     def rows_of(self, generation: int) -> int:
         return sum(commit.rows for commit in self.said(generation))
+
+    def ends(self, generation: int) -> set[frozenset[tuple[str, int, int]]]:
+        """Where its commits end, each in all partitions."""
+        return {
+            frozenset((topic, number, end) for topic, ends in ends_of(commit).items() for number, end in ends.items())
+            for commit in self.said(generation)
+            if commit.offsets
+        }
 
     def marks_of(self, generation: int) -> list[EdgeMark]:
         return watermark.fold_marks([], self.said(generation))

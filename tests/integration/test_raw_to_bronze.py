@@ -3,6 +3,7 @@
 import random
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,6 +88,15 @@ def test_what_is_built_from_raw_files_equals_what_was_streamed_and_is_fed_on(lin
     assert len(set(line.content(2))) == both
     assert line.refused(2) == line.refused(1) == line.garbage
     assert line.shown_from_kafka(2)[False] == made.rows
+
+    # under steady traffic, too, both have commits that end at the same offsets
+    before, deadline = line.ends(1) & line.ends(2), time.monotonic() + 180
+    while len((line.ends(1) & line.ends(2)) - before) < 4:
+        assert time.monotonic() < deadline, line.logs()
+        line.accept(2)
+        line.deliver()
+    both = line.sent + line.accepted
+    line.wait_until(lambda: line.rows_of(1) == both and line.rows_of(2) == both)
 
     # a build of what is complete changes nothing
     commits = len(line.said(2))

@@ -43,6 +43,15 @@ def fold_offsets(offsets: Offsets, commits: Iterable[BronzeCommit]) -> Offsets:
     return newest
 
 
+def reaches(ours: Offsets, theirs: Offsets) -> bool:
+    """Whether ours has consumed all that theirs has, on every partition."""
+    return all(
+        (found := ours.get(topic, {}).get(number)) is not None and found.end >= consumed.end
+        for topic, partitions in theirs.items()
+        for number, consumed in partitions.items()
+    )
+
+
 def complete_through(
     marks: Iterable[EdgeMark], now: datetime, grace: timedelta, silent_after: timedelta, before: int | None
 ) -> int | None:

@@ -11,7 +11,7 @@ from lakehouse.contracts.metrics import Unit
 from lakehouse.releases.diff.charts import Bar, bars, by_day_or_month, days
 from lakehouse.releases.diff.model import Difference, MetricChange, RowSample
 from lakehouse.releases.diff.share import share
-from lakehouse.releases.diff.wording import amount, cell, change, percent, side, title, verdict
+from lakehouse.releases.diff.wording import amount, cell, change, consumed, percent, side, title, verdict
 
 _STYLE = """
 :root { color-scheme: light dark; --paper: #f6f7f6; --card: #fff; --ink: #17211f; --soft: #5d6b68; --line: #dfe5e3;
@@ -56,11 +56,10 @@ def render(difference: Difference) -> str:
 
 
 def _head(difference: Difference, name: str) -> str:
-    bronze = difference.after.bronze
     return (
         f'<h1>{escape(name)}</h1><p class="verdict">{escape(verdict(difference))}</p>'
-        f"<p>Before: {escape(side(difference.before))}. After: {escape(side(difference.after))}. Both at version "
-        f"{bronze.delta_version} of bronze generation {bronze.generation}.</p>"
+        f"<p>Before: {escape(side(difference.before))}. After: {escape(side(difference.after))}. "
+        f"Both {consumed(difference)}.</p>"
     )
 
 

@@ -7,19 +7,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from lakehouse.releases.diff.model import Difference, MetricChange, RowSample, TableDifference
-from lakehouse.releases.diff.wording import amount, cell, change, percent, printable, side, title, verdict
+from lakehouse.releases.diff.wording import amount, cell, change, consumed, percent, printable, side, title, verdict
 
 _SAMPLES = 5
 
 
 def render(difference: Difference) -> str:
     """The whole text, with a line feed at its end."""
-    bronze = difference.after.bronze
     head = [
         verdict(difference),
         f"before: {side(difference.before)}",
         f"after:  {side(difference.after)}",
-        f"both at version {bronze.delta_version} of bronze generation {bronze.generation}",
+        f"both {consumed(difference)}",
     ]
     parts = [head, list(_metrics(difference)), *_affected(difference), list(_tables(difference)), *_samples(difference)]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"

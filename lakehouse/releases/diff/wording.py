@@ -48,6 +48,17 @@ def side(one: Side) -> str:
     return f"release {one.release} ({found})" if one.release is not None else found
 
 
+def consumed(difference: Difference) -> str:
+    """What both sides have counted."""
+    before, after = difference.before.bronze, difference.after.bronze
+    if before.generation == after.generation:
+        return f"at version {after.delta_version} of bronze generation {after.generation}"
+    return (
+        f"at the same Kafka offsets: version {before.delta_version} of bronze generation {before.generation}, version "
+        f"{after.delta_version} of bronze generation {after.generation}"
+    )
+
+
 def verdict(difference: Difference) -> str:
     """One sentence: equal, or what changed in money."""
     if difference.equal:

@@ -13,6 +13,7 @@ from lakehouse.clients.insights import prepared
 from lakehouse.clients.trino import Trino
 from lakehouse.errors import RefusedError
 from lakehouse.ledger.prove import Prover
+from lakehouse.releases.building.watermark import reaches
 from lakehouse.releases.diff.model import Limits
 from lakehouse.releases.diff.run import difference
 from lakehouse.releases.diff.share import largest_change
@@ -43,11 +44,7 @@ def stands_beside(ours: Snapshot, theirs: Snapshot) -> bool:
     offsets."""
     if ours.bronze.generation == theirs.bronze.generation:
         return ours.bronze.delta_version >= theirs.bronze.delta_version
-    return all(
-        (ours_of := ours.offsets.get(topic, {}).get(number)) is not None and ours_of.end >= consumed.end
-        for topic, partitions in theirs.offsets.items()
-        for number, consumed in partitions.items()
-    )
+    return reaches(ours.offsets, theirs.offsets)
 
 
 def caught_up(prospect: Prospect, accept: bool) -> str:

@@ -144,7 +144,7 @@ class Promote:
         live = self._live(parent)
         deadline = time.monotonic() + CATCH_UP_PATIENCE
         while True:
-            ours = Feeder(self._builder).catch_up(version, live.bronze, say)
+            ours = Feeder(self._builder).catch_up(version, live, say)
             if stands_beside(ours, live) or time.monotonic() > deadline:
                 return ours, live
             time.sleep(1)  # another bronze generation, which Kafka feeds as well, is about to have it

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -55,6 +56,14 @@ def different() -> Difference:
         hours_affected=1,
         days=(DayChange(date(2026, 3, 1), changes), DayChange(date(2026, 3, 9), changes)),
     )
+
+
+def test_sides_of_two_generations_are_said_to_be_at_the_same_offsets() -> None:
+    found = replace(different(), after=Side(3, 2, BronzeCursor(2, 5)))
+    said = "at the same Kafka offsets: version 77 of bronze generation 1, version 5 of bronze generation 2"
+    assert f"both {said}\n" in text.render(found)
+    assert f"Both {said}.</p>" in page.render(found)
+    assert "both at version 77 of bronze generation 1\n" in text.render(different())
 
 
 def equal() -> Difference:

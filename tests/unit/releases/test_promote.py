@@ -188,10 +188,10 @@ def test_slow_gates_judge_what_has_caught_up(world: World, monkeypatch: pytest.M
     for _ in range(3):
         warehouse.cycle(warehouse.versions.get(1))
 
-    def catch_up(_: Feeder, version: GoldVersion, live: BronzeCursor, say: Any) -> Snapshot:
+    def catch_up(_: Feeder, version: GoldVersion, live: Snapshot, say: Any) -> Snapshot:
         newest = warehouse.versions.latest_snapshot(version.version)
         assert newest is not None
-        while newest.bronze.delta_version < live.delta_version:
+        while newest.bronze.delta_version < live.bronze.delta_version:
             newest = warehouse.snapshot(version)
         return newest
 

@@ -1,4 +1,5 @@
-"""All active generations are fed, as long as they are active; the failure of one ends all."""
+"""All active generations are fed, as long as they are active, by one query once they are level; the failure of one ends
+all."""
 
 import threading
 import time
@@ -20,7 +21,8 @@ class World:
         monkeypatch.setattr(feeds, "LOOK_EVERY", 0.0)
         self.active: set[int] = {1}
         self.away = False
-        self.fed: set[int] = set()
+        self.queries: list[set[int]] = []
+        self.behind: set[int] = set()
         self.failing: dict[int, Exception | None] = {}
         self.health = FeedsHealth(timedelta(minutes=1))
         self.stop = threading.Event()
@@ -28,18 +30,27 @@ class World:
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
-    def feed(self, generation: int, stop: threading.Event, health: Health) -> None:
-        self.fed.add(generation)
-        health.beat("reading")
+    @property
+    def fed(self) -> set[int]:
+        return {generation for query in self.queries for generation in query}
+
+    def feed(self, parts: dict[int, Health], stop: threading.Event, level: threading.Event) -> None:
+        query = set(parts)
+        assert not self.fed & query, "two queries feed one generation"
+        self.queries.append(query)
+        for health in parts.values():
+            health.beat("reading")
         try:
             while not stop.wait(0.005):
-                if generation in self.failing:
+                if not self.behind & query:
+                    level.set()
+                for generation in query & self.failing.keys():
                     error = self.failing[generation]
                     if error is None:
                         return
                     raise error
         finally:
-            self.fed.discard(generation)
+            self.queries.remove(query)
 
     def look(self) -> set[int]:
         if self.away:
@@ -76,6 +87,27 @@ def test_what_becomes_active_is_fed_and_what_is_retired_is_let_go(world: World) 
     world.active = set()
     await_(lambda: world.health.report()["state"] == "no generation of bronze is fed")
     assert not world.health.report()["ready"]
+    world.stop.set()
+    world.thread.join(20)
+    assert (world.fed, world.ended) == (set(), None)
+
+
+def test_one_that_is_behind_has_a_query_of_its_own_until_it_is_level(world: World) -> None:
+    await_(lambda: world.queries == [{1}])
+    world.behind = {2}
+    world.active = {1, 2}
+    await_(lambda: world.queries == [{1}, {2}])
+    threading.Event().wait(0.5)
+    assert world.queries == [{1}, {2}]
+    world.behind = set()
+    await_(lambda: world.queries == [{1, 2}])
+    world.behind = {3}
+    world.active = {1, 2, 3}
+    await_(lambda: world.queries == [{1, 2}, {3}])
+    world.active = {2, 3}
+    await_(lambda: world.queries == [{3}, {2}])
+    world.behind = set()
+    await_(lambda: world.queries == [{2, 3}])
     world.stop.set()
     world.thread.join(20)
     assert (world.fed, world.ended) == (set(), None)

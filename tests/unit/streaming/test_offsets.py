@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.contracts.commit_info import BronzeCommit, PartitionRange
-from streaming.offsets import Bounds, OffsetsLostError, advance, ends_of, start_offsets
+from streaming.offsets import Bounds, OffsetsLostError, advance, earliest, ends_of, start_offsets
 
 BOUNDS = {"events": {0: Bounds(10, 50), 1: Bounds(0, 0)}, "rejected": {0: Bounds(3, 4)}}
 
@@ -33,6 +33,12 @@ def test_what_kafka_does_not_have_stops_the_start_and_says_what_to_do(
     with pytest.raises(OffsetsLostError, match=words) as caught:
         start_offsets(consumed, BOUNDS)
     assert "lakehouse reprocess --from raw" in str(caught.value)
+
+
+def test_who_read_together_begin_where_the_first_of_them_does() -> None:
+    ours, theirs = {"events": {0: 5, 1: 9}, "rejected": {0: 0}}, {"events": {0: 7, 1: 2}, "rejected": {0: 0}}
+    assert earliest([ours, theirs]) == {"events": {0: 5, 1: 2}, "rejected": {0: 0}}
+    assert earliest([ours]) == ours
 
 
 def test_a_record_that_was_read_before_is_an_error() -> None:
