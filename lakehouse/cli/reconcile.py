@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from lakehouse.cli.output import Format, print_json, progress
+from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import QueryFailedError
 from lakehouse.contracts.records import EdgeLedger
 from lakehouse.errors import NotReadyError
@@ -41,7 +42,7 @@ def reconcile(
     Examples: lakehouse reconcile; lakehouse reconcile --wait --format json
     """
     settings = load_settings()
-    gatherer = Gatherer(settings)
+    gatherer = Gatherer(settings, HdfsFiles(settings.hdfs_url))
     silent_after = settings.transform.edge_silent_after
     gathered, verdict = _settle(gatherer, timeout, silent_after) if wait else _once(gatherer)
     if output is Format.JSON:

@@ -7,7 +7,7 @@ is then seen at the stations before it, and never looks as if it had come from n
 from collections import Counter
 from dataclasses import dataclass
 
-from lakehouse.clients.files import Files, HdfsFiles
+from lakehouse.clients.files import Files
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.ledger import read_edges, read_tables
@@ -36,9 +36,9 @@ class Gathered:
 class Gatherer:
     """The readers of one stack."""
 
-    def __init__(self, settings: Settings, trino: Trino | None = None) -> None:
+    def __init__(self, settings: Settings, files: Files, trino: Trino | None = None) -> None:
         self._settings = settings
-        self._files: Files = HdfsFiles(settings.hdfs_url)
+        self._files = files
         self._layout = Layout(settings.warehouse)
         self._trino = trino or Trino.of(settings, read_only=True)
 

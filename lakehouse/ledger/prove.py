@@ -7,14 +7,15 @@ verdict that is not balanced always names everything.
 """
 
 from collections import defaultdict
+from collections.abc import Callable
 
 import msgspec
 
 from lakehouse import delta_log
-from lakehouse.clients.files import HdfsFiles, replace
+from lakehouse.clients.files import Files, replace
 from lakehouse.clients.trino import QueryFailedError, SqlError, Trino
 from lakehouse.contracts.layout import Layout
-from lakehouse.errors import NotFoundError
+from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.ledger import read_tables, spans
 from lakehouse.ledger.gather import Gatherer
 from lakehouse.ledger.judge import Verdict, judge
@@ -28,19 +29,27 @@ from lakehouse.table_files import relative
 MOST_FILES = 500
 """Where more files than these have changed, asking for each by name gains nothing."""
 
+Judged = Callable[[Release], Verdict]
+"""What :meth:`Prover.verdict` is to those who ask."""
+
 
 class Prover:
     """Reads the stations of one stack."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._files = HdfsFiles(settings.hdfs_url)
+    def __init__(self, settings: Settings, files: Files) -> None:
+        self._files = files
         self._layout = Layout(settings.warehouse)
         self._url = settings.hdfs_url
         self._trino = Trino.of(settings, read_only=True)
-        self._gatherer = Gatherer(settings, self._trino)
+        self._gatherer = Gatherer(settings, files, self._trino)
 
     def verdict(self, shown: Release) -> Verdict:
-        """Of all hours."""
+        """Of all hours. Raises :class:`RefusedError` where there is no silver to count."""
+        if lacking := ", ".join(name for name in SILVER if name not in shown.tables):
+            raise RefusedError(
+                f"gold version {shown.gold_version} lacks {lacking}, in which each accepted event is counted: its "
+                "ledger cannot be proved. Mend the models and reprocess"
+            )
         proof = self.proof(shown.gold_version)
         if proof is not None and self.holds(proof, shown):
             verdict = self._judged(shown, proof)

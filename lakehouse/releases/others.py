@@ -115,7 +115,7 @@ class Others:
         shown = following(self._log.current(), stand.version, stand.newest, Reason.PROMOTE)
         try:
             # As a reader: whoever builds the version or promotes it ends the queries of its builders.
-            verdict = Prover(self._settings).verdict(shown)
+            verdict = Prover(self._settings, self._builder.files).verdict(shown)
         except LakehouseError as error:
             log.error("not proved", extra=fields(gold_version=stand.number, reason=str(error)))
             return

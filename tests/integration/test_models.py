@@ -256,15 +256,17 @@ def proof_of_tables(release: Release, through: int) -> Proof:
 
 def test_a_proof_holds_until_a_position_of_its_hours_comes_or_goes(warehouse: Settings, stepped: int) -> None:
     """As release 1 showed the tables, against what came with the steps after it."""
-    log = ReleaseLog(HdfsFiles(warehouse.hdfs_url), Layout(warehouse.warehouse))
-    first, now, prover = log.get(1).release, log.get(STEPS).release, Prover(warehouse)
+    files = HdfsFiles(warehouse.hdfs_url)
+    log, prover = ReleaseLog(files, Layout(warehouse.warehouse)), Prover(warehouse, files)
+    first, now = log.get(1).release, log.get(STEPS).release
     came = sorted(int(row.accepted_at.timestamp()) // 3600 for rows in list(chunks(ROWS, STEPS))[1:] for row in rows)
     for through in (came[0] - 5, came[0], came[0] + 1, came[len(came) // 2], came[-1] + 1):
         assert prover.holds(proof_of_tables(first, through), now) == (through <= came[0])
 
 
 def test_a_proof_outlives_compaction_and_not_a_lost_row(warehouse: Settings, rebuilt: int) -> None:
-    trino, prover = Trino.of(warehouse, user=TRANSFORM_USER), Prover(warehouse)
+    trino = Trino.of(warehouse, user=TRANSFORM_USER)
+    prover = Prover(warehouse, HdfsFiles(warehouse.hdfs_url))
     proof = proof_of_tables(as_it_is(warehouse, rebuilt), 10**6)
     trino.query(f"ALTER TABLE lake.silver_v{rebuilt}.events EXECUTE optimize")
     compacted = as_it_is(warehouse, rebuilt)

@@ -255,7 +255,7 @@ def await_difference(story: Story, candidate: int, seconds: float = 180) -> dict
 
 def await_proof(story: Story, candidate: int, seconds: float = 180) -> None:
     """The service proves a candidate's ledger before anybody asks for its promote, which then need not read it all."""
-    prover = Prover(story.stack.settings)
+    prover = Prover(story.stack.settings, HdfsFiles(story.stack.settings.hdfs_url))
     deadline = time.monotonic() + seconds
     while prover.proof(candidate) is None:
         assert time.monotonic() < deadline, story.stack.log_tails()

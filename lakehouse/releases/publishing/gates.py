@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from lakehouse.clients.insights import prepared
 from lakehouse.clients.trino import Trino
 from lakehouse.errors import RefusedError
-from lakehouse.ledger.prove import Prover
+from lakehouse.ledger.prove import Judged
 from lakehouse.releases.building.watermark import reaches
 from lakehouse.releases.diff.model import Limits
 from lakehouse.releases.diff.run import difference
@@ -81,12 +81,12 @@ def is_whole(settings: Settings) -> Gate:
     return gate
 
 
-def ledger_is_balanced(settings: Settings) -> Gate:
+def ledger_is_balanced(judged: Judged) -> Gate:
     """Every accepted event is counted exactly once by the candidate's silver."""
 
     def gate(prospect: Prospect, accept: bool) -> str:
         shown = following(prospect.parent, prospect.version, prospect.snapshot, Reason.PROMOTE)
-        verdict = Prover(settings).verdict(shown)
+        verdict = judged(shown)
         if not verdict.balanced:
             raise RefusedError(
                 f"the ledger of gold version {prospect.version.version} is not balanced: {len(verdict.missing)} runs "
@@ -109,12 +109,15 @@ def differs_within_limits(settings: Settings) -> Gate:
             Trino.of(settings, read_only=True), prospect.beside, prospect.snapshot, Limits(top=1, only_metrics=True)
         )
         change = largest_change(found)
-        if change > limit and not accept:
+        if change <= limit:
+            return f"differences: no metric's total changes by more than {change:.1%}"
+        told = "from 0" if math.isinf(change) else f"by {change:.1%}"
+        if not accept:
             raise RefusedError(
-                f"gold version {prospect.version.version} changes a metric's total by {change:.1%}; the limit is "
-                f"{limit:.1%}. Look at `lakehouse diff {prospect.version.version}`, then promote with --accept --reason"
+                f"gold version {prospect.version.version} changes a metric's total {told}; the limit is {limit:.1%}. "
+                f"Look at `lakehouse diff {prospect.version.version}`, then promote with --accept --reason"
             )
-        return f"differences: at most {change:.1%} of a metric's total{', accepted' if change > limit else ''}"
+        return f"differences, accepted: a metric's total changes {told}"
 
     return gate
 

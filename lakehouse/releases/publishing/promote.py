@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from lakehouse.errors import AlreadyExistsError, NotFoundError, RefusedError
+from lakehouse.ledger.prove import Prover
 from lakehouse.releases.building.advance import Builder, Progress
 from lakehouse.releases.building.feed import Feeder
 from lakehouse.releases.leftovers import end_queries
@@ -69,7 +70,8 @@ class Promote:
     def of(cls, builder: Builder) -> "Promote":
         """With the gates that every promote has to pass, whichever door the operator takes."""
         settings = builder.settings
-        slow = (is_whole(settings), ledger_is_balanced(settings), is_prepared(settings))
+        judged = Prover(settings, builder.files).verdict
+        slow = (is_whole(settings), ledger_is_balanced(judged), is_prepared(settings))
         # The live line stands still meanwhile: only what the last step has brought may still have to be loaded.
         return cls(builder, slow, (caught_up, differs_within_limits(settings), is_prepared(settings, patience=3.0)))
 

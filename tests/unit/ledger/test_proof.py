@@ -1,15 +1,21 @@
 """What is proved once is not read again, and what comes after it is judged as if everything had been read."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lakehouse.clients.files import LocalFiles
+from lakehouse.errors import RefusedError
 from lakehouse.ledger.judge import judge
 from lakehouse.ledger.model import Evidence, Station
 from lakehouse.ledger.proof import SILVER, Proof, proof_of, upheld
+from lakehouse.ledger.prove import Prover
 from lakehouse.releases.model import TableState
+from lakehouse.settings import Settings
 from tests.release_documents import release, snapshot
 from tests.unit.ledger.worlds import COPIES, FIRST_HOUR, Position, evidence_of, with_more, without, worlds
 
@@ -70,6 +76,14 @@ def test_where_each_incarnation_goes_on(world: list[Position], hours: int) -> No
         if position.hour < proof.through:
             ends[position.run.stream] = position.seq + 1
     assert proof.reached == ends
+
+
+def test_without_silver_there_is_no_verdict(tmp_path: Path) -> None:
+    """A definition may lack a model; who promotes what it has built is told."""
+    prover = Prover(Settings(port_base=1024), LocalFiles(tmp_path))
+    without_duplicates = msgspec.structs.replace(SHOWN, tables={SILVER[0]: SHOWN.tables[SILVER[0]]})
+    with pytest.raises(RefusedError, match=r"version 1 lacks silver\.duplicates, in which"):
+        prover.verdict(without_duplicates)
 
 
 def test_without_a_judged_hour_nothing_is_proved() -> None:

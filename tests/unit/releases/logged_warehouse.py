@@ -4,6 +4,7 @@ from pathlib import Path
 
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
+from lakehouse.ledger.proof import SILVER
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import (
     BronzeCursor,
@@ -36,8 +37,11 @@ class LoggedWarehouse:
 
     def snapshot(self, version: GoldVersion, built_before: int | None = None) -> Snapshot:
         number = len(self.versions.snapshot_numbers(version.version)) + 1
-        tables = {"gold.merchant_sales": TableState(f"gold_v{version.version}", f"/t{version.version}", number)}
-        made = snapshot(version.version, number, tables, complete_through=900 * number, built_before=built_before)
+        states = {
+            name: TableState(f"{name.partition('.')[0]}_v{version.version}", f"/{name}{version.version}", number)
+            for name in ("gold.merchant_sales", *SILVER)
+        }
+        made = snapshot(version.version, number, states, complete_through=900 * number, built_before=built_before)
         self.versions.add_snapshot(made)
         return made
 
