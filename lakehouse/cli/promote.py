@@ -24,14 +24,16 @@ def promote(
     actor: Actor,
     why: Why = None,
     accept: Annotated[
-        bool, typer.Option("--accept", help="Accept differences beyond LAKEHOUSE_RELEASES__MAX_CHANGE; needs --reason.")
+        bool,
+        typer.Option("--accept", help="Also beyond that limit, or without some tables or measures; needs --reason."),
     ] = False,
     output: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.TABLE,
 ) -> None:
     """Show readers another gold version: API, SQL and all tables at once.
 
-    Checked first: its audits, that it has caught up, that the ledger is balanced, that it differs no more than is
-    allowed.
+    Checked first: that it has all tables and measures that readers know, that its ledger is balanced, that it has
+    caught up, and that no metric's total changes by more than the share LAKEHOUSE_RELEASES__MAX_CHANGE (0.05 is 5 %).
+    Until that is set, there is no limit.
 
     Examples: lakehouse promote 2; lakehouse promote 2 --accept --reason "refunds were counted twice"
     """
