@@ -18,6 +18,7 @@ import msgspec
 import typer
 from tqdm import tqdm
 
+from lakehouse.cli.bars import counting
 from lakehouse.cli.output import Format, print_json
 from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.replay.batches import batches
@@ -102,8 +103,7 @@ def _bar(file: str) -> "tqdm[Any]":
     if file != "-":
         with open(file, "rb") as lines:
             total = sum(1 for line in lines if line.strip())
-    interval = 0.1 if sys.stderr.isatty() else 5.0
-    return tqdm(total=total, unit=" events", unit_scale=True, file=sys.stderr, mininterval=interval)
+    return counting(total, " events")
 
 
 def _constant(token: str) -> Callable[[str], str]:

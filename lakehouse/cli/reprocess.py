@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from lakehouse.cli import bars
 from lakehouse.cli.operator import Actor, Why
 from lakehouse.cli.output import Format, print_json, progress
 from lakehouse.releases import definition
@@ -50,7 +51,8 @@ def reprocess(
     version = start(settings, wish)
     progress(f"Gold version {version.version} is built from definition {version.definition.fingerprint[:12]}.")
     try:
-        carry_out(settings, version, progress)
+        with bars.rebuild() as (say, watch):
+            carry_out(settings, version, say, watch)
     except KeyboardInterrupt:
         progress(
             f"Gold version {version.version} is built on by the transform service; "

@@ -3,8 +3,8 @@
 from typing import Annotated, Any
 
 import typer
-from tqdm import tqdm
 
+from lakehouse.cli.bars import counting
 from lakehouse.cli.output import Format, print_json, progress
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
@@ -41,7 +41,7 @@ def vacuum(
         # Before the first look of the restatements none is computed: every release is waited for.
         plan = work.plan(files, layout, settings.releases, at, restated_through(files, layout) or 0)
         if not dry_run:
-            with tqdm(total=plan.bytes, unit="B", unit_scale=True, desc="vacuum") as bar:
+            with counting(plan.bytes, "B", "vacuum") as bar:
                 work.carry_out(plan, trino, files, settings, bar.update)
     document = plan.document() | {"dry_run": dry_run}
     if output is Format.JSON:

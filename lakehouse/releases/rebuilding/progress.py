@@ -6,6 +6,7 @@ asks once whether the NameNode knows of the last block, and then sleeps so long.
 """
 
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from enum import StrEnum
 
@@ -32,7 +33,8 @@ class Phase(StrEnum):
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """``rows`` of ``rows_total`` bronze rows are built; instants in microseconds since 1970.
+    """``rows`` of ``rows_total`` bronze rows are built (beside shared tables, silver rows built upon); instants in
+    microseconds since 1970.
 
     ``rows_per_second`` is that of this run, None until a slice is done; ``failure`` says why it has stopped.
     """
@@ -51,15 +53,56 @@ class Progress(msgspec.Struct, frozen=True):
             return None
         return max(0, self.rows_total - self.rows) / self.rows_per_second
 
+    @property
+    def words(self) -> str:
+        """A line for whoever watches."""
+        match self.phase:
+            case Phase.SLICES if self.rows_total is not None:
+                left = "" if self.seconds_left is None else f", about {duration(self.seconds_left)} left"
+                return f"{self.rows:,} of {self.rows_total:,} rows are built{left}"
+            case Phase.FAILED:
+                return f"it could not be built: {self.failure}"
+            case phase:
+                return _WORDS[phase]
+
+
+_WORDS = {
+    Phase.RAW: "a new bronze generation is made from the raw files",
+    Phase.COPY: "what is not reprocessed is copied",
+    Phase.SLICES: "history is built",
+    Phase.CATCH_UP: "all rows are built; it catches up with the live line",
+    Phase.DONE: "all rows are built, up to where the live line stood",
+}
+
+
+def duration(seconds: float) -> str:
+    """As an estimate is told: ``40 s``, ``12 min``, ``3.5 h``."""
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+Watch = Callable[[Progress], None]
+
 
 class ProgressFile:
-    """The document of one gold version."""
+    """The document of one gold version. ``watch`` is told what is said here, but for the end of what fails: that is
+    raised."""
 
-    def __init__(self, files: Files, layout: Layout, version: int) -> None:
+    def __init__(
+        self,
+        files: Files,
+        layout: Layout,
+        version: int,
+        watch: Watch = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._files = files
         self._layout = layout
         self._path = layout.gold_version_progress(version)
-        self._began = time.monotonic()
+        self._watch = watch
+        self._clock = clock
+        self._began = clock()
         self._rows_before: int | None = None
         self._said: Progress | None = None
         self._writer = ThreadPoolExecutor(1, "progress")
@@ -94,6 +137,8 @@ class ProgressFile:
         self._said = Progress(phase, time.time_ns() // 1000, rows, rows_total, self._rate(phase, rows), failure)
         staging, document = self._layout.staging, msgspec.json.encode(self._said)
         self._writing = self._writer.submit(replace, self._files, staging, self._path, document)
+        if phase is not Phase.FAILED:
+            self._watch(self._said)
         if phase.is_last:
             self.settle()
 
@@ -117,9 +162,9 @@ class ProgressFile:
         if phase is not Phase.SLICES:
             return None
         if self._rows_before is None:
-            self._rows_before, self._began = rows, time.monotonic()
+            self._rows_before, self._began = rows, self._clock()
         built = rows - self._rows_before
-        return built / (time.monotonic() - self._began) if built > 0 else None
+        return built / (self._clock() - self._began) if built > 0 else None
 
     def _counted(self, phase: Phase) -> tuple[int, int | None]:
         said = self._said or self.read()

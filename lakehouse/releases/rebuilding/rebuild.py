@@ -24,7 +24,7 @@ from lakehouse.releases.leftovers import end_queries
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import BronzeCursor, GoldVersion, Plan, Snapshot, new_nonce
 from lakehouse.releases.rebuilding import copy_base, generations
-from lakehouse.releases.rebuilding.progress import Phase, ProgressFile
+from lakehouse.releases.rebuilding.progress import Phase, ProgressFile, Watch
 from lakehouse.releases.rebuilding.slices import Slice, Wanted, cut, cut_around
 from lakehouse.releases.standing import is_built
 
@@ -52,9 +52,12 @@ MAY_PASS = (NotReadyError, QueryFailedError, BuildFailedError, ForeignCommitErro
 
 
 class Rebuild:
-    """One candidate. The caller holds the version's lock."""
+    """One candidate. The caller holds the version's lock. ``say`` is told in words what happens, ``watch`` how far it
+    is."""
 
-    def __init__(self, builder: Builder, version: GoldVersion, say: Say = lambda _: None) -> None:
+    def __init__(
+        self, builder: Builder, version: GoldVersion, say: Say = lambda _: None, watch: Watch = lambda _: None
+    ) -> None:
         if version.plan is None:
             raise RefusedError(f"gold version {version.version} is no candidate: nothing was planned for it")
         self._builder = builder
@@ -62,7 +65,7 @@ class Rebuild:
         self._plan: Plan = version.plan
         self._say = say
         self._log = ReleaseLog(builder.files, builder.layout)
-        self._progress = ProgressFile(builder.files, builder.layout, version.version)
+        self._progress = ProgressFile(builder.files, builder.layout, version.version, watch)
 
     def run(self) -> Snapshot:
         """Returns the snapshot that stands where the live version stands; raises what has stopped it."""
@@ -124,7 +127,6 @@ class Rebuild:
             self._progress.say(Phase.SLICES, rows=done, rows_total=total)
             last = self._part(follower, last, base, number)
             done += rows
-            self._say(f"{done:,} of {total:,} silver rows are built upon")
 
     def _part(self, follower: Follower, last: Snapshot | None, base: Snapshot, number: int) -> Snapshot:
         self._stop_if_dropped()
@@ -142,7 +144,6 @@ class Rebuild:
             self._progress.say(Phase.SLICES, rows=done, rows_total=total)
             last = self._slice(source, part, last)
             done += part.rows
-            self._say(f"{done:,} of {total:,} bronze rows are built")
 
     def _waiting(self, source: BronzeCursor, begin: int | None) -> tuple[int, list[Slice]]:
         """How many rows there are in all, and the slices from ``begin`` on."""
@@ -200,7 +201,6 @@ class Rebuild:
         base = self._base()
         assert base is not None, "a plan with bounds has a base"
         self._progress.say(Phase.COPY)
-        self._say(f"copying what is not reprocessed from gold version {base.gold_version}")
         catalog.remove(self._builder.trino, self._version.version)
         catalog.prepare(
             self._builder.trino, self._builder.settings, self._builder.layout, self._version.version, source.generation

@@ -8,20 +8,22 @@ import sys
 import time
 from collections.abc import Callable
 
-from lakehouse.clients.files import Files, HdfsFiles
+from lakehouse.clients.files import HdfsFiles
 from lakehouse.contracts.tables import reprocess_user
 from lakehouse.errors import LakehouseError
 from lakehouse.releases.building.advance import Builder
 from lakehouse.releases.locks import building
 from lakehouse.releases.model import GoldVersion
 from lakehouse.releases.rebuilding import plan
-from lakehouse.releases.rebuilding.progress import Phase, ProgressFile
+from lakehouse.releases.rebuilding.progress import Phase, Progress, ProgressFile, Watch
 from lakehouse.releases.rebuilding.rebuild import DroppedError, Rebuild
 from lakehouse.releases.upkeep.drop import remove
 from lakehouse.service import log_as_json
 from lakehouse.settings import Settings, load_settings
 
 Say = Callable[[str], None]
+LOOK_EVERY = 1.0
+"""Seconds between two looks at what another process builds."""
 
 
 def start(settings: Settings, wish: plan.Wish) -> GoldVersion:
@@ -29,30 +31,39 @@ def start(settings: Settings, wish: plan.Wish) -> GoldVersion:
     return plan.plan(Builder(settings, HdfsFiles(settings.hdfs_url)), wish)
 
 
-def carry_out(settings: Settings, version: GoldVersion, say: Say) -> None:
-    """Returns once the version stands where the live version stands; waits for another who is at it."""
-    files = HdfsFiles(settings.hdfs_url)
-    builder = Builder(settings, files, user=reprocess_user(version.version))
+def carry_out(settings: Settings, version: GoldVersion, say: Say, watch: Watch | None = None) -> None:
+    """Returns once the version stands where the live version stands; waits for another who is at it. ``watch`` is told
+    how far it is, whoever builds; without it, ``say`` is told in words."""
+    builder = Builder(settings, HdfsFiles(settings.hdfs_url), user=reprocess_user(version.version))
+    build_or_wait(builder, version, say, watch or (lambda progress: say(progress.words)))
+
+
+def build_or_wait(builder: Builder, version: GoldVersion, say: Say, watch: Watch) -> None:
+    """:func:`carry_out` for a builder."""
+    document = ProgressFile(builder.files, builder.layout, version.version)
+    seen: Progress | None = None
+    is_waiting = False
     while True:
-        with building(settings, version.version, wait=False) as mine:
+        with building(builder.settings, version.version, wait=False) as mine:
             if mine:
-                return _carry_out(builder, version, say)
-        if _is_done(files, builder, version):
+                return _carry_out(builder, version, say, watch)
+        if not is_waiting:
+            say(f"gold version {version.version} is being built by another process, which is waited for")
+            is_waiting = True
+        if (progress := document.read()) is not None and progress != seen:
+            watch(progress)
+            seen = progress
+        if progress is not None and progress.phase is Phase.DONE:
             return None
-        time.sleep(1)
+        time.sleep(LOOK_EVERY)
 
 
-def _carry_out(builder: Builder, version: GoldVersion, say: Say) -> None:
+def _carry_out(builder: Builder, version: GoldVersion, say: Say, watch: Watch) -> None:
     try:
-        Rebuild(builder, version, say).run()
+        Rebuild(builder, version, say, watch).run()
     except DroppedError:
         remove(builder, version.version)
         raise
-
-
-def _is_done(files: Files, builder: Builder, version: GoldVersion) -> bool:
-    progress = ProgressFile(files, builder.layout, version.version).read()
-    return progress is not None and progress.phase is Phase.DONE
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ import pytest
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotReadyError
-from lakehouse.releases.rebuilding.progress import Phase, ProgressFile, not_built
+from lakehouse.releases.rebuilding.progress import Phase, Progress, ProgressFile, duration, not_built
 
 LAYOUT = Layout("/warehouse")
 
@@ -109,3 +109,52 @@ def test_who_needs_a_whole_version_is_told_why_it_is_none(tmp_path: Path) -> Non
     again.go_on()
     again.settle()
     assert "not built yet; wait" in str(not_built(files, LAYOUT, 2))
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_rate_is_that_of_this_run_and_tells_what_is_left(tmp_path: Path) -> None:
+    """Taken up at 400,000 of a million rows; 50,000 rows take ten seconds, then another 250,000 take twenty."""
+    heard: list[Progress] = []
+    clock = Clock()
+    progress = ProgressFile(LocalFiles(tmp_path), LAYOUT, 2, heard.append, clock)
+    for seconds, rows in ((7, 400_000), (10, 450_000), (20, 700_000)):
+        clock.now += seconds
+        progress.say(Phase.SLICES, rows=rows, rows_total=1_000_000)
+    assert [said.rows_per_second for said in heard] == [None, 5_000, 10_000]
+    assert [said.seconds_left for said in heard] == [None, 110, 30]
+    progress.say(Phase.CATCH_UP)
+    assert (heard[-1].rows_per_second, heard[-1].seconds_left) == (None, None)
+
+
+def test_nobody_can_say_what_is_left_without_a_rate_or_a_total() -> None:
+    assert Progress(Phase.SLICES, 0, rows=25, rows_total=100, rows_per_second=2.5).seconds_left == 30
+    assert Progress(Phase.SLICES, 0, rows=100, rows_total=100, rows_per_second=2.5).seconds_left == 0
+    assert Progress(Phase.SLICES, 0, rows=101, rows_total=100, rows_per_second=2.5).seconds_left == 0
+    assert Progress(Phase.SLICES, 0, rows=25, rows_total=100).seconds_left is None
+    assert Progress(Phase.SLICES, 0, rows=25, rows_total=None, rows_per_second=2.5).seconds_left is None
+
+
+def test_a_watcher_is_told_all_but_what_is_raised(tmp_path: Path) -> None:
+    heard: list[Progress] = []
+    progress = ProgressFile(LocalFiles(tmp_path), LAYOUT, 2, heard.append)
+    progress.say(Phase.RAW)
+    progress.say(Phase.SLICES, rows=1_000, rows_total=1_200)
+    progress.say(Phase.FAILED, failure="an audit")
+    assert [said.phase for said in heard] == [Phase.RAW, Phase.SLICES]
+    assert heard[1].words == "1,000 of 1,200 rows are built"
+    assert Progress(Phase.SLICES, 0, 25, 100, 0.5).words == "25 of 100 rows are built, about 2 min left"
+    assert all(Progress(phase, 0).words for phase in Phase)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min"), (720, "12 min"), (5399, "90 min"), (12_600, "3.5 h")],
+)
+def test_an_estimate_is_told_as_people_would(seconds: float, told: str) -> None:
+    assert duration(seconds) == told
