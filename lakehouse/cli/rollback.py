@@ -13,8 +13,8 @@ from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.releases import catalog
-from lakehouse.releases.log import Published, ReleaseLog
-from lakehouse.releases.publishing.rollback import Return, roll_back
+from lakehouse.releases.log import ReleaseLog
+from lakehouse.releases.publishing.rollback import Return, how_stale, roll_back, seconds_behind
 from lakehouse.settings import load_settings
 
 app = typer.Typer(add_completion=False)
@@ -33,21 +33,24 @@ def rollback(
 ) -> None:
     """Take the last promote back: show the gold version that was current before it, at its newest audited snapshot.
 
+    That is kept up to date for LAKEHOUSE_RELEASES__FEED_FORMER after the promote. Later, this says how far it is behind
+    what readers saw (`seconds_behind` in JSON), and the next cycles bring it up to date.
+
     Examples: lakehouse rollback; lakehouse rollback --to 41 --reason "tax is missing"; lakehouse rollback --to 41
     --exact
     """
     settings = load_settings()
     files = HdfsFiles(settings.hdfs_url)
     log = ReleaseLog(files, Layout(settings.warehouse))
-    before = log.current()
     try:
         published = roll_back(settings, files, log, Return(actor, to, exact, why))
     except NotFoundError as error:
         raise RefusedError(str(error)) from error
-    _say_how_stale(before, published)
+    if stale := how_stale(log, published):
+        progress(stale)
     catalog.show_published(Trino.of(settings, user=TRANSFORM_USER), log, progress)
     if output is Format.JSON:
-        print_json(summary(published))
+        print_json(summary(published) | {"seconds_behind": seconds_behind(log, published)})
     else:
         print(f"Release {published.number} shows gold version {published.release.gold_version}.")
     if published.release.held:
@@ -55,11 +58,3 @@ def rollback(
             "It is held: it shows exactly what was shown then, and new events are counted but not shown until you "
             f"publish again (`lakehouse promote {published.release.gold_version}`, or a rollback without --exact)."
         )
-
-
-def _say_how_stale(before: Published | None, published: Published) -> None:
-    old, new = (before.release.complete_through if before else None), published.release.complete_through
-    if old is not None and (new is None or new < old):
-        behind = f"{(old - new) / 3_600_000_000:.1f} hours behind" if new is not None else "complete through no hour"
-        then = "" if published.release.held else "; the next cycles bring it up to date"
-        progress(f"Gold version {published.release.gold_version} is {behind}{then}.")

@@ -35,6 +35,7 @@ def order(given: Order, note: Note | None, result: Result | None, progress: Prog
         "says": said,
         "gold_version": gold_version,
         "release": result.release if result else None,
+        "seconds_behind": result.seconds_behind if result else None,
         "finished_at": instant(result.finished_at) if result else None,
         "progress": _progress(progress),
     }

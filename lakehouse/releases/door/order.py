@@ -120,7 +120,8 @@ class Carried:
                 published = rollback.roll_back(self._settings, self._files, self._releases, word)
             except NotFoundError as error:
                 raise RefusedError(str(error)) from error
-        return self._shown(published)
+        stale = rollback.how_stale(self._releases, published)
+        return self._shown(published, stale, rollback.seconds_behind(self._releases, published))
 
     def _drop(self, wish: wishes.Drop) -> Result:
         self._gold_version = wish.gold_version
@@ -137,13 +138,18 @@ class Carried:
                 return published
         return None
 
-    def _shown(self, published: Published) -> Result:
+    def _shown(self, published: Published, says: str | None = None, seconds_behind: int | None = None) -> Result:
         self._gold_version = published.release.gold_version
         catalog.show_published(Trino.of(self._settings, user=TRANSFORM_USER), self._releases, self.say)
-        return self._end(End.DONE, release=published.number)
+        return self._end(End.DONE, says=says, release=published.number, seconds_behind=seconds_behind)
 
-    def _end(self, end: End, *, says: str | None = None, release: int | None = None) -> Result:
-        return self._orders.finish(self._order.id, end, says=says, gold_version=self._gold_version, release=release)
+    def _end(
+        self, end: End, *, says: str | None = None, release: int | None = None, seconds_behind: int | None = None
+    ) -> Result:
+        version = self._gold_version
+        return self._orders.finish(
+            self._order.id, end, says=says, gold_version=version, release=release, seconds_behind=seconds_behind
+        )
 
 
 def _may_pass(error: LakehouseError) -> bool:

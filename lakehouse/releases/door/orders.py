@@ -52,7 +52,8 @@ class Note(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """``says`` is the sentence of a refusal or failure."""
+    """``says`` is the sentence of a refusal or failure, or of a rollback to what is behind; ``seconds_behind`` (of a
+    rollback that is done) how far that is, 0 if it is not, None where it is complete through no hour."""
 
     end: End
     finished_at: int
@@ -60,6 +61,7 @@ class Result(msgspec.Struct, frozen=True):
     says: str | None = None
     gold_version: int | None = None
     release: int | None = None
+    seconds_behind: int | None = None
 
 
 def new_id(actor: str, key: str | None) -> str:
@@ -106,9 +108,10 @@ class Orders:
         says: str | None = None,
         gold_version: int | None = None,
         release: int | None = None,
+        seconds_behind: int | None = None,
     ) -> Result:
         """The result. If there is one already, that one: an order ends once."""
-        ended = Result(end, now(), new_nonce(), says, gold_version, release)
+        ended = Result(end, now(), new_nonce(), says, gold_version, release, seconds_behind)
         path = self._layout.order_result(order)
         try:
             publish(self._files, self._layout.staging, path, msgspec.json.encode(ended))

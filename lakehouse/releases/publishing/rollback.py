@@ -98,6 +98,27 @@ def rollback(
             continue  # a cycle was first: what we go back to is the same
 
 
+def seconds_behind(log: ReleaseLog, published: Published) -> int | None:
+    """How much earlier the hours end that ``published`` is complete through than those of the release before it: 0 if
+    they do not, None where it is complete through none."""
+    parent, reached = published.release.parent, published.release.complete_through
+    before = log.get(parent).release.complete_through if parent is not None else None
+    if before is None:
+        return 0
+    return None if reached is None else max(0, before - reached) // 1_000_000
+
+
+def how_stale(log: ReleaseLog, published: Published) -> str | None:
+    """The sentence for the operator; None if it is as fresh as what readers saw before. A former version is fed for
+    LAKEHOUSE_RELEASES__FEED_FORMER only."""
+    seconds = seconds_behind(log, published)
+    if seconds == 0:
+        return None
+    behind = "complete through no hour yet" if seconds is None else f"{seconds / 3600:.1f} hours behind"
+    then = "" if published.release.held else "; the next cycles bring it up to date"
+    return f"Gold version {published.release.gold_version} is {behind}{then}."
+
+
 def _before_last_promote(log: ReleaseLog) -> Published:
     for published in reversed(log.refresh()):
         if published.release.reason == Reason.PROMOTE and published.release.parent is not None:

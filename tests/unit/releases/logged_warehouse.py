@@ -1,6 +1,7 @@
 """Gold versions and a release log on a local file system, with tables that nobody reads."""
 
 from pathlib import Path
+from typing import Any
 
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
@@ -35,13 +36,14 @@ class LoggedWarehouse:
     def version(self, plan: Plan | None = None) -> GoldVersion:
         return self.versions.create(Definition("f" * 64), plan)
 
-    def snapshot(self, version: GoldVersion, built_before: int | None = None) -> Snapshot:
+    def snapshot(self, version: GoldVersion, **changes: Any) -> Snapshot:
+        """The next one. ``changes`` by the names of the fields."""
         number = len(self.versions.snapshot_numbers(version.version)) + 1
         states = {
             name: TableState(f"{name.partition('.')[0]}_v{version.version}", f"/{name}{version.version}", number)
             for name in ("gold.merchant_sales", *SILVER)
         }
-        made = snapshot(version.version, number, states, complete_through=900 * number, built_before=built_before)
+        made = snapshot(version.version, number, states, **({"complete_through": 900 * number} | changes))
         self.versions.add_snapshot(made)
         return made
 

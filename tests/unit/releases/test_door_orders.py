@@ -8,16 +8,17 @@ import pytest
 
 from lakehouse.errors import LakehouseError, NotReadyError, RefusedError
 from lakehouse.releases.building.advance import Builder
+from lakehouse.releases.door import answers, wishes
 from lakehouse.releases.door import order as order_module
-from lakehouse.releases.door import wishes
 from lakehouse.releases.door.orders import End
 from lakehouse.releases.model import GoldVersion, Reason
 from lakehouse.releases.publishing import promote
-from lakehouse.releases.publishing.publish import following
+from lakehouse.releases.publishing.publish import following, publish_snapshot
 from lakehouse.releases.rebuilding import plan
 from lakehouse.releases.rebuilding.plan import Source, Wish
 from lakehouse.releases.upkeep import drop
 from lakehouse.settings import Settings
+from tests.release_documents import snapshot
 from tests.unit.releases.promoted_warehouse import Warehouse
 
 
@@ -60,6 +61,24 @@ def test_a_refusal_is_a_result(warehouse: Warehouse) -> None:
     assert "release 9 does not exist" in str(result.says)
     assert warehouse.carry(warehouse.give(wishes.Promote(9))).end is End.REFUSED
     assert "name a `definition`" in str(warehouse.carry(warehouse.give(wishes.Reprocess())).says)
+
+
+def test_a_rollback_says_how_stale_it_is(warehouse: Warehouse) -> None:
+    """As the command does; and again, should its result have been lost."""
+    fresh = warehouse.carry(warehouse.give(wishes.Rollback()))
+    assert (fresh.says, fresh.seconds_behind) == (None, 0)
+    hour = 3_600_000_000
+    newer = snapshot(1, 2, complete_through=900 + 5 * hour + hour // 2)
+    warehouse.versions.add_snapshot(newer)
+    publish_snapshot(warehouse.log, warehouse.versions.get(1), newer)
+    order = warehouse.give(wishes.Rollback(to=2), seen=4)
+    for _ in range(2):
+        stale = warehouse.carry(order)
+        assert (stale.end, stale.release, stale.seconds_behind) == (End.DONE, 5, 19_800)
+        assert stale.says == "Gold version 2 is 5.5 hours behind; the next cycles bring it up to date."
+        warehouse.files.delete(warehouse.layout.order_result(order.id))
+    told = answers.order(order, None, stale, None)
+    assert (told["state"], told["says"], told["seconds_behind"]) == ("done", stale.says, 19_800)
 
 
 class Failing:

@@ -6,8 +6,8 @@ import pytest
 
 from lakehouse.errors import RefusedError
 from lakehouse.releases.model import Drop, new_nonce
-from lakehouse.releases.publishing.publish import refuse_after_another_operator
-from lakehouse.releases.publishing.rollback import Return, rollback
+from lakehouse.releases.publishing.publish import publish_snapshot, refuse_after_another_operator
+from lakehouse.releases.publishing.rollback import Return, how_stale, rollback
 from lakehouse.releases.standing import Standing
 from tests.unit.releases.logged_warehouse import CANDIDATE, LoggedWarehouse
 
@@ -64,6 +64,13 @@ def test_an_exact_release_is_held(warehouse: LoggedWarehouse) -> None:
     freed = rollback(warehouse.log, warehouse.versions, Return("olga", to=1))
     assert (freed.release.snapshot, freed.release.held) == (3, False)
     assert warehouse.cycle(warehouse.versions.get(1)) is not None
+
+
+def test_what_is_held_is_not_brought_up_to_date(warehouse: LoggedWarehouse) -> None:
+    live = warehouse.versions.get(1)
+    publish_snapshot(warehouse.log, live, warehouse.snapshot(live, complete_through=7_200_000_900))
+    held = rollback(warehouse.log, warehouse.versions, Return("olga", to=1, exact=True))
+    assert how_stale(warehouse.log, held) == "Gold version 1 is 2.0 hours behind."
 
 
 def test_a_dropped_version_is_not_shown_again(warehouse: LoggedWarehouse) -> None:
