@@ -1,7 +1,7 @@
 """``lakehouse release list|show``: the log of what readers were shown.
 
-In: the release log and the tables on HDFS. Out: releases, newest first, and what each gold version costs in bytes; or
-one of them whole.
+In: the release log, the gold versions' documents and the tables on HDFS. Out: releases, newest first, and what each
+gold version costs in bytes; or the gold versions, with who planned and who dropped them; or one release whole.
 """
 
 from datetime import UTC, datetime
@@ -14,10 +14,13 @@ from lakehouse.cli.output import Format, print_json
 from lakehouse.clients.files import Files, HdfsFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError, RefusedError
+from lakehouse.releases.door import answers
+from lakehouse.releases.door.answers import Document
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.rebuilding.progress import Phase, ProgressFile
-from lakehouse.releases.standing import Standing
+from lakehouse.releases.standing import Stand, Standing, stands
 from lakehouse.releases.upkeep.sizes import Cost, costs
+from lakehouse.releases.versions import Versions
 from lakehouse.settings import load_settings
 
 app = typer.Typer(add_completion=False, help="List the releases, or show one of them.", no_args_is_help=True)
@@ -27,17 +30,24 @@ _Output = Annotated[Format, typer.Option("--format", help="For people or for pro
 @app.command("list")
 def list_command(
     limit: Annotated[int | None, typer.Option(min=1, help="Only the newest so many.")] = None,
+    versions: Annotated[
+        bool, typer.Option("--versions", help="Gold versions instead, also candidates and what was dropped.")
+    ] = False,
     output: _Output = Format.TABLE,
 ) -> None:
     """List releases, newest first, and what each gold version costs.
 
-    ``gold_version_bytes`` is the length of the files of the release's gold version, silver and gold, on HDFS.
+    ``gold_version_bytes`` is the length of the files of the release's gold version, silver and gold, on HDFS. With
+    --versions each gold version, oldest first: its standing, who planned it and why, its cost, who dropped it and why.
 
-    Example: lakehouse release list --format json
+    Examples: lakehouse release list --format json; lakehouse release list --versions
     """
     files, layout = _warehouse()
     releases = ReleaseLog(files, layout).refresh()
-    found = costs(files, layout, releases)
+    found = costs(files, layout, releases, also_gone=versions)
+    if versions:
+        _show_versions(_priced(files, layout, found[-limit:] if limit else found), output)
+        return
     totals = {cost.version: cost.total for cost in found}
     rows = [
         summary(published) | {"gold_version_bytes": totals.get(published.release.gold_version, 0)}
@@ -51,7 +61,8 @@ def list_command(
     for row in rows:
         reason = f"{row['reason']} (held)" if row["release"] in held else row["reason"]
         print(f"{row['release']:>8}  {row['released_at']:<26}{row['gold_version']:>13}  {reason:<20}{row['actor']}")
-    print(_costs_text(found, files, layout))
+    print()
+    _show_versions(_priced(files, layout, found), output)
 
 
 @app.command("show")
@@ -59,18 +70,22 @@ def show_command(
     number: Annotated[int | None, typer.Argument(help="Its number; the current release without it.")] = None,
     output: _Output = Format.TABLE,
 ) -> None:
-    """Show everything that a release names.
+    """Show everything that a release names, and what its gold version is today (`version`).
 
     Example: lakehouse release show 42 --format json
     """
-    log = ReleaseLog(*_warehouse())
+    files, layout = _warehouse()
+    log = ReleaseLog(files, layout)
     try:
         found = log.current() if number is None else log.get(number)
     except NotFoundError as error:
         raise RefusedError(str(error)) from error
     if found is None:
         raise RefusedError("nothing has been released yet; `lakehouse transform` runs a cycle")
-    document = details(found)
+    [stand] = (
+        stand for stand in stands(Versions(files, layout), log.refresh()) if stand.number == found.release.gold_version
+    )
+    document = details(found) | {"version": _version(files, layout, stand)}
     if output is Format.JSON:
         print_json(document)
         return
@@ -106,19 +121,49 @@ def _shown(value: Any) -> str:
     return "-" if value is None else str(value)
 
 
-def _costs_text(found: list[Cost], files: Files, layout: Layout) -> str:
-    """What each gold version costs, and how much of it would go if it were dropped."""
-    head = f"\n{'gold version':>13}  {'standing':<12}{'silver bytes':>16}{'gold bytes':>16}{'only its own':>16}"
-    lines = (
-        f"{c.version:>13}  {_standing(c, files, layout):<12}{c.silver:>16,}{c.gold:>16,}{c.own:>16,}" for c in found
-    )
-    return "\n".join((head, *lines))
+def _version(files: Files, layout: Layout, stand: Stand) -> Document:
+    """As the operator's door tells it."""
+    progress = ProgressFile(files, layout, stand.number).read()
+    return answers.gold_version(stand, progress, Versions(files, layout).drop_of(stand.number))
 
 
-def _standing(cost: Cost, files: Files, layout: Layout) -> str:
+def _priced(files: Files, layout: Layout, found: list[Cost]) -> list[Document]:
+    """Gold versions, and what each costs."""
+    return [
+        _version(files, layout, cost.stand)
+        | {"silver_bytes": cost.silver, "gold_bytes": cost.gold, "own_bytes": cost.own}
+        for cost in found
+    ]
+
+
+def _show_versions(rows: list[Document], output: Format) -> None:
+    """What each costs, how much of it would go if it were dropped, and what operators said."""
+    if output is Format.JSON:
+        print_json(rows)
+        return
+    sizes = ("silver bytes", "gold bytes", "only its own")
+    print(f"{'gold version':>13}  {'standing':<12}{''.join(f'{size:>16}' for size in sizes)}  who, and why")
+    for row in rows:
+        numbers = "".join(f"{row[name]:>16,}" for name in ("silver_bytes", "gold_bytes", "own_bytes"))
+        print(f"{row['gold_version']:>13}  {_standing(row):<12}{numbers}  {_said(row)}".rstrip())
+
+
+def _standing(row: Document) -> str:
     """As it is, or that its building has failed."""
-    has_failed = cost.standing is Standing.BUILDING and ProgressFile(files, layout, cost.version).failure() is not None
-    return Phase.FAILED if has_failed else cost.standing
+    has_failed = row["standing"] == Standing.BUILDING and row["progress"] and row["progress"]["phase"] == Phase.FAILED
+    return str(Phase.FAILED if has_failed else row["standing"])
+
+
+def _said(row: Document) -> str:
+    """By whom it was planned and dropped, in their own words."""
+    plan, dropped = row["plan"], row["dropped"]
+    said = [f"planned by {_words(plan['actor'], plan['reason'])}"] if plan else []
+    said += [f"dropped at {dropped['dropped_at']} by {_words(dropped['actor'], dropped['why'])}"] if dropped else []
+    return "; ".join(said)
+
+
+def _words(actor: str, why: str | None) -> str:
+    return actor if why is None else f"{actor} ({why})"
 
 
 def _warehouse() -> tuple[Files, Layout]:

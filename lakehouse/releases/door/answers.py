@@ -11,6 +11,7 @@ import msgspec
 from lakehouse.releases.door import wishes
 from lakehouse.releases.door.orders import Note, Order, Result
 from lakehouse.releases.log import Published
+from lakehouse.releases.model import Drop
 from lakehouse.releases.rebuilding.progress import Progress
 from lakehouse.releases.standing import Stand
 
@@ -41,8 +42,8 @@ def order(given: Order, note: Note | None, result: Result | None, progress: Prog
     }
 
 
-def gold_version(stand: Stand, progress: Progress | None) -> Document:
-    """One gold version, with what it was planned from and how far it is."""
+def gold_version(stand: Stand, progress: Progress | None, drop: Drop | None) -> Document:
+    """One gold version, with what it was planned from, how far it is, and who has dropped it."""
     made, newest, plan = stand.version, stand.newest, stand.version.plan
     return {
         "gold_version": stand.number,
@@ -68,6 +69,13 @@ def gold_version(stand: Stand, progress: Progress | None) -> Document:
             "complete_through": instant(newest.complete_through),
         },
         "progress": _progress(progress),
+        "dropped": drop
+        and {
+            "dropped_at": instant(drop.dropped_at),
+            "actor": drop.actor,
+            "why": drop.why,
+            "order": drop.order,
+        },
     }
 
 

@@ -151,7 +151,8 @@ class Desk:
         raise ProblemError(Kind.NOT_FOUND, "there is no such gold version; see /v1/ops/gold-versions")
 
     def _version(self, stand: Stand) -> answers.Document:
-        return answers.gold_version(stand, ProgressFile(self._files, self._layout, stand.number).read())
+        progress = ProgressFile(self._files, self._layout, stand.number).read()
+        return answers.gold_version(stand, progress, self._versions.drop_of(stand.number))
 
 
 def _fingerprint(wish: wishes.Wish, current: Published | None) -> str | None:

@@ -20,24 +20,27 @@ from lakehouse.table_files import size
 class Cost:
     """Bytes. ``own`` is the part that no other version needs."""
 
-    version: int
-    standing: Standing
+    stand: Stand
     silver: int
     gold: int
     own: int
+
+    @property
+    def version(self) -> int:
+        return self.stand.number
 
     @property
     def total(self) -> int:
         return self.silver + self.gold
 
 
-def costs(files: Files, layout: Layout, releases: list[Published]) -> list[Cost]:
-    """Oldest first; without the versions of which nothing is left."""
+def costs(files: Files, layout: Layout, releases: list[Published], *, also_gone: bool = False) -> list[Cost]:
+    """Oldest first; without the versions of which nothing is left, unless they are asked for."""
     found = stands(Versions(files, layout), releases)
     folders = {stand.number: _folders(files, layout, stand) for stand in found}
     sizes = {folder: size(files, folder) for folder in set().union(*folders.values())}
     priced = [_cost(stand, folders, sizes) for stand in found]
-    return [cost for cost in priced if cost.total or cost.standing is not Standing.DROPPED]
+    return [cost for cost in priced if also_gone or cost.total or cost.stand.standing is not Standing.DROPPED]
 
 
 def _cost(stand: Stand, folders: dict[int, dict[str, str]], sizes: dict[str, int]) -> Cost:
@@ -45,8 +48,7 @@ def _cost(stand: Stand, folders: dict[int, dict[str, str]], sizes: dict[str, int
     others = set().union(*(theirs for number, theirs in folders.items() if number != stand.number))
     layers = {layer: sum(sizes[f] for f, its in mine.items() if its == layer) for layer in set(mine.values())}
     return Cost(
-        stand.number,
-        stand.standing,
+        stand,
         layers.get(tables.SILVER_SCHEMA, 0),
         layers.get(tables.GOLD_SCHEMA, 0),
         sum(sizes[folder] for folder in mine if folder not in others),

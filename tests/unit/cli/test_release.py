@@ -13,7 +13,7 @@ from lakehouse.cli import release
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.model import Definition, GoldVersion, Release, new_nonce
+from lakehouse.releases.model import BronzeCursor, Definition, Drop, GoldVersion, Plan, Release, new_nonce
 from lakehouse.releases.rebuilding.progress import Phase, ProgressFile
 from lakehouse.releases.versions import Versions
 from tests import release_documents
@@ -72,6 +72,40 @@ def test_the_list_says_which_candidate_has_failed(run: Callable[..., str], files
     assert run("list").splitlines()[-1].split()[:2] == ["2", "building"]
     ProgressFile(files, LAYOUT, 2).say(Phase.FAILED, failure="an audit")
     assert run("list").splitlines()[-1].split()[:2] == ["2", "failed"]
+
+
+def test_candidates_and_what_was_dropped_are_listed_with_who_and_why(
+    run: Callable[..., str], files: LocalFiles
+) -> None:
+    """Also a version of which nothing is left but its documents."""
+    versions = Versions(files, LAYOUT)
+    for why in ("taxes", None):
+        versions.create(Definition("a" * 64), Plan("bronze", BronzeCursor(1, 1), None, "olga", why))
+    files.write(f"{LAYOUT.version_schema(2, 'gold')}/t-2/month=1/file", b"x" * 7)
+    versions.add_drop(Drop(3, "omar", "wrong again", 1_795_471_200_000_000, new_nonce()))
+    building = run("list").splitlines()[-1].split()
+    assert " ".join(building) == "2 building 0 7 7 planned by olga (taxes)"
+    dropped = " ".join(run("list", "--versions").splitlines()[-1].split())
+    assert dropped == "3 dropped 0 0 0 planned by olga; dropped at 2026-11-23T22:00:00Z by omar (wrong again)"
+    first, second, third = json.loads(run("list", "--versions", "--format", "json"))
+    assert (first["gold_version"], first["standing"], first["plan"], first["dropped"]) == (1, "current", None, None)
+    assert (first["silver_bytes"], first["gold_bytes"], first["own_bytes"]) == (1000, 20, 1020)
+    assert (second["plan"]["actor"], second["plan"]["reason"], second["own_bytes"]) == ("olga", "taxes", 7)
+    word = {"dropped_at": "2026-11-23T22:00:00Z", "actor": "omar", "why": "wrong again", "order": None}
+    assert (third["standing"], third["dropped"]) == ("dropped", word)
+    newest = json.loads(run("list", "--versions", "--limit", "1", "--format", "json"))
+    assert [row["gold_version"] for row in newest] == [3]
+
+
+def test_a_release_shows_what_its_gold_version_is_today(run: Callable[..., str], files: LocalFiles) -> None:
+    version = json.loads(run("show", "2", "--format", "json"))["version"]
+    assert (version["gold_version"], version["standing"], version["dropped"]) == (1, "current", None)
+    ReleaseLog(files, LAYOUT).append(release_documents.release(4, snapshot(2, 1)))
+    Versions(files, LAYOUT).create(Definition("a" * 64), Plan("bronze", BronzeCursor(1, 1), None, "olga", "taxes"))
+    Versions(files, LAYOUT).add_drop(Drop(1, "omar", None, 1, new_nonce()))
+    assert json.loads(run("show", "4", "--format", "json"))["version"]["plan"]["reason"] == "taxes"
+    former = json.loads(run("show", "2", "--format", "json"))["version"]
+    assert (former["standing"], former["dropped"]["actor"]) == ("dropped", "omar")
 
 
 def test_a_release_shows_all_that_it_names(run: Callable[..., str]) -> None:

@@ -147,6 +147,20 @@ def test_gold_versions_and_releases(door: Door) -> None:
     assert problem(door.get("gold-versions/2?limit=1")) == (400, "bad-parameter")
 
 
+def test_a_gold_version_says_who_has_dropped_it(door: Door) -> None:
+    assert door.get("gold-versions/2").json()["dropped"] is None
+    Versions(door.files, LAYOUT).add_drop(Drop(2, "omar", "wrong again", 1_795_471_200_000_000, new_nonce(), "b" * 32))
+    dropped = door.get("gold-versions/2").json()
+    assert dropped["standing"] == "dropped"
+    assert dropped["dropped"] == {
+        "dropped_at": "2026-11-23T22:00:00Z",
+        "actor": "omar",
+        "why": "wrong again",
+        "order": "b" * 32,
+    }
+    assert door.get("gold-versions").json()["gold_versions"][1] == dropped
+
+
 def test_the_difference_is_computed_once(door: Door) -> None:
     found = door.get("gold-versions/2/diff")
     assert (found.status_code, found.headers["content-type"]) == (200, "application/json")
