@@ -32,7 +32,12 @@ def reprocess(
     ] = None,
     until: Annotated[str | None, typer.Option(help="Only events before this UTC day.")] = None,
     reuse: Annotated[
-        bool, typer.Option("--reuse-unchanged", help="Share the tables whose models, and all above, are the same.")
+        bool,
+        typer.Option(
+            "--reuse-unchanged",
+            help="Share those tables of the current release's gold version whose models, and all above, are the same. "
+            "Not with --since, --until or --from raw.",
+        ),
     ] = False,
     why: Why = None,
     project: Annotated[Path, typer.Option(help="The dbt project to freeze.")] = definition.PROJECT,

@@ -1,18 +1,24 @@
 """Which tables a definition may share with another, by dbt's comparison of the real project."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from shutil import copytree
+from typing import Any
 
 import pytest
 
+from lakehouse.errors import RefusedError
 from lakehouse.releases import definition
 from lakehouse.releases.building.advance import Builder
+from lakehouse.releases.door import wishes
 from lakehouse.releases.model import Base, Definition, TableState
+from lakehouse.releases.rebuilding.plan import Source, Wish, plan
 from lakehouse.releases.rebuilding.reuse import shared_tables
 from lakehouse.settings import Settings
 from tests.release_documents import snapshot
 from tests.unit.releases.logged_warehouse import LAYOUT, LoggedWarehouse
 
+DAY = datetime(2026, 3, 1, tzinfo=UTC)
 TABLES = ("silver.events", "gold.merchant_sales", "gold.merchant_traffic")
 
 
@@ -43,3 +49,16 @@ def test_another_value_of_a_variable_shares_nothing(builder: Builder, tmp_path: 
     """dbt's states are the same then."""
     variable = changed(builder, tmp_path / "p", "dbt_project.yml", "vars:\n", "vars:\n  least_units: 1\n")
     assert shared_tables(builder, variable, Base(1, 1, 1)) == ()
+
+
+@pytest.mark.parametrize(
+    "narrower", [{"since": DAY}, {"until": DAY}, {"source": Source.RAW}], ids=["since", "until", "raw"]
+)
+def test_sharing_goes_with_all_of_history_from_bronze(builder: Builder, narrower: dict[str, Any]) -> None:
+    """By the command as over HTTP."""
+    with pytest.raises(RefusedError, match="without --since, --until and --from raw"):
+        plan(builder, Wish(**({"source": Source.BRONZE, "actor": "olga", "reuse": True} | narrower)))
+    assert builder.versions.numbers() == [1]
+    said = {name: value.date().isoformat() if name != "source" else value for name, value in narrower.items()}
+    with pytest.raises(ValueError, match="goes with bronze and all of history"):
+        wishes.Reprocess(**said, reuse_unchanged=True)
