@@ -32,9 +32,9 @@ class Columns:
         }
 
 
-def missing_keys(columns: Mapping[str, frozenset[str]]) -> list[str]:
-    """``table.column`` of what finds a row: no reader can be shown a table without."""
-    return [
+def missing_for_good(columns: Mapping[str, frozenset[str]]) -> list[str]:
+    """``table.column`` of what finds a row, or ``table``: no reader can be shown a version without."""
+    return [table for table in tables.GOLD_TABLES if table not in columns] + [
         f"{table}.{name}"
         for table, known in columns.items()
         for name in (*tables.GOLD_KEYS[table], tables.MONTH_COLUMNS[tables.GOLD_SCHEMA], tables.SNAPSHOT_COLUMN)
@@ -42,12 +42,11 @@ def missing_keys(columns: Mapping[str, frozenset[str]]) -> list[str]:
     ]
 
 
-def missing(columns: Mapping[str, frozenset[str]]) -> list[str]:
-    """What readers know and a version does not have: ``table``, or ``table.column`` of a measure."""
-    found = []
-    for table in tables.GOLD_TABLES:
-        if table not in columns:
-            found.append(table)
-        else:
-            found += [f"{table}.{name}" for name in tables.GOLD_MEASURES[table] if name not in columns[table]]
-    return found
+def missing_measures(columns: Mapping[str, frozenset[str]]) -> list[str]:
+    """``table.column`` of the measures that readers know and these tables do not have."""
+    return [
+        f"{table}.{name}"
+        for table, known in columns.items()
+        for name in tables.GOLD_MEASURES[table]
+        if name not in known
+    ]

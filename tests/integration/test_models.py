@@ -22,7 +22,7 @@ from lakehouse.releases import catalog, definition, views
 from lakehouse.releases.building import advance
 from lakehouse.releases.building.advance import Builder
 from lakehouse.releases.building.build import Build, BuildFailedError, run
-from lakehouse.releases.gold_columns import Columns, missing
+from lakehouse.releases.gold_columns import Columns, missing_measures
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import BronzeCursor, Definition, GoldVersion, Release
 from lakehouse.releases.service import Transform
@@ -138,7 +138,7 @@ def test_what_a_release_lacks_is_zero_or_empty(warehouse: Settings, stepped: int
     tables = {name: state for name, state in current.tables.items() if name != "gold.merchant_traffic"}
     described = [trino.query(f"SHOW COLUMNS FROM lake.gold.{name}") for name in ("merchant_sales", "merchant_traffic")]
     whole = columns.of_gold(current.tables)
-    assert missing(whole) == []
+    assert missing_measures(whole) == []
     first, then = views.statements(
         msgspec.structs.replace(current, tables=tables), {"merchant_sales": whole["merchant_sales"] - {"returns"}}
     )

@@ -17,7 +17,7 @@ from lakehouse.releases.building.watermark import reaches
 from lakehouse.releases.diff.model import Limits
 from lakehouse.releases.diff.run import difference
 from lakehouse.releases.diff.share import largest_change
-from lakehouse.releases.gold_columns import Columns, missing, missing_keys
+from lakehouse.releases.gold_columns import Columns, missing_for_good, missing_measures
 from lakehouse.releases.log import Published
 from lakehouse.releases.model import GoldVersion, Reason, Snapshot
 from lakehouse.releases.publishing.publish import following
@@ -59,18 +59,18 @@ def caught_up(prospect: Prospect, accept: bool) -> str:
 
 
 def is_whole(settings: Settings) -> Gate:
-    """All tables and measures that readers know; what is missing would be shown as zero. Keys cannot be: without them
-    the views of SQL would stop, and that is accepted from nobody."""
+    """All measures that readers know; one that is missing would be shown as zero. Tables and their keys cannot be: what
+    was shown would be gone without a restatement, or the views of SQL would stop, and that is accepted from nobody."""
     known = Columns(Trino.of(settings, read_only=True))  # asked once, though a promote checks this gate twice
 
     def gate(prospect: Prospect, accept: bool) -> str:
         columns = known.of_gold(prospect.snapshot.tables)
-        if keys := ", ".join(missing_keys(columns)):
+        if keys := ", ".join(missing_for_good(columns)):
             raise RefusedError(
                 f"gold version {prospect.version.version} lacks {keys}, without which no row is found. "
                 "Mend the models and reprocess"
             )
-        lacking = ", ".join(missing(columns))
+        lacking = ", ".join(missing_measures(columns))
         if lacking and not accept:
             raise RefusedError(
                 f"gold version {prospect.version.version} lacks {lacking}, which readers know: they would be shown "

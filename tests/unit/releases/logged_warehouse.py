@@ -5,6 +5,7 @@ from typing import Any
 
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
+from lakehouse.contracts.tables import GOLD_SCHEMA, GOLD_TABLES
 from lakehouse.ledger.proof import SILVER
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import (
@@ -41,7 +42,7 @@ class LoggedWarehouse:
         number = len(self.versions.snapshot_numbers(version.version)) + 1
         states = {
             name: TableState(f"{name.partition('.')[0]}_v{version.version}", f"/{name}{version.version}", number)
-            for name in ("gold.merchant_sales", *SILVER)
+            for name in (*(f"{GOLD_SCHEMA}.{table}" for table in GOLD_TABLES), *SILVER)
         }
         made = snapshot(version.version, number, states, **({"complete_through": 900 * number} | changes))
         self.versions.add_snapshot(made)
