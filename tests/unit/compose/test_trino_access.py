@@ -12,10 +12,12 @@ from lakehouse.contracts.tables import (
     READER_SCHEMAS,
     SANDBOXES,
     TRANSFORM_USER,
+    WRITERS,
     physical_schema,
     reprocess_user,
     sandbox_schema,
 )
+from lakehouse.releases import definition
 
 RULES: dict[str, Any] = trino_access.rules()
 CHANGES = {"INSERT", "DELETE", "UPDATE", "OWNERSHIP"}
@@ -26,6 +28,12 @@ others = users.filter(lambda user: user != TRANSFORM_USER and not user.startswit
 production = st.sampled_from(READER_SCHEMAS) | st.builds(
     physical_schema, st.sampled_from(["silver", "gold"]), st.just(3)
 )
+
+
+def test_who_runs_dbt_by_hand_is_nobody_who_writes() -> None:
+    profile = (definition.PROJECT / "profiles.yml").read_text()
+    (user,) = re.findall(r"env_var\('LAKEHOUSE_TRINO_USER', '([^']*)'\)", profile)
+    assert not re.fullmatch(WRITERS, user)
 
 
 def first(rules: str, **asked: str) -> dict[str, Any]:
