@@ -125,8 +125,10 @@ class SegmentLog:
             if good < self.lines.sizes[number]:
                 if number != numbers[-1]:
                     raise LakehouseError(
-                        f"{self.lines.path(number)} is damaged at byte {good}: its disk has lost data. "
-                        "Keep the file, and book what is missing with `lakehouse edge retire`."
+                        f"{self.lines.path(number)} is damaged at byte {good}: its disk has lost data. Nothing more of "
+                        "this run is sent; what Kafka and the raw files have is counted. Keep its folder: once the "
+                        "file is put back whole, the next start of the edge sends the rest. `lakehouse reconcile` "
+                        "names what is missing."
                     )
                 self.lines.cut(number, good)
             if segment.next > segment.first:

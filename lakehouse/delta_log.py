@@ -16,6 +16,11 @@ from lakehouse.clients.files import Files
 from lakehouse.contracts.commit_info import BronzeCommit
 from lakehouse.errors import NotFoundError
 
+BUILDS_ANEW = (
+    "`lakehouse reprocess` builds silver and gold anew, as another gold version; with --from raw, bronze as well"
+)
+"""What an operator can do about a table that is damaged, as the end of a sentence."""
+
 
 @dataclass(frozen=True)
 class Add:
@@ -63,8 +68,8 @@ def commits(files: Files, table_path: str, after: int, through: int) -> Iterator
             yield read_commit(files, table_path, version)
         except NotFoundError as error:
             raise NotFoundError(
-                f"version {version} of {table_path} is not in its log, although {through} was asked for: "
-                "run `lakehouse fsck` to see which versions are there"
+                f"version {version} of {table_path} is not in its log, although {through} was asked for: commits of it "
+                f"are lost. Remove nothing there, and put them back from a copy; without one, {BUILDS_ANEW}"
             ) from error
 
 

@@ -54,7 +54,8 @@ def kept(files: Files, folder: str, since: int) -> frozenset[str]:
     head, known = max(log.commits), _known_from(log)
     if not known <= since <= head:
         raise BrokenLogError(
-            f"version {since} of {folder} is needed, and its log tells {max(known, 0)} to {head}: run `lakehouse fsck`"
+            f"version {since} of {folder} is needed, and its log tells {max(known, 0)} to {head}: commits of it are "
+            f"lost. Nothing has been changed; put them back from a copy, or {delta_log.BUILDS_ANEW}"
         )
     live = _live_at(files, folder, log, since)
     for commit in delta_log.commits(files, folder, since, head):
@@ -113,7 +114,10 @@ def _checkpoint(files: Files, entry: Entry) -> set[str]:
         table = pq.ParquetFile(pa.BufferReader(files.read(entry.path))).read(columns=["add.path"])
         adds = table.column("add").to_pylist()
     except (pa.ArrowException, OSError, KeyError) as error:
-        raise BrokenLogError(f"{entry.path} cannot be read: {error}. Run `lakehouse fsck`.") from error
+        raise BrokenLogError(
+            f"{entry.path}, a checkpoint that its log begins with, cannot be read: {error}. Nothing has been changed; "
+            f"put it back from a copy, or {delta_log.BUILDS_ANEW}"
+        ) from error
     folder = entry.path.rpartition("/_delta_log/")[0]
     return {relative(folder, add["path"]) for add in adds if add and add["path"] is not None}
 

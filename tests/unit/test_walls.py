@@ -1,9 +1,12 @@
 """The walls of the code: who may import whom, and where a name may be spelled."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
+
+from lakehouse.cli.main import VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
 HOPS = ("ingestion", "streaming", "api")
@@ -47,6 +50,13 @@ def test_a_client_library_is_imported_in_one_place(path: Path) -> None:
     for name in imported(path):
         owner = CLIENTS.get(name.partition(".")[0])
         assert owner is None or str(path).startswith(owner), f"{path} imports {name}; that is {owner}'s"
+
+
+@pytest.mark.parametrize("path", [*MODULES, Path("README.md")], ids=str)
+def test_only_verbs_that_are_there_are_named(path: Path) -> None:
+    """Who is told to run something should be able to."""
+    named = re.findall(r"`lakehouse ([a-z]+)", (ROOT / path).read_text())
+    assert set(named) <= set(VERBS), path
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)

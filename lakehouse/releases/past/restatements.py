@@ -174,7 +174,11 @@ class _Follower:
         location = catalog.location(self._trino, name)
         head = delta_log.head_version(self._files, location)
         if head is None:
-            raise NotFoundError(f"{name} has no Delta log at {location}: run `lakehouse fsck`")
+            raise NotFoundError(
+                f"{name} has no Delta log at {location}: its files are lost. What releases show is whole; "
+                "restatements go on once that folder is put back from a copy. Do not make the table anew: rows of "
+                "releases beyond the retention cannot be computed again"
+            )
         if head % _COMPACT_EVERY == _COMPACT_EVERY - 1:
             history.compact(self._trino, tables.RESTATEMENT_LOG)
             head = delta_log.head_version(self._files, location) or head

@@ -135,7 +135,11 @@ def _what_to_show(versions: Versions, target: Published, wish: Return) -> tuple[
         return version, versions.snapshot(number, target.release.snapshot)
     newest = versions.latest_snapshot(number)
     if newest is None or not is_built(newest):
-        raise NotFoundError(f"gold version {number} has no snapshot: run `lakehouse fsck`")
+        raise NotFoundError(
+            f"gold version {number}, which release {target.number} showed, has no whole snapshot: documents of it are "
+            "lost. `rollback --to RELEASE` goes back to another version (`lakehouse release list --versions`), "
+            "`lakehouse reprocess` builds this one's definition anew where it is checked out"
+        )
     return version, newest
 
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse.errors import RefusedError
+from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.releases.model import Drop, new_nonce
 from lakehouse.releases.publishing.publish import publish_snapshot, refuse_after_another_operator
 from lakehouse.releases.publishing.rollback import Return, how_stale, rollback
 from lakehouse.releases.standing import Standing
-from tests.unit.releases.logged_warehouse import CANDIDATE, LoggedWarehouse
+from tests.unit.releases.logged_warehouse import CANDIDATE, LAYOUT, LoggedWarehouse
 
 
 @pytest.fixture
@@ -78,6 +78,16 @@ def test_a_dropped_version_is_not_shown_again(warehouse: LoggedWarehouse) -> Non
     warehouse.versions.add_drop(Drop(1, "olga", None, 1, new_nonce()))
     with pytest.raises(RefusedError, match="dropped"):
         rollback(warehouse.log, warehouse.versions, Return("olga"))
+
+
+def test_what_has_lost_its_snapshots_is_not_shown_again(warehouse: LoggedWarehouse) -> None:
+    """And the operator hears what else there is."""
+    warehouse.promote(warehouse.versions.get(2))
+    for number in warehouse.versions.snapshot_numbers(1):
+        warehouse.files.delete(LAYOUT.snapshot(1, number))
+    with pytest.raises(NotFoundError, match=r"release 2 showed, has no whole snapshot.*`rollback --to RELEASE`"):
+        rollback(warehouse.log, warehouse.versions, Return("olga"))
+    assert len(warehouse.log.refresh()) == 3
 
 
 def test_of_two_operators_one_is_refused(warehouse: LoggedWarehouse) -> None:
