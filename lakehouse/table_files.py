@@ -45,17 +45,19 @@ def data_files(files: Files, folder: str) -> Iterator[tuple[str, Entry]]:
             yield f"_delta_log/{entry.name}", entry
 
 
-def kept(files: Files, folder: str, since: int) -> frozenset[str]:
-    """What versions ``since`` to the head have, by path relative to the table's folder. Raises
-    :class:`BrokenLogError`. Costs one read a commit."""
+def kept(files: Files, folder: str, since: int | None) -> frozenset[str]:
+    """What versions ``since`` to the head have, by path relative to the table's folder; None is all, of a table that
+    nobody names and that may have no version yet. Raises :class:`BrokenLogError`. Costs one read a commit."""
     log = _Log.of(files, folder)
-    if not log.commits:
+    if not log.commits and since is None:
         return frozenset()
-    head, known = max(log.commits), _known_from(log)
+    since = since or 0
+    head, known = max(log.commits, default=-1), _known_from(log) if log.commits else 0
     if not known <= since <= head:
+        told = f"tells {max(known, 0)} to {head}" if log.commits else "is empty"
         raise BrokenLogError(
-            f"version {since} of {folder} is needed, and its log tells {max(known, 0)} to {head}: commits of it are "
-            f"lost. Nothing has been changed; put them back from a copy, or {delta_log.BUILDS_ANEW}"
+            f"version {since} of {folder} is needed, and its log {told}: commits of it are lost. Nothing has been "
+            f"changed; put them back from a copy, or {delta_log.BUILDS_ANEW}"
         )
     live = _live_at(files, folder, log, since)
     for commit in delta_log.commits(files, folder, since, head):

@@ -171,7 +171,7 @@ def _table(
     if is_dropped and folder not in need.since:
         log = tuple(files.list(f"{folder}/_delta_log"))
         return TablePlan(version, layer, folder, tuple(e for _, e in lying), log, 0, whole=True)
-    kept = table_files.kept(files, folder, need.since.get(folder, 0))
+    kept = table_files.kept(files, folder, need.since.get(folder))
     gone = tuple(entry for path, entry in lying if path not in kept and entry.modified < cutoff)
     staying = sum(entry.size for _, entry in lying) - sum(entry.size for entry in gone)
     return TablePlan(version, layer, folder, gone, (), staying)

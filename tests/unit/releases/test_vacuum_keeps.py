@@ -14,6 +14,7 @@ from lakehouse.releases.model import TableState
 from lakehouse.releases.upkeep import vacuum
 from lakehouse.releases.upkeep.vacuum import Moment
 from lakehouse.settings import ReleaseSettings, Settings
+from lakehouse.table_files import BrokenLogError
 from tests.unit.releases.tiny_warehouse import LAYOUT, NAMES, Catalogue, Table, TinyWarehouse, Version
 
 TERMS = ReleaseSettings(retention=timedelta(days=5), silver_window=timedelta(days=1), vacuum_margin=timedelta(hours=1))
@@ -216,6 +217,20 @@ def test_the_log_stays_whole(warehouse: TinyWarehouse) -> None:
     warehouse.checkpoint(warehouse.versions[0].tables["gold.merchant_sales"])
     rewrites(warehouse, 2)
     assert {table.log for table in plan(warehouse).tables} == {()}
+
+
+def test_nothing_goes_of_a_needed_table_whose_log_is_lost(warehouse: TinyWarehouse) -> None:
+    """Its data files are what the log would be put back to. Of a table that nobody names, nothing has been committed:
+    that is what a killed creation leaves."""
+    rewritten(warehouse, 2)
+    table = warehouse.versions[0].tables["gold.merchant_sales"]
+    unnamed = f"{LAYOUT.version_schema(1, 'gold')}/half-made/file"
+    warehouse.write(unnamed, b"x")
+    warehouse.now += timedelta(days=100)
+    assert unnamed in {entry.path for one in plan(warehouse).tables for entry in one.files}
+    warehouse.files.delete(f"{table.folder}/_delta_log")
+    with pytest.raises(BrokenLogError, match=f"{table.folder}.* is needed, and its log is empty"):
+        plan(warehouse)
 
 
 def rewrites(w: TinyWarehouse, count: int) -> None:
