@@ -8,6 +8,7 @@ queries run under another user, whose resource group comes last, and each gold v
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import msgspec
@@ -24,14 +25,11 @@ from lakehouse.releases.leftovers import end_queries
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import BronzeCursor, GoldVersion, Plan, Snapshot, new_nonce
 from lakehouse.releases.rebuilding import copy_base, generations
+from lakehouse.releases.rebuilding.patience import Patience
 from lakehouse.releases.rebuilding.progress import Phase, ProgressFile, Watch
 from lakehouse.releases.rebuilding.slices import Slice, Wanted, cut, cut_around
 from lakehouse.releases.standing import is_built
 
-ATTEMPTS = 4
-"""So often is a step tried that fails although the servers answer."""
-PATIENCE = 900.0
-"""Seconds without a new snapshot for which a server may be away."""
 PAUSE = 10.0
 NOTHING_YET = 0
 """``built_before`` of a snapshot that has consumed no bronze row."""
@@ -74,34 +72,34 @@ class Rebuild:
         except DroppedError:
             raise
         except LakehouseError as error:
+            with suppress(NotReadyError):  # whoever drops it ends its queries
+                self._stop_if_dropped()
             self._progress.say(Phase.FAILED, failure=str(error))
             raise
 
     def _persist(self) -> Snapshot:
         """Tries again what fails because a server is away: each attempt goes on after the newest snapshot."""
-        failures, seen, away_since = 0, 0, time.monotonic()
+        patience = Patience()
         while True:
+            patience.begin()
             try:
                 return self._attempt()
             except MAY_PASS as error:
                 if isinstance(error, BuildFailedError) and error.is_lasting:
                     raise
-                reached = max(self._builder.versions.snapshot_numbers(self._version.version), default=0)
-                if reached > seen:
-                    failures, seen, away_since = 0, reached, time.monotonic()
-                failures += self._is_failure(error)
-                if failures >= ATTEMPTS or time.monotonic() - away_since > PATIENCE:
+                if patience.ends_with(error, self._reached(), can_shrink=self._builder.can_shrink):
                     raise
                 self._say(f"tried again in {PAUSE:.0f} s: {error}")
                 time.sleep(PAUSE)
 
-    def _is_failure(self, error: LakehouseError) -> bool:
-        """Not what only waits for a server, and not what goes on with smaller slices."""
-        if isinstance(error, BuildFailedError) and error.is_too_large:
-            return not self._builder.can_shrink
-        return not isinstance(error, NotReadyError)
+    def _reached(self) -> int | None:
+        """The newest snapshot's number; None while HDFS is away, too."""
+        with suppress(NotReadyError):
+            return max(self._builder.versions.snapshot_numbers(self._version.version), default=0)
+        return None
 
     def _attempt(self) -> Snapshot:
+        self._stop_if_dropped()
         self._progress.go_on()
         end_queries(self._builder.trino, self._version.version)
         last = self._builder.versions.latest_snapshot(self._version.version)
