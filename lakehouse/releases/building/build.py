@@ -23,6 +23,8 @@ SOURCE = "lakehouse-transform"
 """The client name that Trino shows for the queries of a build."""
 DONE = frozenset({"success", "pass", "warn"})
 """How dbt says that a model is built or an audit has passed."""
+_ENDED = ("ADMINISTRATIVELY_KILLED", "ABANDONED_QUERY", "USER_CANCELED")
+"""Trino counts among the errors of its users what has been ended from outside: nothing was wrong with the statement."""
 _parsing = Lock()
 """Who finds a project being parsed waits for that, instead of parsing it again."""
 
@@ -102,7 +104,7 @@ def run(settings: Settings, project: Path, build: Build) -> list[str]:
             f"{first.node.name} failed, with {len(failures) - 1} more: {first.message}. Nothing of it is shown. "
             f"dbt's log, with the query, is in {_log_folder(settings)}; a definition is mended in its project and "
             "built by another `lakehouse reprocess`",
-            is_lasting=first.status == "fail" or "USER_ERROR" in str(first.message),
+            is_lasting=first.status == "fail" or _is_wrong(str(first.message)),
             is_too_large="INSUFFICIENT_RESOURCES" in str(first.message),
         )
     return [query for node in result.result.results if (query := _query_id(node)) is not None]
@@ -203,6 +205,11 @@ def _invoke(project: Path, command: list[str], folder: Path, logs: Path, parsed:
 
 def _log_folder(settings: Settings) -> Path:
     return settings.logs / "dbt"
+
+
+def _is_wrong(message: str) -> bool:
+    """Whether Trino has refused the statement itself; ``message`` is dbt's, with that of Trino's client in it."""
+    return "type=USER_ERROR" in message and not any(f"name={name}," in message for name in _ENDED)
 
 
 def _query_id(node: Any) -> str | None:
