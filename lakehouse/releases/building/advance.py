@@ -216,7 +216,7 @@ class Builder:
                 continue
             if name.startswith(tables.GOLD_SCHEMA):
                 self.trino.query(f"DELETE FROM {_table(state.schema, name)} WHERE snapshot >= {number}")
-                found[name] = self._state(version, name, state.location)
+                found[name] = self._state(version, name, state.location, audited is not None)
             else:
                 url = f"{self.settings.hdfs_url}{state.location}"
                 head = put_back(url, audited.delta_version if audited else None)
@@ -225,25 +225,25 @@ class Builder:
 
     def _states_found(self, version: GoldVersion, last: Snapshot | None) -> dict[str, TableState]:
         """Those that an unfinished build has left, without mere names of tables. An audited table is never dropped."""
-        audited = {_table(state.schema, name) for name, state in last.tables.items()} if last else set()
         while True:
             try:
                 return self.states(version, last)
             except catalog.NoTableError as error:
-                if error.table in audited:
-                    raise
                 self.trino.query(f"DROP TABLE {error.table}")
 
     def states(self, version: GoldVersion, last: Snapshot | None = None) -> dict[str, TableState]:
         """The tables of a gold version as they are now, by ``layer.table``. Where those of its ``last`` snapshot lie
-        need not be asked again: an audited table never moves."""
+        need not be asked again: an audited table never moves. Raises :class:`NoTableError` for what was never audited
+        and has no Delta log."""
         known = {name: state.location for name, state in last.tables.items()} if last else {}
         found = catalog.locations(self.trino, version.version, known)
-        return {name: self._state(version, name, location) for name, location in found.items()}
+        return {name: self._state(version, name, location, name in known) for name, location in found.items()}
 
-    def _state(self, version: GoldVersion, name: str, location: str) -> TableState:
+    def _state(self, version: GoldVersion, name: str, location: str, is_audited: bool) -> TableState:
         schema = tables.physical_schema(name.partition(".")[0], version.version)
         head = delta_log.head_version(self.files, location)
+        if head is None and is_audited:
+            raise _lost(_table(schema, name), location)
         if head is None:
             raise catalog.NoTableError(_table(schema, name))
         return TableState(schema, location, head)
@@ -266,6 +266,15 @@ class Builder:
                         f"version {commit.version} of {name} was written by query {commit.query_id}, which is not of "
                         "this build; it will be built again"
                     )
+
+
+def _lost(table: str, location: str) -> LakehouseError:
+    """No build makes it anew: it would hold only what that build reads."""
+    return LakehouseError(
+        f"an audited table has lost its Delta log: {table}, whose folder is {location}. Restore that folder, or build "
+        "all of history into a new gold version: `lakehouse reprocess`, without --since, --until and "
+        "--reuse-unchanged, which would take over from what is lost"
+    )
 
 
 def _table(schema: str, name: str) -> str:
