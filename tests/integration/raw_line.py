@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from lakehouse.contracts.records import AcceptedEvent, LowMark
 from lakehouse.releases.building import watermark
 from lakehouse.releases.rebuilding import generations
 from lakehouse.settings import EdgeSettings, Settings
-from streaming.offsets import ends_of
+from streaming.offsets import Offsets, ends_of
 from tests.embedded_stack import EmbeddedStack
 from tests.integration.streaming_line import EVENTS_PER_BATCH, Line
 
@@ -87,13 +88,9 @@ class RawLine(Line):
     def rows_of(self, generation: int) -> int:
         return sum(commit.rows for commit in self.said(generation))
 
-    def ends(self, generation: int) -> set[frozenset[tuple[str, int, int]]]:
-        """Where its commits end, each in all partitions."""
-        return {
-            frozenset((topic, number, end) for topic, ends in ends_of(commit).items() for number, end in ends.items())
-            for commit in self.said(generation)
-            if commit.offsets
-        }
+    def ends(self, generation: int) -> list[Offsets]:
+        """Where its commits end that have read something, in their order."""
+        return [found for found, _ in groupby(ends_of(commit) for commit in self.said(generation) if commit.offsets)]
 
     def marks_of(self, generation: int) -> list[EdgeMark]:
         return watermark.fold_marks([], self.said(generation))
