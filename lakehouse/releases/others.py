@@ -5,44 +5,55 @@ plans that nobody carries out any more are, each by a process of its own.
 """
 
 import logging
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from lakehouse.clients.files import HdfsFiles
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError
 from lakehouse.ledger.model import hour_of
-from lakehouse.ledger.prove import Prover
+from lakehouse.ledger.prove import Judged
 from lakehouse.releases.building.advance import FIRST_GENERATION, Builder
 from lakehouse.releases.building.feed import Feeder
 from lakehouse.releases.leftovers import end_queries
 from lakehouse.releases.locks import building
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.model import Reason, Snapshot
+from lakehouse.releases.model import Reason, Release, Snapshot
+from lakehouse.releases.process import Process, start
 from lakehouse.releases.publishing.publish import following
 from lakehouse.releases.rebuilding import generations
 from lakehouse.releases.rebuilding.progress import ProgressFile
 from lakehouse.releases.standing import Stand, Standing, is_fed, stands
 from lakehouse.service import fields
-from lakehouse.settings import Settings
 
 log = logging.getLogger(__name__)
+
+
+def start_rebuild(gold_version: int) -> Process:
+    """Begins to carry out its plan, where that was left."""
+    return start("lakehouse.releases.rebuilding.reprocess", str(gold_version))
 
 
 class Others:
     """Call :meth:`turn` after each live cycle. A failure here never stops the live line."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._builder = Builder(settings, HdfsFiles(settings.hdfs_url))
-        self._feeder = Feeder(self._builder)
-        self._log = ReleaseLog(self._builder.files, self._builder.layout)
+    def __init__(
+        self,
+        builder: Builder,
+        judged: Judged,
+        start: Callable[[int], Process] = start_rebuild,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._builder = builder
+        self._settings = builder.settings
+        self._judged = judged
+        self._start = start
+        self._clock = clock
+        self._feeder = Feeder(builder)
+        self._log = ReleaseLog(builder.files, builder.layout)
         self._fed_at: dict[int, float] = {}
-        self._workers: dict[int, subprocess.Popen[bytes]] = {}
+        self._workers: dict[int, Process] = {}
         self._prover: threading.Thread | None = None
         self._proved: dict[int, int] = {}
 
@@ -56,8 +67,7 @@ class Others:
                 self._take_up(stand)
         self._prove_ahead(found)
         for stand in sorted(found, key=self._last_fed):
-            if self._is_due(stand):
-                self._feed(stand, _live(found), say)
+            if self._is_due(stand) and self._feed(stand, _live(found), say):
                 return
 
     def _retire_generations(self, found: list[Stand]) -> None:
@@ -91,8 +101,7 @@ class Others:
             if not free:
                 return
         log.info("a plan is taken up", extra=fields(gold_version=stand.number))
-        command = [sys.executable, "-m", "lakehouse.releases.rebuilding.reprocess", str(stand.number)]
-        self._workers[stand.number] = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        self._workers[stand.number] = self._start(stand.number)
 
     def _prove_ahead(self, found: list[Stand]) -> None:
         """Each hour the ledger of every candidate, so that its promote need not read all of history; one at a time,
@@ -100,46 +109,47 @@ class Others:
         if self._prover is not None and self._prover.is_alive():
             return
         for stand in found:
-            reached = stand.newest.complete_through if stand.newest else None
-            if stand.standing is not Standing.CANDIDATE or reached is None:
+            newest = stand.newest
+            if stand.standing is not Standing.CANDIDATE or newest is None or newest.complete_through is None:
                 continue
-            hour = hour_of(reached)
+            hour = hour_of(newest.complete_through)
             if self._proved.get(stand.number) != hour:
                 self._proved[stand.number] = hour
-                self._prover = threading.Thread(target=self._prove, args=(stand,), daemon=True)
+                shown = following(self._log.current(), stand.version, newest, Reason.PROMOTE)
+                self._prover = threading.Thread(target=self._prove, args=(shown,), daemon=True)
                 self._prover.start()
                 return
 
-    def _prove(self, stand: Stand) -> None:
-        assert stand.newest is not None, "a candidate is built"
-        shown = following(self._log.current(), stand.version, stand.newest, Reason.PROMOTE)
+    def _prove(self, shown: Release) -> None:
         try:
             # As a reader: whoever builds the version or promotes it ends the queries of its builders.
-            verdict = Prover(self._settings, self._builder.files).verdict(shown)
+            verdict = self._judged(shown)
         except LakehouseError as error:
-            log.error("not proved", extra=fields(gold_version=stand.number, reason=str(error)))
+            log.error("not proved", extra=fields(gold_version=shown.gold_version, reason=str(error)))
             return
         if not verdict.balanced:
             reason = f"{len(verdict.missing)} runs are missing, {len(verdict.doubled)} are counted twice"
-            log.error("the ledger is not balanced", extra=fields(gold_version=stand.number, reason=reason))
+            log.error("the ledger is not balanced", extra=fields(gold_version=shown.gold_version, reason=reason))
 
     def _last_fed(self, stand: Stand) -> float:
         return self._fed_at.get(stand.number, float("-inf"))
 
     def _is_due(self, stand: Stand) -> bool:
-        due = time.monotonic() - self._last_fed(stand) >= self._settings.releases.feed_every.total_seconds()
+        due = self._clock() - self._last_fed(stand) >= self._settings.releases.feed_every.total_seconds()
         return due and is_fed(stand, datetime.now(UTC), self._settings.releases.feed_former)
 
-    def _feed(self, stand: Stand, live: Snapshot | None, say: Callable[[str], None]) -> None:
+    def _feed(self, stand: Stand, live: Snapshot | None, say: Callable[[str], None]) -> bool:
+        """Whether it was its turn: not while its rebuild catches up or it is promoted, nor once it has been dropped."""
         with building(self._settings, stand.number, wait=False) as mine:
             if not mine or self._builder.versions.drop_of(stand.number) is not None:
-                return  # its rebuild is catching up, or it is being promoted; or it has just been dropped
-            self._fed_at[stand.number] = time.monotonic()
+                return False
+            self._fed_at[stand.number] = self._clock()
             try:
                 end_queries(self._builder.trino, stand.number)
                 self._feeder.step(stand.version, live, say)
             except LakehouseError as error:
                 log.error("not fed", extra=fields(gold_version=stand.number, reason=str(error)))
+            return True
 
 
 def _generations(stand: Stand) -> set[int]:

@@ -16,6 +16,7 @@ from prometheus_client import Counter, Gauge
 
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.errors import LakehouseError
+from lakehouse.ledger.prove import Prover
 from lakehouse.releases import catalog
 from lakehouse.releases.building.advance import Builder
 from lakehouse.releases.cycle import Cycle, Outcome
@@ -108,7 +109,8 @@ def serve_forever(settings: Settings) -> None:
     door = Door(settings, health, stop)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    transform, others = Transform(settings, health), Others(settings)
+    transform, builder = Transform(settings, health), Builder(settings, HdfsFiles(settings.hdfs_url))
+    others = Others(builder, Prover(settings, builder.files).verdict)
     fresh = True
     while not stop.is_set():
         try:

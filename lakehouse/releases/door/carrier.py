@@ -5,18 +5,16 @@ service has left behind holds the order's lock, and is waited for.
 """
 
 import logging
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from lakehouse.errors import LakehouseError
 from lakehouse.releases.door import wishes
 from lakehouse.releases.door.order import ELSEWHERE
 from lakehouse.releases.door.orders import End, Orders
+from lakehouse.releases.process import Process, start
 from lakehouse.service import fields
 
 EVERY = 3.0
@@ -28,18 +26,9 @@ REBUILDS = 2
 _log = logging.getLogger(__name__)
 
 
-class Process(Protocol):
-    """What is needed of :class:`subprocess.Popen`."""
-
-    def poll(self) -> int | None: ...
-    def terminate(self) -> None: ...
-    def wait(self) -> int: ...
-
-
-def start_process(order: str) -> Process:
-    """A carrier of the order; what it says goes to this service's log."""
-    command = [sys.executable, "-m", "lakehouse.releases.door.order", order]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL)
+def start_order(order: str) -> Process:
+    """Begins to carry it out."""
+    return start("lakehouse.releases.door.order", order)
 
 
 @dataclass
@@ -60,7 +49,7 @@ class Carrier:
         orders: Orders,
         stop: threading.Event,
         is_carried_out: Callable[[str], bool],
-        start: Callable[[str], Process] = start_process,
+        start: Callable[[str], Process] = start_order,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._orders = orders

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from dataclasses import dataclass, field
 from functools import partial
 
 from lakehouse.releases.door import wishes
@@ -10,40 +9,8 @@ from lakehouse.releases.door.carrier import CRASHES, REBUILDS, Carrier
 from lakehouse.releases.door.order import ELSEWHERE
 from lakehouse.releases.door.orders import End
 from lakehouse.releases.locks import carrying_out, is_carried_out
+from tests.unit.releases.processes import Started
 from tests.unit.releases.promoted_warehouse import Warehouse
-
-
-class Process:
-    """``code`` is None while it runs."""
-
-    def __init__(self) -> None:
-        self.code: int | None = None
-
-    def poll(self) -> int | None:
-        return self.code
-
-    def terminate(self) -> None:
-        self.code = -15
-
-    def wait(self) -> int:
-        assert self.code is not None
-        return self.code
-
-
-@dataclass
-class Started:
-    """What a carrier has started, and its clock."""
-
-    processes: list[tuple[str, Process]] = field(default_factory=list)
-    now: float = 0.0
-
-    def start(self, order: str) -> Process:
-        self.processes.append((order, Process()))
-        return self.processes[-1][1]
-
-    @property
-    def orders(self) -> list[str]:
-        return [order for order, _ in self.processes]
 
 
 def carrier(warehouse: Warehouse, started: Started, stop: threading.Event | None = None) -> Carrier:
@@ -62,13 +29,13 @@ def test_an_order_has_one_process_until_it_has_a_result(warehouse: Warehouse) ->
     first = warehouse.give(wishes.Rollback()).id
     carrying.turn()
     carrying.turn()
-    assert started.orders == [first]
+    assert started.works_on == [first]
     started.processes[0][1].code = 1
     carrying.turn()
     assert len(started.processes) == 1, "it pauses before it starts again"
     started.now += 100
     carrying.turn()
-    assert started.orders == [first, first]
+    assert started.works_on == [first, first]
     warehouse.orders.finish(first, End.DONE)
     started.processes[1][1].code = 0
     started.now += 100
@@ -99,7 +66,7 @@ def test_no_second_process_is_started_beside_one_that_a_killed_service_has_left(
         carrying.turn()
         assert started.processes == []
     carrying.turn()
-    assert started.orders == [order]
+    assert started.works_on == [order]
 
 
 def test_one_that_dies_again_and_again_has_failed(warehouse: Warehouse) -> None:
@@ -121,15 +88,15 @@ def test_rebuilds_are_few_at_once_and_nothing_else_waits_for_them(warehouse: War
     rebuilds = [warehouse.give(wishes.Reprocess(), definition="f" * 64).id for _ in range(REBUILDS + 1)]
     rollback = warehouse.give(wishes.Rollback()).id
     carrying.turn()
-    assert rollback in started.orders
+    assert rollback in started.works_on
     assert len(started.processes) == REBUILDS + 1
-    waiting = (set(rebuilds) - set(started.orders)).pop()
+    waiting = (set(rebuilds) - set(started.works_on)).pop()
     done, process = next(each for each in started.processes if each[0] in rebuilds)
     warehouse.orders.finish(done, End.DONE)
     process.code = 0
     carrying.turn()
     carrying.turn()
-    assert waiting in started.orders
+    assert waiting in started.works_on
 
 
 def test_a_carrier_that_is_stopped_ends_its_processes(warehouse: Warehouse) -> None:

@@ -14,6 +14,8 @@ import pytest
 from lakehouse import table_files
 from lakehouse.clients.files import publish
 from lakehouse.errors import RefusedError
+from lakehouse.ledger.judge import judge
+from lakehouse.ledger.model import Evidence
 from lakehouse.releases import definition
 from lakehouse.releases.building.advance import Builder
 from lakehouse.releases.building.feed import Feeder
@@ -249,11 +251,12 @@ def test_nothing_new_is_built_from_a_generation_that_is_fed_no_more(
 
 def _retire(world: World, days: int) -> None:
     """As if another version had been current for that long."""
-    others: Any = object.__new__(Others)
-    former = world.builder.settings.releases.feed_former - timedelta(days=days)
-    releases = world.builder.settings.releases.model_copy(update={"feed_former": former})
-    others._builder = world.builder
-    others._settings = world.builder.settings.model_copy(update={"releases": releases})
+    settings = world.builder.settings
+    releases = settings.releases.model_copy(
+        update={"feed_former": settings.releases.feed_former - timedelta(days=days)}
+    )
+    builder = Builder(settings.model_copy(update={"releases": releases}), world.warehouse.files)
+    others = Others(builder, lambda _: judge(Evidence()))
     others._retire_generations(stands(world.warehouse.versions, world.warehouse.log.refresh()))
 
 
