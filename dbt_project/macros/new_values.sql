@@ -4,6 +4,10 @@
    `touched`: relation of (merchant_id, slot) that were recomputed; `computed`: relation of keys and measures. #}
 {% macro new_values(table, touched, computed, keys, measures) -%}
 {%- set history = built_before(table, 'gold') -%}
+{#- Asked before Trino is: it would only say that the history has no such column. -#}
+{%- if history and var('upon_a_copy') -%}
+    {%- do refuse_other_columns(history, keys + (measures | list) + ['snapshot', 'slot_month']) -%}
+{%- endif -%}
     select
         {% for key in keys %}{{ 'n.' if not history else '' }}{{ key if not history else 'coalesce(n.' ~ key ~ ', k.' ~ key ~ ') as ' ~ key }},
         {% endfor -%}

@@ -12,6 +12,7 @@ import pytest
 from lakehouse.errors import LakehouseError, RefusedError
 from lakehouse.releases import catalog, definition
 from lakehouse.releases.building.advance import Builder
+from lakehouse.releases.building.build import BuildFailedError
 from lakehouse.releases.model import Snapshot
 from lakehouse.releases.publishing.rollback import Return, rollback
 from lakehouse.releases.rebuilding.plan import Source, Wish
@@ -203,3 +204,26 @@ def test_drop(warehouse: Warehouse, buggy: Path) -> None:
     with pytest.raises(RefusedError, match="dropped"):
         warehouse.promote(candidate.version)
     assert not warehouse.trino.query(f"SHOW SCHEMAS FROM lake LIKE 'gold_v{candidate.version}'")
+
+
+@pytest.mark.parametrize(
+    ("model", "before", "after", "column"),
+    [
+        ("silver/events.sql", "as bigint) as snapshot", "as bigint) as snapshot, true as is_new", "is_new"),
+        ("gold/merchant_traffic.sql", "'bigint'}", "'bigint', 'visits': 'bigint'}", "visits"),
+    ],
+)
+def test_another_column_needs_all_of_history(
+    warehouse: Warehouse, tmp_path: Path, model: str, before: str, after: str, column: str
+) -> None:
+    """What is copied from the base has it not: the first slice is refused, before it writes to that table."""
+    project = Path(copytree(definition.PROJECT, tmp_path / "dbt_project"))
+    path = project / "models" / model
+    assert before in path.read_text()
+    path.write_text(path.read_text().replace(before, after))
+    since = START + timedelta(days=20)
+    candidate = start(warehouse.settings, Wish(Source.BRONZE, "olga", since=since, project=project))
+    with pytest.raises(BuildFailedError, match=f"(?s)other columns.*: {column}\\..*without --since and --until"):
+        carry_out(warehouse.settings, candidate, lambda _: None)
+    assert warehouse.versions.snapshot_numbers(candidate.version) == [1]
+    drop(warehouse.builder, candidate.version, "olga", None)

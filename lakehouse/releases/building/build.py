@@ -45,8 +45,9 @@ class Build:
 
     The bronze commits of ``generation`` after ``from_version`` (-1: from the beginning) and up to ``to_version``; rows
     carry ``snapshot``. A build from the beginning may take a slice: events with a time from ``since`` (included) to
-    ``until`` (not), in microseconds; it ``adds_days`` if no build before it had events of the same UTC days. Trino
-    knows the build's queries by ``user``.
+    ``until`` (not), in microseconds; it ``adds_days`` if no build before it had events of the same UTC days, and is
+    ``upon_a_copy`` if it is the first after another version's tables were copied. Trino knows the build's queries by
+    ``user``.
     """
 
     gold_version: int
@@ -58,6 +59,7 @@ class Build:
     since: int | None = None
     until: int | None = None
     adds_days: bool = False
+    upon_a_copy: bool = False
     previous_snapshot: int | None = None
     shared: Mapping[str, str] = field(default_factory=dict)
     user: str = TRANSFORM_USER
@@ -75,6 +77,7 @@ class Build:
             "since": timestamp(self.since),
             "until": timestamp(self.until),
             "adds_days": self.adds_days,
+            "upon_a_copy": self.upon_a_copy,
             "previous_snapshot": self.snapshot - 1 if self.previous_snapshot is None else self.previous_snapshot,
             "shared": dict(self.shared),
         }
@@ -208,7 +211,9 @@ def _log_folder(settings: Settings) -> Path:
 
 
 def _is_wrong(message: str) -> bool:
-    """Whether Trino has refused the statement itself; ``message`` is dbt's, with that of Trino's client in it."""
+    """Whether dbt or Trino has refused the model itself; ``message`` is dbt's, with that of Trino's client in it."""
+    if message.startswith("Compilation Error"):
+        return True
     return "type=USER_ERROR" in message and not any(f"name={name}," in message for name in _ENDED)
 
 

@@ -25,7 +25,8 @@ def copy_outside(trino: Trino, base: Snapshot, version: int, since: int | None, 
 
 
 def refuse_new_tables(base: Snapshot, built: dict[str, TableState]) -> None:
-    """A table that the base has not cannot be copied from it: it would begin at ``since``."""
+    """A table that the base has not cannot be copied from it: it would begin at ``since``. Columns are compared by the
+    definition itself, before it adds to the copy (``dbt_project/macros/refuse_other_columns.sql``)."""
     new = sorted(set(built) - set(base.tables))
     if new:
         raise RefusedError(

@@ -219,7 +219,8 @@ class Rebuild:
     def _whole(self, source: BronzeCursor, last: Snapshot | None) -> Build:
         """All that is to be read, in one build after ``last``."""
         number = last.number + 1 if last else 1
-        return self._builder.plain_build(self._version, number, source.generation, -1, source.delta_version)
+        plain = self._builder.plain_build(self._version, number, source.generation, -1, source.delta_version)
+        return replace(plain, upon_a_copy=self._is_partial and number == copy_base.SNAPSHOT + 1)
 
     def _stop_if_dropped(self) -> None:
         if self._builder.versions.drop_of(self._version.version) is not None:

@@ -1,5 +1,9 @@
 """Builds of the real project by the real dbt, on a Trino that runs nothing."""
 
+from dataclasses import replace
+from pathlib import Path
+from shutil import copytree
+
 import pytest
 from trino.exceptions import TrinoQueryError, TrinoUserError
 
@@ -48,3 +52,91 @@ def test_only_what_would_fail_again_is_lasting(
     with pytest.raises(BuildFailedError, match=f"(?s)^events failed, with .*{name}") as raised:
         run(settings, definition.PROJECT, FIRST)
     assert (raised.value.is_lasting, raised.value.is_too_large) == (lasting, too_large)
+
+
+EVENT = [
+    *("event_month", "event_date", "merchant_id", "source", "id", "type", "time", "accepted_at", "edge", "segment"),
+    *("seq", "subject", "extensions", "replay_of", "data"),
+]
+FACTS = ["event_month", "merchant_id", "counted", "snapshot"]
+SALES = [
+    *("merchant_id", "slot", "currency", "gross_sales", "discounts", "returns", "shipping", "tax", "orders"),
+    *("orders_cancelled", "units", "snapshot", "slot_month"),
+]
+COLUMNS = {
+    "events": [*EVENT, "snapshot"],
+    "duplicates": [*EVENT, "verdict", "displaced", "snapshot"],
+    "sales_facts": FACTS,
+    "merchant_sales": SALES,
+    "merchant_traffic": ["merchant_id", "slot", "page_views", "snapshot", "slot_month"],
+}
+COPIED = replace(FIRST, snapshot=2, since=0, upon_a_copy=True)
+"""A build upon a copy: what lies before ``since`` is in the tables already."""
+
+
+def fill(trino: ScriptedTrino, **made: list[str]) -> None:
+    """The tables are there with :data:`COLUMNS`, and models yield those, or what is named for them."""
+    for name, columns in COLUMNS.items():
+        trino.tables[f"{'gold' if name.startswith('merchant') else 'silver'}_v2", name] = columns
+    yields = COLUMNS | made
+    trino.script = lambda sql: (yields[node_of(sql)], []) if "__dbt_sbq" in sql else None
+
+
+def written(trino: ScriptedTrino) -> set[str]:
+    """The models that have written."""
+    return {name for name in COLUMNS if any("insert into" in sql or "merge into" in sql for sql in trino.of_node(name))}
+
+
+def test_the_columns_of_a_copy_are_compared_before_it_grows(trino: ScriptedTrino, settings: Settings) -> None:
+    fill(
+        trino, events=[column.upper() for column in reversed(COLUMNS["events"])]
+    )  # by name, and Trino's names have no case
+    run(settings, definition.PROJECT, COPIED)
+    assert written(trino) == set(COLUMNS)
+
+
+@pytest.mark.parametrize("columns", [[*COLUMNS["events"], "size"], COLUMNS["events"][:-1]], ids=["new", "gone"])
+def test_another_column_is_refused_where_only_some_days_are_built(
+    trino: ScriptedTrino, settings: Settings, columns: list[str]
+) -> None:
+    fill(trino, events=columns)
+    differing = (set(columns) ^ set(COLUMNS["events"])).pop()
+    told = rf"""(?s)other columns than "lake"\."silver_v2"\."events".*: {differing}\. .*without --since and --until"""
+    with pytest.raises(BuildFailedError, match=told) as raised:
+        run(settings, definition.PROJECT, COPIED)
+    assert raised.value.is_lasting
+    assert written(trino) == {"duplicates"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("'bigint'}", "'bigint', 'visits': 'bigint'}"), ("page_views'", "visits'")]
+)
+def test_another_measure_is_refused_before_trino_misses_it(
+    trino: ScriptedTrino, settings: Settings, tmp_path: Path, before: str, after: str
+) -> None:
+    """Gold compares itself with its past, which has no such column."""
+    project = Path(copytree(definition.PROJECT, tmp_path / "project"))
+    model = project / "models" / "gold" / "merchant_traffic.sql"
+    assert before in model.read_text()
+    model.write_text(model.read_text().replace(before, after))
+    fill(trino)
+    with pytest.raises(
+        BuildFailedError, match=r"(?s)merchant_traffic.*: visits.*without --since and --until"
+    ) as raised:
+        run(settings, project, COPIED)
+    assert raised.value.is_lasting
+    assert "merchant_traffic" not in written(trino)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [replace(FIRST, snapshot=2, from_version=1), replace(FIRST, snapshot=2, since=0)],
+    ids=["a cycle", "a slice"],
+)
+def test_what_grows_its_own_tables_compares_nothing(trino: ScriptedTrino, settings: Settings, build: Build) -> None:
+    """Each model and each audit is one statement, and dbt asks once for a table's columns."""
+    fill(trino)
+    run(settings, definition.PROJECT, build)
+    assert written(trino) == set(COLUMNS)
+    for name in trino.nodes:
+        assert len(trino.of_node(name)) == (2 if name in COLUMNS else 1), trino.of_node(name)

@@ -16,7 +16,7 @@ from lakehouse.contracts import tables
 from lakehouse.errors import LakehouseError, NotReadyError
 from lakehouse.releases.building.advance import Builder
 from lakehouse.releases.building.build import BuildFailedError
-from lakehouse.releases.model import Drop
+from lakehouse.releases.model import Base, BronzeCursor, Drop, Plan
 from lakehouse.releases.rebuilding import patience, rebuild
 from lakehouse.releases.rebuilding.patience import ATTEMPTS, PATIENCE
 from lakehouse.releases.rebuilding.progress import ProgressFile
@@ -26,6 +26,7 @@ from lakehouse.settings import Settings
 from tests.unit.releases.logged_warehouse import CANDIDATE, LAYOUT, LoggedWarehouse
 
 HOUR = 3600.0
+BOUNDED = Plan("bronze", BronzeCursor(1, 1), Base(1, 1, 1), "olga", since=0)
 AWAY = NotReadyError("Trino does not answer")
 RAW = RawBuildError("the raw files could not be read")
 TOO_LARGE = BuildFailedError("EXCEEDED_LOCAL_MEMORY_LIMIT", is_too_large=True)
@@ -174,3 +175,14 @@ def test_what_has_failed_for_good_says_so(world: World) -> None:
         ProgressFile(world.warehouse.files, LAYOUT, made._version.version).failure()
         == "no such column (COLUMN_NOT_FOUND)"
     )
+
+
+@pytest.mark.parametrize(("plan", "snapshots"), [(CANDIDATE, []), (BOUNDED, [2])], ids=["all of history", "some days"])
+def test_only_the_first_build_upon_a_copy_compares_columns(world: World, plan: Plan, snapshots: list[int]) -> None:
+    version = world.warehouse.version(plan)
+    made, found = Rebuild(world.builder, version), []
+    for number in (1, 2, 3):
+        last = world.warehouse.versions.latest_snapshot(version.version)
+        found += [number] if made._whole(BronzeCursor(1, 1), last).upon_a_copy else []
+        world.warehouse.snapshot(version, built_before=number)
+    assert found == snapshots
