@@ -138,11 +138,18 @@ def _listed(settings: Settings, project: Path, folder: Path, options: Iterable[s
 def _dbt(settings: Settings, project: Path, build: Build) -> Any:
     parsed = _parsed_once(settings, project, build)
     command = ["build", "--vars", msgspec.json.encode(build.variables).decode()]
-    if build.shared:  # Chosen by name, not left out by name: then audits of what is built and what is shared run, too.
-        models = {path.stem for path in (project / "models").rglob("*.sql")}
-        command += ["--select", *sorted(models - set(build.shared))]
+    if build.shared:
+        command += ["--select", *sorted(_own_tables(parsed, build.shared))]
     # A run leaves compiled SQL in its manifest, which the next one would take for its own.
     return _invoke(project, command, _folder(settings, build), _log_folder(settings), parsed.deepcopy())
+
+
+def _own_tables(parsed: Any, shared: Iterable[str]) -> set[str]:
+    """What a build beside shared tables chooses. By name, for of what is left out dbt leaves out every audit, also that
+    of a table that is built. Tables alone, for with a model that is none, such as bronze's arrivals, dbt would choose
+    the audits of shared tables that read it, too: all of bronze, in every step."""
+    models = [node for node in parsed.nodes.values() if node.resource_type == "model"]
+    return {model.name for model in models if model.config.materialized != "ephemeral"} - set(shared)
 
 
 def _parsed_once(settings: Settings, project: Path, build: Build) -> Any:

@@ -140,3 +140,28 @@ def test_what_grows_its_own_tables_compares_nothing(trino: ScriptedTrino, settin
     assert written(trino) == set(COLUMNS)
     for name in trino.nodes:
         assert len(trino.of_node(name)) == (2 if name in COLUMNS else 1), trino.of_node(name)
+
+
+SILVER = ("events", "duplicates", "sales_facts")
+
+
+@pytest.mark.parametrize(
+    ("shared", "expected"),
+    [
+        ([*SILVER, "merchant_sales"], {"merchant_traffic", "audit_gold_keys_are_unique"}),
+        (SILVER, {"merchant_sales", "merchant_traffic", "audit_gold_keys_are_unique", "audit_sales_parts_equal_total"}),
+        (
+            ["events", "duplicates", "merchant_traffic"],
+            {"sales_facts", "merchant_sales", "audit_gold_keys_are_unique", "audit_sales_parts_equal_total"},
+        ),
+    ],
+    ids=["traffic", "gold", "sales"],
+)
+def test_beside_shared_tables_only_what_is_built_is_audited(
+    trino: ScriptedTrino, settings: Settings, shared: list[str], expected: set[str]
+) -> None:
+    """Nobody reads bronze then: each step would read all of it, and the base has audited that."""
+    states = {name: f"lake.base_v1.{name} FOR VERSION AS OF 3" for name in shared}
+    run(settings, definition.PROJECT, replace(FIRST, shared=states))
+    assert trino.nodes == expected
+    assert not [sql for sql in trino.told if "events_g1" in sql]
