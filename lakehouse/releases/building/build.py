@@ -5,7 +5,7 @@ names the first model or audit that failed. dbt runs in this process, so that a 
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -17,6 +17,7 @@ import msgspec
 
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError
+from lakehouse.releases.building import models
 from lakehouse.settings import Settings
 
 SOURCE = "lakehouse-transform"
@@ -120,36 +121,36 @@ def parse(settings: Settings, project: Path, build: Build) -> None:
     _parsed_once(settings, project, build)
 
 
-def changed_models(settings: Settings, before: Path, after: Path) -> tuple[set[str], set[str]]:
-    """The models of ``after``, and those of them that differ from ``before`` or read one that does (dbt's states)."""
+@dataclass(frozen=True)
+class Compared:
+    """Tables of a definition, by their models' names: those that are the same in another definition, and all above
+    them, and those that read a source themselves, and not only other tables."""
+
+    same: set[str]
+    of_sources: set[str]
+
+
+def compare(settings: Settings, before: Path, after: Path) -> Compared:
+    """The tables of ``after`` beside those of ``before``, by dbt's states."""
     folder = settings.home_path / "dbt" / "states"
     _connect(settings, TRANSFORM_USER)
     _run(settings, before, ["parse"], folder / before.name)
-    everything = _listed(settings, after, folder / after.name, [])
+    parsed = _run(settings, after, ["parse"], folder / after.name).result
     against = ["--select", "state:modified+", "--state", str(folder / before.name)]
-    return everything, _listed(settings, after, folder / after.name, against)
-
-
-def _listed(settings: Settings, project: Path, folder: Path, options: Iterable[str]) -> set[str]:
-    found = _run(settings, project, ["ls", "--resource-type", "model", "--output", "name", "--quiet", *options], folder)
-    return set(found.result or ())
+    command = ["ls", "--resource-type", "model", "--output", "name", "--quiet", *against]
+    changed = set(_run(settings, after, command, folder / after.name).result or ())
+    return Compared(models.tables(parsed) - changed, models.tables_of_sources(parsed))
 
 
 def _dbt(settings: Settings, project: Path, build: Build) -> Any:
     parsed = _parsed_once(settings, project, build)
     command = ["build", "--vars", msgspec.json.encode(build.variables).decode()]
     if build.shared:
-        command += ["--select", *sorted(_own_tables(parsed, build.shared))]
+        # By name: of what is left out, dbt leaves out every audit, also that of a table that is built. Tables alone:
+        # with a model that is none, such as bronze's arrivals, it would choose audits of what is shared.
+        command += ["--select", *sorted(models.tables(parsed) - set(build.shared))]
     # A run leaves compiled SQL in its manifest, which the next one would take for its own.
     return _invoke(project, command, _folder(settings, build), _log_folder(settings), parsed.deepcopy())
-
-
-def _own_tables(parsed: Any, shared: Iterable[str]) -> set[str]:
-    """What a build beside shared tables chooses. By name, for of what is left out dbt leaves out every audit, also that
-    of a table that is built. Tables alone, for with a model that is none, such as bronze's arrivals, dbt would choose
-    the audits of shared tables that read it, too: all of bronze, in every step."""
-    models = [node for node in parsed.nodes.values() if node.resource_type == "model"]
-    return {model.name for model in models if model.config.materialized != "ephemeral"} - set(shared)
 
 
 def _parsed_once(settings: Settings, project: Path, build: Build) -> Any:

@@ -1,7 +1,8 @@
 """Which tables a new definition may share with the version that it is built beside.
 
 In: two frozen projects. Out: the base's tables whose model, and all above it, are the same in both, by dbt's own
-comparison of states. What is shared is built once, by the base, and read by both.
+comparison of states. What is shared is built once, by the base, and read by both. What reads bronze is shared as a
+whole, or nothing is: built beside shared tables, it would take all of bronze in one query, at each step.
 """
 
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from lakehouse.errors import RefusedError
 from lakehouse.releases import definition
 from lakehouse.releases.building.advance import Builder
-from lakehouse.releases.building.build import changed_models
+from lakehouse.releases.building.build import compare
 from lakehouse.releases.model import Base, Definition
 
 
@@ -20,8 +21,9 @@ def shared_tables(builder: Builder, frozen: Definition, base: Base) -> tuple[str
     projects = [_project(builder, found) for found in (before.definition, frozen)]
     if len({(project / "dbt_project.yml").read_bytes() for project in projects}) > 1:
         return ()  # dbt does not compare variables, and any model may read one
-    models, changed = changed_models(builder.settings, projects[0], projects[1])
-    return tuple(sorted(name for name in snapshot.tables if name.partition(".")[2] in models - changed))
+    found = compare(builder.settings, projects[0], projects[1])
+    shared = {name: table for name in snapshot.tables if (table := name.partition(".")[2]) in found.same}
+    return tuple(sorted(shared)) if found.of_sources <= set(shared.values()) else ()
 
 
 def refuse_bounds(has_bounds: bool, from_raw: bool) -> None:

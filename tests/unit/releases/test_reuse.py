@@ -19,7 +19,9 @@ from tests.release_documents import snapshot
 from tests.unit.releases.logged_warehouse import LAYOUT, LoggedWarehouse
 
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
-TABLES = ("silver.events", "gold.merchant_sales", "gold.merchant_traffic")
+GOLD = ("gold.merchant_sales", "gold.merchant_traffic")
+SILVER = ("silver.duplicates", "silver.events", "silver.sales_facts")
+TABLES = (*GOLD, *SILVER)
 
 
 @pytest.fixture
@@ -42,7 +44,29 @@ def changed(builder: Builder, folder: Path, file: str, before: str, after: str) 
 
 def test_what_does_not_read_the_changed_model_is_shared(builder: Builder, tmp_path: Path) -> None:
     traffic = changed(builder, tmp_path / "p", "models/gold/merchant_traffic.sql", "count(*)", "2 * count(*)")
-    assert shared_tables(builder, traffic, Base(1, 1, 1)) == ("gold.merchant_sales", "silver.events")
+    assert shared_tables(builder, traffic, Base(1, 1, 1)) == ("gold.merchant_sales", *SILVER)
+
+
+def test_what_reads_the_changed_model_is_not(builder: Builder, tmp_path: Path) -> None:
+    facts = changed(builder, tmp_path / "p", "models/silver/sales_facts.sql", "false as replaced", "null as replaced")
+    assert shared_tables(builder, facts, Base(1, 1, 1)) == (
+        "gold.merchant_traffic",
+        "silver.duplicates",
+        "silver.events",
+    )
+
+
+def test_where_one_that_reads_bronze_has_changed_nothing_is_shared(builder: Builder, tmp_path: Path) -> None:
+    """Beside the base it would be built from all of bronze, in one query, at every step. ``duplicates`` is the same."""
+    events = changed(builder, tmp_path / "p", "models/silver/events.sql", "select", "select\n")
+    assert shared_tables(builder, events, Base(1, 1, 1)) == ()
+
+
+def test_where_a_new_model_reads_bronze_nothing_is_shared(builder: Builder, tmp_path: Path) -> None:
+    project = Path(copytree(definition.PROJECT, tmp_path / "p"))
+    (project / "models" / "gold" / "days.sql").write_text("select * from {{ ref('touched_days') }}")
+    new = definition.freeze(builder.files, builder.layout, project)
+    assert shared_tables(builder, new, Base(1, 1, 1)) == ()
 
 
 def test_another_value_of_a_variable_shares_nothing(builder: Builder, tmp_path: Path) -> None:
