@@ -21,7 +21,7 @@ from lakehouse.releases.rebuilding import patience, rebuild
 from lakehouse.releases.rebuilding.patience import ATTEMPTS, PATIENCE
 from lakehouse.releases.rebuilding.progress import ProgressFile
 from lakehouse.releases.rebuilding.rebuild import PAUSE, DroppedError, RawBuildError, Rebuild
-from lakehouse.releases.rebuilding.reprocess import _carry_out
+from lakehouse.releases.rebuilding.reprocess import build_or_wait
 from lakehouse.settings import Settings
 from tests.unit.releases.logged_warehouse import CANDIDATE, LAYOUT, LoggedWarehouse
 
@@ -161,7 +161,7 @@ def test_what_is_dropped_while_it_is_built_ends_as_dropped(world: World, error: 
 
     world.meanwhile = lambda: world.drop(number)
     with pytest.raises(DroppedError, match="has been dropped"):
-        _carry_out(world.builder, made._version, lambda _: None)
+        build_or_wait(world.builder, made._version, lambda _: None, lambda _: None)
     assert world.tried == 1
     assert not world.warehouse.files.list(schema)
     assert ProgressFile(world.warehouse.files, LAYOUT, number).failure() is None
