@@ -158,8 +158,9 @@ class Walk:
 
 @pytest.fixture(scope="module")
 def walk(lake: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
-    lake.environment.update(LAKEHOUSE_RELEASES__VACUUM_MARGIN="PT0S", LAKEHOUSE_RELEASES__SILVER_WINDOW="PT0S")
     embedded_stack.start(lake, ["insights"])
+    # For the commands alone: with other settings, `up` would start the servers anew.
+    lake.environment.update(LAKEHOUSE_RELEASES__VACUUM_MARGIN="PT0S", LAKEHOUSE_RELEASES__SILVER_WINDOW="PT0S")
     try:
         yield Walk(lake, tmp_path_factory.mktemp("project"))
     finally:
