@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 
 from api import csv_form, schemas
 from api.openapi_parameters import PARAMETERS, TEXT
-from lakehouse.problems import Kind
+from lakehouse.problems import CONTENT_TYPE, Kind, described
 
 Json = dict[str, Any]
 
@@ -93,14 +93,8 @@ def _content(answer: type) -> Json:
 
 
 def _problems(*kinds: Kind) -> Json:
-    by_status: dict[str, list[str]] = {}
-    for kind in kinds:
-        by_status.setdefault(str(kind.status), []).append(f"{kind.title} (`{kind.type}`). {kind.advice}")
-    schema = {"schema": {"$ref": _REF.format(name=schemas.Problem.__name__)}}
-    return {
-        status: {"description": " ".join(texts), "content": {"application/problem+json": schema}}
-        for status, texts in by_status.items()
-    }
+    content = {CONTENT_TYPE: {"schema": {"$ref": _REF.format(name=schemas.Problem.__name__)}}}
+    return {status: {"description": text, "content": content} for status, text in described(kinds).items()}
 
 
 def _operation(summary: str, description: str, answer: type, parameters: list[Json], responses: Json, tag: str) -> Json:

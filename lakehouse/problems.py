@@ -5,7 +5,7 @@ service serves the list at ``/problems`` (``lakehouse.problem_pages``), so that 
 it was received.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from enum import Enum
 from typing import Any
 
@@ -48,8 +48,8 @@ class Kind(Enum):
         "The method is not allowed here",
         "See the header `Allow`.",
     )
-    NOT_ACCEPTABLE = ("not-acceptable", 406, "No such representation", "Accept application/json or text/csv.")
-    TIMEOUT = ("request-timeout", 408, "The body did not arrive in time", "Send it again with the same ids.")
+    NOT_ACCEPTABLE = ("not-acceptable", 406, "No such representation", "Accept one of the types in `detail`.")
+    TIMEOUT = ("request-timeout", 408, "The body did not arrive in time", "Send it again as it was.")
     CONFLICT = ("conflict", 409, "It does not go with what there is", "See `detail`; look again, then decide.")
     BEYOND_RETENTION = ("beyond-retention", 410, "That moment is no longer kept", "Ask for a later moment.")
     TOO_LARGE = (
@@ -118,6 +118,14 @@ class ForbiddenError(ProblemError):
 
     def __init__(self, detail: str) -> None:
         super().__init__(Kind.FORBIDDEN, detail)
+
+
+def described(kinds: Iterable[Kind]) -> dict[str, str]:
+    """What an OpenAPI document says of them, by status."""
+    found: dict[str, list[str]] = {}
+    for kind in kinds:
+        found.setdefault(str(kind.status), []).append(f"{kind.title} (`{kind.type}`). {kind.advice}")
+    return {status: " ".join(texts) for status, texts in found.items()}
 
 
 def body(problem: ProblemError) -> bytes:

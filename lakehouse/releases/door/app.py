@@ -4,6 +4,7 @@ In: a desk, a verifier of tokens, the service's health. Out: a FastAPI applicati
 """
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -83,6 +84,10 @@ def _install_health(app: FastAPI, health: Health, registry: CollectorRegistry) -
     async def metrics() -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
-    app.add_api_route("/healthz", healthz, methods=["GET"], summary="Whether the process works", tags=["operation"])
-    app.add_api_route("/readyz", readyz, methods=["GET"], summary="Whether cycles run", tags=["operation"])
+    no: dict[int | str, dict[str, Any]] = {503: {"description": "No, and why."}}
+    for path, look, summary in (
+        ("/healthz", healthz, "Whether the process works"),
+        ("/readyz", readyz, "Whether cycles run"),
+    ):
+        app.add_api_route(path, look, methods=["GET"], summary=summary, tags=["operation"], responses=no)
     app.add_api_route("/metrics", metrics, methods=["GET"], summary="Prometheus", tags=["operation"])

@@ -8,12 +8,20 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
-from lakehouse.problems import CONTENT_TYPE, Kind
+from lakehouse.problems import CONTENT_TYPE, Kind, described
 from lakehouse.releases.door.routes import Route
 
 Document = dict[str, Any]
-_ALWAYS = (Kind.UNAUTHORIZED, Kind.FORBIDDEN, Kind.BAD_PARAMETER, Kind.UNAVAILABLE)
-_FOUND, _SENT = (Kind.NOT_FOUND,), (Kind.CONFLICT, Kind.TOO_LARGE)
+_ALWAYS = (
+    Kind.UNAUTHORIZED,
+    Kind.FORBIDDEN,
+    Kind.TIMEOUT,
+    Kind.TOO_LARGE,
+    Kind.BAD_PARAMETER,
+    Kind.INTERNAL,
+    Kind.UNAVAILABLE,
+)
+"""How any request may fail; one that should have no body may have one."""
 _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -25,12 +33,12 @@ _KEY = {
 def operation(route: Route) -> Document:
     """What FastAPI cannot see."""
     names = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
-    kinds = (*_ALWAYS, *(_FOUND if names else ()), *(_SENT if route.takes else ()))
     problem = {CONTENT_TYPE: {"schema": {"type": "object"}}}
+    problems = described((*_ALWAYS, *route.kinds))
     found: Document = {
         "security": [{"token": []}],
         "parameters": [*map(_in_path, names), *(_in_query(name, text) for name, text in route.query)],
-        "responses": {str(kind.status): {"description": kind.title, "content": problem} for kind in kinds}
+        "responses": {status: {"description": text, "content": problem} for status, text in problems.items()}
         | {_success(route): {"description": route.answers}},
     }
     if route.takes is not None:

@@ -6,6 +6,7 @@ In: a :class:`Desk`. Out: routes, each with what it takes and what it says of it
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lakehouse.problems import Kind
 from lakehouse.releases.door import upload, wishes
 from lakehouse.releases.door.asked import Asked
 from lakehouse.releases.door.desk import Desk, Reply
@@ -18,7 +19,8 @@ Handler = Callable[[Asked], Reply]
 
 @dataclass(frozen=True)
 class Route:
-    """``query`` maps parameters to what they mean; ``takes`` is the body's type, bytes for an archive."""
+    """``query`` maps parameters to what they mean; ``takes`` is the body's type, bytes for an archive; ``kinds`` are
+    the problems that may be its answer, besides those of any route."""
 
     method: str
     path: str
@@ -27,6 +29,7 @@ class Route:
     answers: str
     takes: type | None = None
     query: tuple[tuple[str, str], ...] = ()
+    kinds: tuple[Kind, ...] = ()
 
     @property
     def media_type(self) -> str:
@@ -39,18 +42,18 @@ class Route:
 
 
 def routes(desk: Desk) -> tuple[Route, ...]:
-    ordered = "202: the order is durable; watch it at `Location`."
     limit = (("limit", "So many, newest first; at most 1000."),)
     compared = (
         ("against", "The release to compare it with; the current one without it."),
         ("top", "Merchants, hours."),
     )
     version = "/v1/ops/gold-versions/{gold_version}"
+    missing = (Kind.NOT_FOUND,)
     return (
-        Route("POST", "/v1/ops/reprocess", desk.reprocess, "Build history anew", ordered, wishes.Reprocess),
-        Route("POST", "/v1/ops/promote", desk.promote, "Show readers a candidate", ordered, wishes.Promote),
-        Route("POST", "/v1/ops/rollback", desk.rollback, "Take a promote back", ordered, wishes.Rollback),
-        Route("POST", "/v1/ops/drop", desk.drop, "Drop a candidate", ordered, wishes.Drop),
+        _order("reprocess", desk.reprocess, "Build history anew", wishes.Reprocess),
+        _order("promote", desk.promote, "Show readers a candidate", wishes.Promote),
+        _order("rollback", desk.rollback, "Take a promote back", wishes.Rollback),
+        _order("drop", desk.drop, "Drop a candidate", wishes.Drop),
         Route(
             "POST",
             "/v1/ops/definitions",
@@ -58,12 +61,15 @@ def routes(desk: Desk) -> tuple[Route, ...]:
             "Freeze a dbt project (a plain tar of its files)",
             "201: its fingerprint, for `definition` of a reprocess.",
             bytes,
+            kinds=(Kind.UNREADABLE_BODY,),
         ),
         Route("GET", "/v1/ops/orders", desk.orders, "Orders", "What was asked, and what became of it.", query=limit),
-        Route("GET", "/v1/ops/orders/{order}", desk.order, "One order", "Its state, progress and result."),
+        Route(
+            "GET", "/v1/ops/orders/{order}", desk.order, "One order", "Its state, progress and result.", kinds=missing
+        ),
         Route("GET", "/v1/ops/releases", desk.releases, "Releases", "Who, when and why.", query=limit),
         Route("GET", "/v1/ops/gold-versions", desk.gold_versions, "Gold versions", "Standing and progress of each."),
-        Route("GET", version, desk.gold_version, "One gold version", "Standing and progress."),
+        Route("GET", version, desk.gold_version, "One gold version", "Standing and progress.", kinds=missing),
         Route(
             "GET",
             f"{version}/diff",
@@ -71,5 +77,12 @@ def routes(desk: Desk) -> tuple[Route, ...]:
             "What it would change for readers, in rows and in money",
             "JSON, or with `Accept: text/html` a page.",
             query=compared,
+            kinds=(Kind.NOT_FOUND, Kind.NOT_ACCEPTABLE, Kind.CONFLICT),
         ),
     )
+
+
+def _order(verb: str, handler: Handler, summary: str, wish: type) -> Route:
+    answers = "202: the order is durable; watch it at `Location`."
+    kinds = (Kind.UNREADABLE_BODY, Kind.CONFLICT)
+    return Route("POST", f"/v1/ops/{verb}", handler, summary, answers, wish, kinds=kinds)

@@ -31,6 +31,7 @@ def test_nothing_that_is_wanted(accept: str) -> None:
     with pytest.raises(ProblemError) as refused:
         media_type(accept)
     assert refused.value.kind is Kind.NOT_ACCEPTABLE
+    assert set(Media) <= set(refused.value.detail.split()), "its advice is to look there"
 
 
 @pytest.mark.parametrize(

@@ -21,12 +21,13 @@ from lakehouse.service import Health
 from lakehouse.settings import Settings
 from lakehouse.tokens import Scope, Verifier
 from lakehouse.tokens.issue import issue
-from tests.unit.releases.door import LAYOUT, Door
+from tests.unit.releases.door import LAYOUT, Door, undocumented
 from tests.unit.releases.promoted_warehouse import Warehouse
 
 
 @pytest.fixture
 def door(tmp_path: Path) -> Iterator[Door]:
+    """Whatever a test asks of it, the OpenAPI document knows each answer."""
     settings = Settings(home=tmp_path / "home")
     files, health = LocalFiles(tmp_path / "hdfs"), Health(timedelta(minutes=1))
     woken: list[int] = []
@@ -42,12 +43,16 @@ def door(tmp_path: Path) -> Iterator[Door]:
     issue(settings, "olga", [Scope.OPS])
     desk = Desk(files, LAYOUT, Differences(files, LAYOUT, compare), lambda: woken.append(1))
     listening = Listening(create_app(desk, Verifier(settings), health, CollectorRegistry()), "127.0.0.1", 0)
-    with httpx.Client(base_url=f"http://127.0.0.1:{listening.port}", trust_env=False, timeout=20) as client:
+    answers: list[httpx.Response] = []
+    url, hooks = f"http://127.0.0.1:{listening.port}", {"response": [answers.append]}
+    with httpx.Client(base_url=url, trust_env=False, timeout=20, event_hooks=hooks) as client:
         made = Door(client, settings, files, health, woken, compared)
         made.snapshot(1, None)
         made.snapshot(2, Plan("bronze", BronzeCursor(1, 1), None, "olga"))
         yield made
+        document = client.get("/openapi.json").json()
     listening.close()
+    assert undocumented(document, answers) == set()
 
 
 @pytest.fixture

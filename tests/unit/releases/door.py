@@ -1,5 +1,6 @@
 """The operator's door as a client with a token sees it, and what lies behind it."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,6 +54,18 @@ class Door:
         audited = snapshot(version, number, tables, complete_through=900 * number)
         versions.add_snapshot(audited)
         publish_snapshot(ReleaseLog(self.files, LAYOUT), made or versions.get(version), audited)
+
+
+def undocumented(document: dict[str, Any], answers: list[httpx.Response]) -> set[str]:
+    """Answers that the OpenAPI document does not know, of the routes and methods that it knows."""
+    found = set()
+    for answer in answers:
+        method, status = answer.request.method.lower(), str(answer.status_code)
+        for path, operations in document["paths"].items():
+            if re.fullmatch(re.sub(r"{\w+}", "[^/]+", path), answer.request.url.path):
+                known = operations[method]["responses"] if method in operations else {"405"}
+                found |= set() if status in known else {f"{method} {path}: {status}"}
+    return found
 
 
 def problem(answer: httpx.Response) -> tuple[int, str]:

@@ -1,11 +1,14 @@
 """The operator's door over a local file system: who may enter, what is refused, and what an order is."""
 
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from lakehouse.clients.files import LocalFiles
-from lakehouse.errors import NotReadyError
+from lakehouse.errors import LakehouseError, NotReadyError
+from lakehouse.releases.door import asked, upload
 from lakehouse.releases.door.orders import End
 from lakehouse.releases.model import Drop, new_nonce
 from lakehouse.releases.rebuilding.progress import Phase, ProgressFile
@@ -80,6 +83,25 @@ def test_bodies_are_limited_and_must_be_json(door: Door) -> None:
         "bad-parameter",
     )
     assert problem(door.client.get(url, headers=door.bearer())) == (405, "method-not-allowed")
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "promote"), ("POST", "definitions"), ("GET", "releases")])
+def test_a_body_is_waited_for_and_taken_up_to_a_limit(
+    door: Door, monkeypatch: pytest.MonkeyPatch, method: str, path: str
+) -> None:
+    """Also one that nobody asked for."""
+
+    def slowly() -> Iterator[bytes]:
+        yield b"{"
+        time.sleep(0.3)
+        yield b"}"
+
+    url, too_much = f"/v1/ops/{path}", bytes(upload.MOST_BYTES + 1)
+    assert problem(door.client.request(method, url, content=too_much, headers=door.bearer())) == (413, "too-large")
+    monkeypatch.setattr(asked, "PATIENCE", 0.1)
+    late = door.client.request(method, url, content=slowly(), headers=door.bearer())
+    assert problem(late) == (408, "request-timeout")
+    assert door.orders.newest(10) == []
 
 
 def test_an_order_is_durable_before_it_is_answered(door: Door) -> None:
@@ -176,7 +198,10 @@ def test_the_difference_is_computed_once(door: Door) -> None:
 def test_what_cannot_be_compared(door: Door) -> None:
     assert problem(door.get("gold-versions/2/diff?against=9")) == (404, "not-found")
     assert problem(door.get("gold-versions/2/diff?top=1001")) == (400, "bad-parameter")
-    assert problem(door.get("gold-versions/2/diff", Accept="image/png")) == (406, "not-acceptable")
+    neither = door.get("gold-versions/2/diff", Accept="image/png")
+    assert problem(neither) == (406, "not-acceptable")
+    assert door.client.get("/problems/not-acceptable").json()["advice"] == "Accept one of the types in `detail`."
+    assert {"application/json", "text/html"} <= set(neither.json()["detail"].split())
     Versions(door.files, LAYOUT).add_drop(Drop(2, "olga", None, 1, new_nonce()))
     assert problem(door.get("gold-versions/2/diff")) == (409, "conflict")
 
@@ -189,6 +214,18 @@ def test_a_file_system_that_is_away_is_503(door: Door, monkeypatch: pytest.Monke
     answer = door.post("promote", {"gold_version": 2})
     assert problem(answer) == (503, "unavailable")
     assert int(answer.headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "promote"), *(each for each in PATHS if each[0] == "GET")])
+def test_what_is_damaged_is_500(door: Door, monkeypatch: pytest.MonkeyPatch, method: str, path: str) -> None:
+    def damaged(*_: object) -> bytes:
+        raise LakehouseError("a block is missing")
+
+    monkeypatch.setattr(LocalFiles, "read", damaged)
+    monkeypatch.setattr(LocalFiles, "list", damaged)
+    answer = door.client.request(method, f"/v1/ops/{path}", json={"gold_version": 2}, headers=door.bearer())
+    assert problem(answer) == (500, "internal-error")
+    assert answer.json()["detail"] == "a block is missing"
 
 
 def test_health_stays_where_it_was(door: Door) -> None:
