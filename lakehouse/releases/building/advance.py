@@ -5,7 +5,7 @@ published. Killed anywhere, the next builder starts from the last audited snapsh
 The caller holds the version's lock (``locks``).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -227,9 +227,12 @@ class Builder:
         """Those that an unfinished build has left, without mere names of tables. An audited table is never dropped."""
         while True:
             try:
-                return self.states(version, last)
+                found = self.states(version, last)
             except catalog.NoTableError as error:
                 self.trino.query(f"DROP TABLE {error.table}")
+            else:
+                _refuse_missing(version, last, found)
+                return found
 
     def states(self, version: GoldVersion, last: Snapshot | None = None) -> dict[str, TableState]:
         """The tables of a gold version as they are now, by ``layer.table``. Where those of its ``last`` snapshot lie
@@ -266,6 +269,19 @@ class Builder:
                         f"version {commit.version} of {name} was written by query {commit.query_id}, which is not of "
                         "this build; it will be built again"
                     )
+
+
+def _refuse_missing(version: GoldVersion, last: Snapshot | None, found: Iterable[str]) -> None:
+    """An audited table of which Trino has not even the name: dbt would make it anew, with this build's rows only."""
+    for name, state in (last.tables if last else {}).items():
+        schema, table = tables.physical_schema(name.partition(".")[0], version.version), name.partition(".")[2]
+        if state.schema == schema and name not in found:
+            raise LakehouseError(
+                f"an audited table is not in Trino's catalogue any more: {_table(schema, name)}, whose folder is "
+                f"{state.location}. If that is whole, `CALL {tables.CATALOG}.system.register_table(schema_name => "
+                f"'{schema}', table_name => '{table}', table_location => ...)` names it again; if it is not, build "
+                "all of history into a new gold version with `lakehouse reprocess`"
+            )
 
 
 def _lost(table: str, location: str) -> LakehouseError:

@@ -64,6 +64,12 @@ def test_a_mere_name_is_dropped(world: World) -> None:
     assert world.catalogue.dropped == [f"lake.{world.catalogue.schema}.merchant_traffic"]
 
 
+def test_an_audited_table_without_a_name_is_not_made_anew(world: World) -> None:
+    world.catalogue.names.remove("merchant_sales")
+    with pytest.raises(LakehouseError, match=r"not in Trino's catalogue any more: .*merchant_sales.*register_table"):
+        world.leftovers()
+
+
 def test_an_audited_table_that_is_lost_is_told_and_not_tried_again(world: World) -> None:
     world.builder.files.delete("/merchant_sales")
     lost = f"an audited table has lost its Delta log: lake.{world.catalogue.schema}.merchant_sales, .* /merchant_sales"
