@@ -16,8 +16,9 @@ from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER, reprocess_user
 from lakehouse.errors import AlreadyExistsError, LakehouseError, NotFoundError, NotReadyError, RefusedError
 from lakehouse.releases import catalog
-from lakehouse.releases.building.advance import Builder, ForeignCommitError
+from lakehouse.releases.building.advance import Builder
 from lakehouse.releases.building.build import BuildFailedError
+from lakehouse.releases.building.table_states import ForeignCommitError
 from lakehouse.releases.door import wishes
 from lakehouse.releases.door.orders import End, Order, Orders, Result
 from lakehouse.releases.locks import carrying_out

@@ -16,10 +16,11 @@ import msgspec
 from lakehouse.clients.trino import QueryFailedError
 from lakehouse.errors import LakehouseError, NotReadyError, RefusedError
 from lakehouse.releases import catalog
-from lakehouse.releases.building.advance import Builder, Built, ForeignCommitError
+from lakehouse.releases.building.advance import Builder, Built
 from lakehouse.releases.building.build import Build, BuildFailedError
 from lakehouse.releases.building.feed import Feeder
 from lakehouse.releases.building.follow import Follower
+from lakehouse.releases.building.table_states import ForeignCommitError
 from lakehouse.releases.catalog import NoTableError
 from lakehouse.releases.leftovers import end_queries
 from lakehouse.releases.log import ReleaseLog
@@ -204,7 +205,7 @@ class Rebuild:
             self._builder.trino, self._builder.settings, self._builder.layout, self._version.version, source.generation
         )
         copy_base.copy_outside(self._builder.trino, base, self._version.version, self._plan.since, self._plan.until)
-        built = Built(self._builder.states(self._version), [])
+        built = Built(self._builder.tables.found(self._version), [])
         return self._publish(copy_base.SNAPSHOT, source, built, built_before=NOTHING_YET)
 
     def _slice(self, source: BronzeCursor, part: Slice, last: Snapshot | None) -> Snapshot:

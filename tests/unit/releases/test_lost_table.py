@@ -42,7 +42,7 @@ class World:
     catalogue: Catalogue
 
     def leftovers(self) -> dict[str, TableState]:
-        found: dict[str, TableState] = self.builder.replace_leftovers(self.version, self.last, 2)
+        found: dict[str, TableState] = self.builder.tables.without_leftovers(self.version, self.last, 2)
         return found
 
 

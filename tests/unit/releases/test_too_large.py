@@ -10,6 +10,7 @@ from lakehouse.releases import definition
 from lakehouse.releases.building import advance
 from lakehouse.releases.building.advance import Builder
 from lakehouse.releases.building.build import Build, BuildFailedError
+from lakehouse.releases.building.table_states import Tables
 from lakehouse.releases.model import BronzeCursor, Definition, GoldVersion
 from lakehouse.settings import Settings, TransformSettings
 from tests.integration.bronze_rows import START, chunks, random_rows, write
@@ -22,9 +23,9 @@ def builder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Builder:
     settings = Settings(home=tmp_path / "home", warehouse="/w", transform=TransformSettings(max_rows_per_cycle=256))
     write(f"{tmp_path}{Layout('/w').bronze(1)}", list(chunks(random_rows(seed=1, count=160), COMMITS)), START)
     monkeypatch.setattr(definition, "thaw", lambda *_: tmp_path)
-    for name in ("prepare", "replace_leftovers"):
-        monkeypatch.setattr(Builder, name, lambda *_: None)
-    monkeypatch.setattr(Builder, "states", lambda *_: {})
+    monkeypatch.setattr(Builder, "prepare", lambda *_: None)
+    for name in ("found", "without_leftovers"):
+        monkeypatch.setattr(Tables, name, lambda *_: {})
     return Builder(settings, LocalFiles(tmp_path))
 
 
