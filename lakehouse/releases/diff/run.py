@@ -46,14 +46,15 @@ class _Comparison:
 
     def run(self, release: int | None) -> Difference:
         left, right = self._snapshots
-        sides = [self._sides(table) for table in sorted({*left.tables, *right.tables})]
+        layers = (tables.GOLD_SCHEMA,) if self._limits.only_metrics else tables.VERSION_LAYERS
+        names = sorted(name for name in {*left.tables, *right.tables} if name.partition(".")[0] in layers)
+        sides = [self._sides(name) for name in names]
         gold = [each for each in sides if each.layer == tables.GOLD_SCHEMA]
         tally = self._tally(gold)
         merchants = tally.merchants()
         foremost = [merchant.merchant_id for merchant in merchants[:_SAMPLED_MERCHANTS]]
         found = [self._gold(each, tally, foremost) for each in gold]
-        if not self._limits.only_metrics:
-            found += [self._silver(each) for each in sides if each.layer == tables.SILVER_SCHEMA]
+        found += [self._silver(each) for each in sides if each.layer == tables.SILVER_SCHEMA]
         return Difference(
             before=Side(left.gold_version, left.number, left.bronze, release),
             after=Side(right.gold_version, right.number, right.bronze),
