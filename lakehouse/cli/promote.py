@@ -25,7 +25,7 @@ def promote(
     why: Why = None,
     accept: Annotated[
         bool,
-        typer.Option("--accept", help="Also beyond that limit, or without some tables or measures; needs --reason."),
+        typer.Option("--accept", help="Also beyond that limit, or without some measures; needs --reason."),
     ] = False,
     output: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.TABLE,
 ) -> None:

@@ -63,8 +63,8 @@ class Reprocess(
 class Promote(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="verb", tag="promote"
 ):
-    """Show readers a candidate. ``accept``: also with differences beyond the limit, or without some tables or measures;
-    needs ``reason``."""
+    """Show readers a candidate. ``accept``: also with differences beyond the limit, or without some measures; needs
+    ``reason``."""
 
     gold_version: Number
     accept: bool = False
