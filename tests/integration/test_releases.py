@@ -18,6 +18,7 @@ from lakehouse.releases.publishing.rollback import Return, rollback
 from lakehouse.releases.rebuilding.plan import Source, Wish
 from lakehouse.releases.rebuilding.reprocess import carry_out, start
 from lakehouse.releases.upkeep.drop import drop
+from lakehouse.settings import Settings
 from tests.embedded_stack import EmbeddedStack
 from tests.integration.bronze_rows import START, Row, chunks, random_rows
 from tests.integration.gold_state import expected_sales, sales, shown_sales, shown_traffic, traffic
@@ -36,14 +37,16 @@ LATER = [replace(row, seq=row.seq + 20_000) for row in random_rows(seed=10, coun
 
 @pytest.fixture(scope="module")
 def warehouse(lake: EmbeddedStack) -> Warehouse:
-    releases = lake.settings.releases.model_copy(update={"slice_rows": 60})
-    settings = lake.settings.model_copy(update={"releases": releases})
-    return Warehouse(settings)
+    return Warehouse(with_slices_of(60, lake.settings))
 
 
 @pytest.fixture(scope="module")
 def buggy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return plant(tmp_path_factory.mktemp("project"))
+
+
+def with_slices_of(rows: int, settings: Settings) -> Settings:
+    return settings.model_copy(update={"releases": settings.releases.model_copy(update={"slice_rows": rows})})
 
 
 def with_the_bug(rows: list[Row]) -> dict[object, dict[str, int]]:
@@ -186,7 +189,7 @@ def test_bounds_lose_nothing_of_what_raw_files_have_and_the_base_has_not(warehou
     candidate = start(warehouse.settings, wish)
     assert candidate.plan is not None
     warehouse.make_generation(candidate.plan.bronze.generation, ROWS + LATE + LATER + more)
-    carry_out(warehouse.settings, candidate, lambda _: None)
+    carry_out(with_slices_of(400, warehouse.settings), candidate, lambda _: None)
     expected = page_views(ROWS + LATE + LATER + more)
     assert expected != page_views(ROWS + LATE + LATER)
     assert traffic(warehouse.trino, candidate.version) == {key: 2 * n for key, n in expected.items()}
