@@ -245,7 +245,7 @@ def as_it_is(settings: Settings, version: int) -> Release:
     files, layout = HdfsFiles(settings.hdfs_url), Layout(settings.warehouse)
     current = ReleaseLog(files, layout).current()
     assert current is not None
-    states = Builder(settings, files).states(GoldVersion(version, Definition(""), 0, ""))
+    states = Builder(settings, files).tables.found(GoldVersion(version, Definition(""), 0, ""))
     return msgspec.structs.replace(current.release, gold_version=version, tables=states)
 
 

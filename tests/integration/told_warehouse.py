@@ -98,7 +98,7 @@ class Told:
         thawed = definition.thaw(self.files, self.layout, version.definition, self.home)
         through = live.bronze.delta_version
         run(self.settings, thawed, Build(version.version, 1, 1, -1, through, 35))
-        states = Builder(self.settings, self.files).states(version)
+        states = Builder(self.settings, self.files).tables.found(version)
         self.versions.add_snapshot(
             msgspec.structs.replace(live, gold_version=version.version, number=1, tables=states, nonce=new_nonce())
         )
