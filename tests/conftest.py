@@ -6,9 +6,8 @@ services never rest, and others would run beside them.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -98,9 +97,11 @@ def _stop(config: pytest.Config, name: str) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show the servers' last words with a failed test that used them."""
-    report: pytest.TestReport = yield
+    report = yield
     used = getattr(item, "funcargs", {})
     running = next((used[name] for name in ("servers", "stack", "lake") if used.get(name)), None)
     if report.failed and running is not None:

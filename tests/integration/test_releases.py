@@ -6,6 +6,7 @@ from functools import partialmethod
 from pathlib import Path
 from shutil import copytree
 from threading import Event
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ def with_slices_of(rows: int, settings: Settings) -> Settings:
     return settings.model_copy(update={"releases": settings.releases.model_copy(update={"slice_rows": rows})})
 
 
-def with_the_bug(rows: list[Row]) -> dict[object, dict[str, int]]:
+def with_the_bug(rows: list[Row]) -> dict[Any, dict[str, int]]:
     return {
         key: {name: 2 * value if name == "returns" else value for name, value in found.items()}
         for key, found in expected_sales(rows).items()

@@ -27,12 +27,10 @@ class Sql:
 
     def __init__(self, stack: EmbeddedStack, schema: str) -> None:
         host, port = stack.settings.host, stack.settings.ports.trino
-        self._connect = lambda: trino.dbapi.connect(
-            host=host, port=port, user=TRANSFORM_USER, catalog="lake", schema=schema
-        )
+        self._where = {"host": host, "port": port, "user": TRANSFORM_USER, "catalog": "lake", "schema": schema}
 
     def __call__(self, statement: str) -> list[Any]:
-        cursor = self._connect().cursor()
+        cursor = trino.dbapi.connect(**self._where).cursor()
         cursor.execute(statement)
         return [list(row) for row in cursor.fetchall()]
 

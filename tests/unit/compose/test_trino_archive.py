@@ -46,9 +46,16 @@ def test_a_machine_that_kept_less_of_the_archive_fetches_it_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetched: list[Path] = []
-    monkeypatch.setattr(fetch, "_fetch", lambda folder, *_: (folder.mkdir(parents=True), fetched.append(folder)))
     lock = artifacts.read_lock()["trino"]
-    ask = lambda: fetch.ensure_one(tmp_path, "trino", lock, print)  # noqa: E731
+
+    def make(folder: Path, *_: object) -> None:
+        folder.mkdir(parents=True)
+        fetched.append(folder)
+
+    def ask() -> Path:
+        return fetch.ensure_one(tmp_path, "trino", lock, print)
+
+    monkeypatch.setattr(fetch, "_fetch", make)
     assert ask() == ask()
     monkeypatch.setattr(trino_archive, "WANTED", (*trino_archive.WANTED, "plugin/memory/"))
     assert ask() == fetched[-1]

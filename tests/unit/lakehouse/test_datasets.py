@@ -59,14 +59,14 @@ def test_events_have_one_identity_each_and_fit_the_edge(dataset: Dataset) -> Non
 
 
 def test_the_generator_is_a_function_of_its_seed() -> None:
-    span = {"start": datetime(2026, 3, 1, tzinfo=UTC), "end": datetime(2026, 3, 4, tzinfo=UTC)}
-    one, same, other = (simulated(seed=seed, merchants=12, **span) for seed in (5, 5, 6))
+    start, end = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 4, tzinfo=UTC)
+    one, same, other = (simulated(seed=seed, merchants=12, start=start, end=end) for seed in (5, 5, 6))
     assert list(one.events()) == list(same.events()) != list(other.events())
     assert one.truth == same.truth
     kinds = {event["type"] for _, event in one.events()}
     assert len(kinds) == 8
     assert {"JPY", "KWD", "NPR"} <= {cell.currency for cell in one.truth}
-    assert all(span["start"] <= datetime.fromisoformat(event["time"]) < span["end"] for _, event in one.events())
+    assert all(start <= datetime.fromisoformat(event["time"]) < end for _, event in one.events())
 
 
 def test_the_real_files_are_those_that_are_described() -> None:

@@ -21,7 +21,9 @@ GOLD = {"merchant_id": "varchar", "slot": "timestamp(3) with time zone", "curren
 
 
 def months() -> st.SearchStrategy[dict[date | None, int]]:
-    month = st.dates(date(2000, 1, 1), date(2026, 12, 1)).map(lambda day: day.replace(day=1))
+    month: st.SearchStrategy[date | None] = st.dates(date(2000, 1, 1), date(2026, 12, 1)).map(
+        lambda day: day.replace(day=1)
+    )
     return st.dictionaries(month, st.integers(1, 5000), max_size=40).map(lambda rows: add_up(rows))
 
 

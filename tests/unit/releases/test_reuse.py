@@ -1,5 +1,6 @@
 """Which tables a definition may share with another, by dbt's comparison of the real project."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import copytree
@@ -81,7 +82,7 @@ def test_another_value_of_a_variable_shares_nothing(builder: Builder, tmp_path: 
 def test_sharing_goes_with_all_of_history_from_bronze(builder: Builder, narrower: dict[str, Any]) -> None:
     """By the command as over HTTP."""
     with pytest.raises(RefusedError, match="without --since, --until and --from raw"):
-        plan(builder, Wish(**({"source": Source.BRONZE, "actor": "olga", "reuse": True} | narrower)))
+        plan(builder, replace(Wish(Source.BRONZE, "olga", reuse=True), **narrower))
     assert builder.versions.numbers() == [1]
     said = {name: value.date().isoformat() if name != "source" else value for name, value in narrower.items()}
     with pytest.raises(ValueError, match="goes with bronze and all of history"):

@@ -98,8 +98,8 @@ class TinyWarehouse:
         self.tables += [table for table in made.values() if table not in self.tables]
         version = Version(number, made, plan=plan)
         self.versions.append(version)
-        for table in made.values():
-            self.append(table)
+        for own in made.values():
+            self.append(own)
         return version
 
     def beside(self, base: Version, *, shared: bool) -> Version:

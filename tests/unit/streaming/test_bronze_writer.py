@@ -113,7 +113,7 @@ def test_a_driver_frozen_in_the_middle_of_its_write_is_shut_out(bronze: Bronze) 
     old.write(bronze.batches(0, 2))
     passes, gate = bronze.folder / "passes", bronze.folder / "gate"
 
-    @f.udf("binary", useArrow=False)
+    @f.udf("binary", useArrow=False)  # type: ignore[untyped-decorator]
     def frozen_in_the_second_pass(value: bytes) -> bytes:
         with passes.open("a") as seen:
             seen.write("x")

@@ -232,7 +232,7 @@ def test_partial_results_are_not_accepted(spark: SparkSession) -> None:
 
 def comparable(row: Row) -> dict[str, Any]:
     """A row whose extensions are an object: Spark writes them as JSON anew, with escapes of its own."""
-    values = row.asDict()
+    values: dict[str, Any] = row.asDict()
     return values | {"extensions": values["extensions"] and msgspec.json.decode(values["extensions"])}
 
 
