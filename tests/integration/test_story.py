@@ -177,7 +177,8 @@ def test_history_is_mended_and_nothing_that_was_shown_is_lost(story: Story) -> N
 
     with events_keep_arriving(story):
         candidate = reprocess_in_spite_of_kills(story)
-        assert planted_money(story, candidate) == {key: -value for key, value in story.returns.items()}
+        difference = json.loads(story.run("diff", str(candidate), "--format", "json", "--top", "1000"))
+        assert returns_in(difference) == {key: -value for key, value in story.returns.items()}
         await_proof(story, candidate)
         promote_in_spite_of_a_kill(story, candidate)
         promoted = story.await_release_of(candidate)
@@ -232,9 +233,8 @@ def reprocess_in_spite_of_kills(story: Story) -> int:
     return number
 
 
-def planted_money(story: Story, candidate: int) -> Money:
-    """What the difference says of returns, merchant by merchant, for those whose books we have."""
-    difference = json.loads(story.run("diff", str(candidate), "--format", "json", "--top", "1000"))
+def returns_in(difference: dict[str, Any]) -> Money:
+    """What it says of returns, merchant by merchant, for those whose books we have."""
     found: Money = {}
     for merchant in difference["merchants"]:
         for change in merchant["changes"]:
@@ -246,7 +246,7 @@ def planted_money(story: Story, candidate: int) -> Money:
 def await_difference(story: Story, candidate: int, seconds: float = 180) -> dict[str, Any]:
     """Once both versions have counted the same: the streaming service and the transform service see to that."""
     deadline = time.monotonic() + seconds
-    while (done := story.stack.run("diff", str(candidate), "--format", "json")).returncode != 0:
+    while (done := story.stack.run("diff", str(candidate), "--format", "json", "--top", "1000")).returncode != 0:
         assert "no snapshots at the same bronze commits yet" in done.stderr, done.stderr
         assert time.monotonic() < deadline, story.stack.log_tails()
         time.sleep(1)
@@ -271,10 +271,12 @@ def promote_in_spite_of_a_kill(story: Story, candidate: int) -> None:
 @pytest.mark.chaos
 @pytest.mark.timeout(1200)
 def test_raw_files_make_a_damaged_bronze_whole(story: Story) -> None:
-    """Bronze has lost a data file: what it fed cannot be counted again from it, but from the raw files. It was counted
-    rightly before, so nothing differs; and that can be seen while events keep arriving."""
+    """Bronze has lost a data file: what it fed cannot be counted again from it, but from the raw files. What differs is
+    what was wrong before (nothing, after the story above), and that can be seen while events keep arriving."""
     files, layout = HdfsFiles(story.stack.settings.hdfs_url), Layout(story.stack.settings.warehouse)
     before = story.api.get("/v1/status").json()
+    was = story.returns_shown()
+    wrong = {key: value - was[key] for key, value in story.returns.items() if value != was[key]}
     damaged = max(delta_log.commits_since(files, layout.bronze(1), -1), key=lambda commit: len(commit.adds))
     files.delete(f"{layout.bronze(1)}/{unquote(damaged.adds[0].path)}")
     known = json.loads(next(iter(story.shown().values())))["receipt"]["known_at"]
@@ -282,7 +284,8 @@ def test_raw_files_make_a_damaged_bronze_whole(story: Story) -> None:
     with events_keep_arriving(story, "later-"):
         number = int(story.run("reprocess", "--from", "raw", "--reason", "bronze is damaged").splitlines()[-1])
         difference = await_difference(story, number)
-        assert difference["equal"], difference["verdict"]
+        assert returns_in(difference) == wrong, difference["verdict"]
+        assert difference["equal"] == (not wrong)
         generations = [difference[side]["bronze"]["generation"] for side in ("before", "after")]
         assert generations == [1, 2]
         story.run("promote", str(number))
