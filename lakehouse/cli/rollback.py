@@ -46,11 +46,12 @@ def rollback(
         published = roll_back(settings, files, log, Return(actor, to, exact, why))
     except NotFoundError as error:
         raise RefusedError(str(error)) from error
-    if stale := how_stale(log, published):
+    behind = seconds_behind(log, published)
+    if stale := how_stale(published, behind):
         progress(stale)
     catalog.show_published(Trino.of(settings, user=TRANSFORM_USER), log, progress)
     if output is Format.JSON:
-        print_json(summary(published) | {"seconds_behind": seconds_behind(log, published)})
+        print_json(summary(published) | {"seconds_behind": behind})
     else:
         print(f"Release {published.number} shows gold version {published.release.gold_version}.")
     if published.release.held:

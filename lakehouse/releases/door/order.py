@@ -121,8 +121,8 @@ class Carried:
                 published = rollback.roll_back(self._settings, self._files, self._releases, word)
             except NotFoundError as error:
                 raise RefusedError(str(error)) from error
-        stale = rollback.how_stale(self._releases, published)
-        return self._shown(published, stale, rollback.seconds_behind(self._releases, published))
+        behind = rollback.seconds_behind(self._releases, published)
+        return self._shown(published, rollback.how_stale(published, behind), behind)
 
     def _drop(self, wish: wishes.Drop) -> Result:
         self._gold_version = wish.gold_version

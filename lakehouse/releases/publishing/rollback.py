@@ -108,10 +108,9 @@ def seconds_behind(log: ReleaseLog, published: Published) -> int | None:
     return None if reached is None else max(0, before - reached) // 1_000_000
 
 
-def how_stale(log: ReleaseLog, published: Published) -> str | None:
-    """The sentence for the operator; None if it is as fresh as what readers saw before. A former version is fed for
-    LAKEHOUSE_RELEASES__FEED_FORMER only."""
-    seconds = seconds_behind(log, published)
+def how_stale(published: Published, seconds: int | None) -> str | None:
+    """The sentence for the operator about what is so many :func:`seconds_behind`; None if it is as fresh as what
+    readers saw before. A former version is fed for LAKEHOUSE_RELEASES__FEED_FORMER only."""
     if seconds == 0:
         return None
     behind = "complete through no hour yet" if seconds is None else f"{seconds / 3600:.1f} hours behind"

@@ -7,7 +7,7 @@ import pytest
 from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.releases.model import Drop, new_nonce
 from lakehouse.releases.publishing.publish import publish_snapshot, refuse_after_another_operator
-from lakehouse.releases.publishing.rollback import Return, how_stale, rollback
+from lakehouse.releases.publishing.rollback import Return, how_stale, rollback, seconds_behind
 from lakehouse.releases.standing import Standing
 from tests.unit.releases.logged_warehouse import CANDIDATE, LAYOUT, LoggedWarehouse
 
@@ -70,7 +70,7 @@ def test_what_is_held_is_not_brought_up_to_date(warehouse: LoggedWarehouse) -> N
     live = warehouse.versions.get(1)
     publish_snapshot(warehouse.log, live, warehouse.snapshot(live, complete_through=7_200_000_900))
     held = rollback(warehouse.log, warehouse.versions, Return("olga", to=1, exact=True))
-    assert how_stale(warehouse.log, held) == "Gold version 1 is 2.0 hours behind."
+    assert how_stale(held, seconds_behind(warehouse.log, held)) == "Gold version 1 is 2.0 hours behind."
 
 
 def test_a_dropped_version_is_not_shown_again(warehouse: LoggedWarehouse) -> None:
