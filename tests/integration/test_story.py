@@ -6,121 +6,28 @@ to whoever asks what was known then.
 """
 
 import json
-import random
-import signal
-import subprocess
-import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import httpx
 import pytest
 
 from compose.local.stack import SERVERS
 from lakehouse import delta_log
 from lakehouse.clients.files import HdfsFiles
-from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.ledger.prove import Prover
 from lakehouse.releases import definition
 from lakehouse.releases.versions import Versions
-from lakehouse.simulate.dataset import Dataset, simulated, write_ndjson
-from lakehouse.simulate.truth import total
-from lakehouse.tokens import Scope
-from lakehouse.tokens.issue import issue
+from lakehouse.simulate.dataset import simulated
 from tests import embedded_stack
 from tests.datasets.shown import send, settle, under_prefix
-from tests.embedded_stack import EmbeddedStack
 from tests.integration.planted_bug import plant
+from tests.integration.story import SEED, Money, Story, await_some, events_keep_arriving
 
 pytestmark = pytest.mark.stack
-
-SEED = 20261124
-Money = dict[tuple[str, str], int]
-"""Minor units by merchant and currency."""
-
-
-class Story:
-    """The stack, what its merchants did, and what its operator does."""
-
-    def __init__(self, stack: EmbeddedStack, history: Dataset, folder: Path) -> None:
-        self.stack = stack
-        self.history = history
-        self.folder = folder
-        self.chance = random.Random(SEED)
-        token = issue(stack.settings, "story", [Scope.INSIGHTS_READ_ANY])
-        self.api = httpx.Client(
-            base_url=stack.settings.insights_url,
-            headers={"Authorization": f"Bearer {token}"},
-            trust_env=False,
-            timeout=60,
-        )
-
-    @property
-    def returns(self) -> Money:
-        """What the shops took back, by their own books."""
-        return {key: sums["returns"] for key, sums in total(self.history.truth).items() if sums["returns"]}
-
-    def shown(self, **known: str) -> dict[str, bytes]:
-        """The body of every merchant's returns by day, as the API answers it."""
-        merchants = sorted({cell.merchant_id for cell in self.history.truth})
-        return {merchant: self._body(merchant, known) for merchant in merchants}
-
-    def _body(self, merchant: str, known: dict[str, str]) -> bytes:
-        months = sorted(cell.month for cell in self.history.truth)
-        span = {"from": f"{months[0]}-01", "to": (datetime.now(UTC) + timedelta(days=1)).date().isoformat()}
-        wanted = {"metrics": "returns", "grain": "day", **span, **known}
-        answer = self.api.get(f"/v1/merchants/{merchant}/metrics", params=wanted)
-        assert answer.status_code == 200, answer.text
-        return answer.content
-
-    def returns_shown(self, **known: str) -> Money:
-        found: Money = {}
-        for merchant, body in self.shown(**known).items():
-            for series in json.loads(body)["series"]:
-                found[merchant, series["currency"]] = sum(value or 0 for value in series["values"])
-        return {key: value for key, value in found.items() if value}
-
-    def returns_in_sql(self) -> Money:
-        rows = Trino.of(self.stack.settings, read_only=True).query(
-            "SELECT merchant_id, currency, sum(returns) AS n FROM lake.gold.merchant_sales "
-            "WHERE merchant_id LIKE 'story-%' GROUP BY 1, 2"
-        )
-        return {(row["merchant_id"], row["currency"]): int(row["n"]) for row in rows if row["n"]}
-
-    def run(self, *arguments: str, timeout: float = 900) -> str:
-        """A verb that must succeed; what it printed."""
-        done = self.stack.run(*arguments, timeout=timeout)
-        assert done.returncode == 0, f"{arguments}: {done.stderr}\n{self.stack.log_tails()}"
-        return done.stdout
-
-    def run_and_kill(self, seconds: float, *arguments: str) -> None:
-        """A verb that is killed after so many seconds, if it has not ended by then."""
-        process = subprocess.Popen(
-            [str(self.stack.lakehouse), *arguments],
-            env=self.stack.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-
-    def await_release_of(self, gold_version: int, seconds: float = 30) -> dict[str, Any]:
-        """Until the API shows that version; its status then."""
-        deadline = time.monotonic() + seconds
-        while (status := self.api.get("/v1/status").json())["gold_version"] != gold_version:
-            assert time.monotonic() < deadline, status
-            time.sleep(0.1)
-        return dict(status)
 
 
 @pytest.fixture(scope="module")
@@ -141,31 +48,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         yield made
     finally:
         embedded_stack.stop(stack)
-
-
-@contextmanager
-def events_keep_arriving(story: Story, prefix: str = "tail-") -> Iterator[None]:
-    """Other merchants go on sending, at a modest rate, until the block ends."""
-    now = datetime.now(UTC)
-    tail = under_prefix(
-        simulated(seed=SEED + 1, merchants=4, start=now - timedelta(days=3), end=now, visits_per_day=1500.0), prefix
-    )
-    file = story.folder / f"{prefix}.ndjson"
-    write_ndjson(tail, file)
-    command = [str(story.stack.lakehouse), "replay", str(file), "--rate", "20", "--batch", "20"]
-    process = subprocess.Popen(
-        command,
-        env=story.stack.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield
-        assert process.poll() is None, "the sending ended before the story did"
-    finally:
-        process.kill()
-        process.wait()
 
 
 def test_history_is_mended_and_nothing_that_was_shown_is_lost(story: Story) -> None:
@@ -243,23 +125,21 @@ def returns_in(difference: dict[str, Any]) -> Money:
     return found
 
 
-def await_difference(story: Story, candidate: int, seconds: float = 180) -> dict[str, Any]:
+def await_difference(story: Story, candidate: int) -> dict[str, Any]:
     """Once both versions have counted the same: the streaming service and the transform service see to that."""
-    deadline = time.monotonic() + seconds
-    while (done := story.stack.run("diff", str(candidate), "--format", "json", "--top", "1000")).returncode != 0:
-        assert "no snapshots at the same bronze commits yet" in done.stderr, done.stderr
-        assert time.monotonic() < deadline, story.stack.log_tails()
-        time.sleep(1)
-    return dict(json.loads(done.stdout))
+
+    def compared() -> dict[str, Any] | None:
+        done = story.stack.run("diff", str(candidate), "--format", "json", "--top", "1000")
+        assert done.returncode == 0 or "no snapshots at the same bronze commits yet" in done.stderr, done.stderr
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+    return await_some(story, compared)
 
 
-def await_proof(story: Story, candidate: int, seconds: float = 180) -> None:
+def await_proof(story: Story, candidate: int) -> None:
     """The service proves a candidate's ledger before anybody asks for its promote, which then need not read it all."""
     prover = Prover(story.stack.settings, HdfsFiles(story.stack.settings.hdfs_url))
-    deadline = time.monotonic() + seconds
-    while prover.proof(candidate) is None:
-        assert time.monotonic() < deadline, story.stack.log_tails()
-        time.sleep(0.5)
+    await_some(story, lambda: prover.proof(candidate))
 
 
 def promote_in_spite_of_a_kill(story: Story, candidate: int) -> None:
