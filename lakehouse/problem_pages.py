@@ -5,6 +5,7 @@ answer that is not ``application/problem+json``.
 """
 
 import logging
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -21,6 +22,13 @@ _BY_STATUS = {
     415: Kind.UNSUPPORTED_MEDIA_TYPE,
     503: Kind.UNAVAILABLE,
 }
+_PROBLEM = {problems.CONTENT_TYPE: {"schema": {"type": "object"}}}
+_NO_SUCH = problems.described([Kind.NOT_FOUND])["404"]
+_SHOW_FAILS: dict[int | str, dict[str, Any]] = {
+    404: {"description": _NO_SUCH, "content": _PROBLEM},
+    "default": {"description": "Any other problem (RFC 9457).", "content": _PROBLEM},
+}
+"""With a default, FastAPI does not claim a 422 of its own form, which is never sent."""
 _log = logging.getLogger(__name__)
 
 
@@ -31,7 +39,14 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(Exception, _on_any)
     app.add_api_route("/problems", _list, methods=["GET"], tags=["problems"], summary="All types of problems")
-    app.add_api_route("/problems/{slug}", _show, methods=["GET"], tags=["problems"], summary="One type of problem")
+    app.add_api_route(
+        "/problems/{slug}",
+        _show,
+        methods=["GET"],
+        tags=["problems"],
+        summary="One type of problem",
+        responses=_SHOW_FAILS,
+    )
 
 
 def respond(problem: ProblemError) -> Response:

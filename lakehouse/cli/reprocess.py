@@ -35,8 +35,8 @@ def reprocess(
         bool,
         typer.Option(
             "--reuse-unchanged",
-            help="Share those tables of the current release's gold version whose models, and all above, are the same. "
-            "Not with --since, --until or --from raw.",
+            help="Share those tables of the current release's gold version whose models, and all above, are the same; "
+            "none, where a model that reads bronze differs. Not with --since, --until or --from raw.",
         ),
     ] = False,
     why: Why = None,

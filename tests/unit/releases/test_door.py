@@ -247,5 +247,6 @@ def test_the_openapi_document_names_bodies_and_parameters(door: Door) -> None:
     assert "202" in promote["responses"]
     diff = document["paths"]["/v1/ops/gold-versions/{gold_version}/diff"]["get"]
     assert {each["name"] for each in diff["parameters"]} == {"gold_version", "against", "top"}
+    assert set(document["paths"]["/problems/{slug}"]["get"]["responses"]) == {"200", "404", "default"}
     page = door.client.get("/docs").text
     assert "//cdn" not in page
