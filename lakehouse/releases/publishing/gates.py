@@ -14,6 +14,7 @@ from lakehouse.clients.trino import Trino
 from lakehouse.errors import RefusedError
 from lakehouse.ledger.prove import Judged
 from lakehouse.releases.building.watermark import reaches
+from lakehouse.releases.diff.common_point import common_point
 from lakehouse.releases.diff.model import Limits
 from lakehouse.releases.diff.run import difference
 from lakehouse.releases.diff.share import largest_change
@@ -21,6 +22,7 @@ from lakehouse.releases.gold_columns import Columns, missing_for_good, missing_m
 from lakehouse.releases.log import Published
 from lakehouse.releases.model import GoldVersion, Reason, Snapshot
 from lakehouse.releases.publishing.publish import following
+from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
 
 
@@ -98,16 +100,16 @@ def ledger_is_balanced(judged: Judged) -> Gate:
     return gate
 
 
-def differs_within_limits(settings: Settings) -> Gate:
-    """No metric's total changes by more than the operator's limit, unless he accepts that."""
+def differs_within_limits(settings: Settings, versions: Versions) -> Gate:
+    """No metric's total changes by more than the operator's limit, unless he accepts that. They are compared where both
+    had consumed the same: a version that was rolled back to may be behind the candidate."""
     limit = settings.releases.max_change
 
     def gate(prospect: Prospect, accept: bool) -> str:
         if math.isinf(limit):
             return "differences: no limit is set (LAKEHOUSE_RELEASES__MAX_CHANGE)"
-        found = difference(
-            Trino.of(settings, read_only=True), prospect.beside, prospect.snapshot, Limits(top=1, only_metrics=True)
-        )
+        before, after = _at_one_point(versions, prospect.beside, prospect.snapshot)
+        found = difference(Trino.of(settings, read_only=True), before, after, Limits(top=1, only_metrics=True))
         change = largest_change(found)
         if change <= limit:
             return f"differences: no metric's total changes by more than {change:.1%}"
@@ -136,3 +138,11 @@ def is_prepared(settings: Settings, patience: float = 60.0) -> Gate:
         return "the insights API does not answer: it loads the version when it is back"
 
     return gate
+
+
+def _at_one_point(versions: Versions, before: Snapshot, after: Snapshot) -> tuple[Snapshot, Snapshot]:
+    """Without such a point they are compared as they stand: a change is rather refused than let through unseen."""
+    try:
+        return common_point(versions, before, after)
+    except RefusedError:
+        return before, after

@@ -73,7 +73,8 @@ class Promote:
         judged = Prover(settings, builder.files).verdict
         slow = (is_whole(settings), ledger_is_balanced(judged), is_prepared(settings))
         # The live line stands still meanwhile: only what the last step has brought may still have to be loaded.
-        return cls(builder, slow, (caught_up, differs_within_limits(settings), is_prepared(settings, patience=3.0)))
+        differs = differs_within_limits(settings, builder.versions)
+        return cls(builder, slow, (caught_up, differs, is_prepared(settings, patience=3.0)))
 
     def run(self, order: Order, say: Progress = lambda _: None) -> Published:
         """The new release. Raises :class:`RefusedError` with the gate that does not open."""

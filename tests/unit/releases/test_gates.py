@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lakehouse.clients import kafka_scan
+from lakehouse.clients.files import LocalFiles
 from lakehouse.clients.trino import Column, Result, Trino
 from lakehouse.contracts.tables import GOLD_KEYS, GOLD_MEASURES, GOLD_TABLES, MERCHANT_SALES
 from lakehouse.errors import RefusedError
@@ -18,7 +19,7 @@ from lakehouse.ledger.model import Evidence, Station
 from lakehouse.releases.building.advance import Builder
 from lakehouse.releases.diff import gold_sql
 from lakehouse.releases.log import Published
-from lakehouse.releases.model import GoldVersion, Release, TableState
+from lakehouse.releases.model import BronzeCursor, GoldVersion, Release, Snapshot, TableState
 from lakehouse.releases.publishing.gates import (
     Prospect,
     caught_up,
@@ -27,6 +28,7 @@ from lakehouse.releases.publishing.gates import (
     ledger_is_balanced,
 )
 from lakehouse.releases.publishing.promote import Order, Promote
+from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
 from tests.release_documents import DEFINITION, release, snapshot
 from tests.unit.ledger.worlds import FIRST_HOUR, Position, evidence_of, with_more, without
@@ -39,10 +41,10 @@ ACCEPTED = [Position("edge-1", f"{7:016x}-0", seq, FIRST_HOUR, Station.SILVER) f
 
 @dataclass
 class Tables:
-    """Gold tables with their columns, and what was sold (gross) by each schema's."""
+    """Gold tables with their columns, and what was sold (gross) by each schema's at a Delta version."""
 
     columns: dict[str, set[str]] = field(default_factory=lambda: WHOLE)
-    sold: dict[str, int] = field(default_factory=dict)
+    sold: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         if sql.startswith("SHOW COLUMNS FROM lake.gold_v2."):
@@ -51,7 +53,8 @@ class Tables:
             month = {"level": 0, "month": date(2026, 11, 1), "n": 1}
             return [month, {"level": 1, "month": None, "n": 1, "merchants": 1}]
         if sql.startswith("SELECT grouping(merchant, hour)"):
-            return [self._compared(*re.findall(r"lake\.(gold_v\d)", sql))]
+            sides = re.findall(r"lake\.(gold_v\d)\.\w+ FOR VERSION AS OF (\d+)", sql)
+            return [self._compared(*((schema, int(version)) for schema, version in sides))]
         return []  # bronze and silver hold nothing
 
     def execute(self, sql: str) -> Result:
@@ -59,7 +62,7 @@ class Tables:
         [name] = re.findall(r"SELECT \* FROM lake\.gold_v\d\.(\w+) .* WHERE false", sql)
         return Result(tuple(Column(column, "bigint") for column in sorted(self.columns[name])), [], "q")
 
-    def _compared(self, before: str, after: str) -> dict[str, Any]:
+    def _compared(self, before: tuple[str, int], after: tuple[str, int]) -> dict[str, Any]:
         verdicts = {f"rows_{verdict}": 0 for verdict in ("added", "removed", "changed", "unchanged")}
         sums = {"b_gross_sales": self.sold[before], "a_gross_sales": self.sold[after]}
         return {"level": gold_sql.BY_CURRENCY, "merchant": None, "hour": None, "currency": "BRL"} | verdicts | sums
@@ -185,9 +188,10 @@ def test_an_event_that_is_missing_or_counts_twice_is_accepted_from_nobody(accept
 
 
 def compared(tables: Tables, before: int, after: int, accept: bool = False) -> str:
-    """By the limit that the environment sets."""
-    tables.sold = {"gold_v1": before, "gold_v2": after}
-    return differs_within_limits(Settings())(prospect(MERCHANT_SALES), accept)
+    """By the limit that the environment sets. Both have consumed the same: no other snapshots are looked for."""
+    tables.sold = {("gold_v1", 1): before, ("gold_v2", 1): after}
+    no_others = Versions(LocalFiles(Path("/nowhere")), LAYOUT)
+    return differs_within_limits(Settings(), no_others)(prospect(MERCHANT_SALES), accept)
 
 
 @pytest.mark.parametrize("after", [105, 100, 95])
@@ -212,11 +216,43 @@ def test_nothing_is_compared_without_a_limit(tables: Tables, monkeypatch: pytest
     assert compared(tables, 100, 900) == f"differences: no limit is set ({LIMIT})"
 
 
+def after_current(warehouse: LoggedWarehouse, version: GoldVersion, newest: Snapshot) -> Prospect:
+    parent = warehouse.log.current()
+    assert parent is not None
+    beside = warehouse.versions.latest_snapshot(parent.release.gold_version)
+    assert beside is not None
+    return Prospect(version, newest, parent, beside)
+
+
+def test_what_the_live_version_has_not_consumed_yet_is_no_difference(
+    warehouse: LoggedWarehouse, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a rollback to a version that is behind: compared is the newest point that both have."""
+    monkeypatch.setenv(LIMIT, "0.05")
+    candidate = warehouse.versions.get(2)
+    ahead = warehouse.snapshot(candidate)
+    tables.sold = {("gold_v1", 1): 100, ("gold_v2", 1): 103, ("gold_v2", 2): 900}
+    said = differs_within_limits(Settings(), warehouse.versions)(after_current(warehouse, candidate, ahead), False)
+    assert said == "differences: no metric's total changes by more than 3.0%"
+
+
+def test_without_a_common_point_they_are_compared_as_they_stand(
+    warehouse: LoggedWarehouse, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change is rather refused than let through unseen."""
+    monkeypatch.setenv(LIMIT, "0.05")
+    late = warehouse.version(CANDIDATE)
+    ahead = warehouse.snapshot(late, bronze=BronzeCursor(1, 9))
+    tables.sold = {("gold_v1", 1): 100, ("gold_v3", 1): 110}
+    with pytest.raises(RefusedError, match=r"version 3 changes a metric's total by 10\.0%"):
+        differs_within_limits(Settings(), warehouse.versions)(after_current(warehouse, late, ahead), False)
+
+
 def test_what_is_accepted_has_a_reason_which_is_recorded(
     builder: Builder, warehouse: LoggedWarehouse, tables: Tables
 ) -> None:
-    tables.sold = {"gold_v1": 100, "gold_v2": 110}
-    promote = Promote(builder, (), (differs_within_limits(builder.settings),))
+    tables.sold = {("gold_v1", 1): 100, ("gold_v2", 1): 110}
+    promote = Promote(builder, (), (differs_within_limits(builder.settings, builder.versions),))
     with pytest.raises(RefusedError, match=r"by 10\.0%"):
         promote.run(Order(2, "olga", "tax"))
     with pytest.raises(RefusedError, match="accepted for a reason: give one"):
@@ -232,7 +268,7 @@ def test_every_promote_passes_all_gates_in_their_order(
 ) -> None:
     """The slow ones come before the live version stands still."""
     monkeypatch.setattr(kafka_scan, "KafkaConsumer", Kafka)
-    tables.sold = {"gold_v1": 100, "gold_v2": 110}
+    tables.sold = {("gold_v1", 1): 100, ("gold_v2", 1): 110}
     said: list[str] = []
     Promote.of(builder).run(Order(2, "olga", "tax", accept=True), said.append)
     unprepared = "the insights API does not answer: it loads the version when it is back"
