@@ -24,6 +24,8 @@ from lakehouse.settings import Settings
 logging.getLogger("trino.auth").setLevel(logging.WARNING)
 
 _USER = "lakehouse"
+ENDED_FROM_OUTSIDE = frozenset({"ADMINISTRATIVELY_KILLED", "ABANDONED_QUERY", "USER_CANCELED"})
+"""Trino counts them among the errors of its users; nothing was wrong with the statement."""
 _NOT_STARTED = {"SERVER_STARTING_UP", "SERVER_SHUTTING_DOWN", "NO_NODES_AVAILABLE"}
 
 Row = dict[str, Any]
@@ -40,7 +42,7 @@ class SqlError(RefusedError):
 
 
 class QueryFailedError(LakehouseError):
-    """The statement was right, and Trino could not carry it out."""
+    """The statement was right, and Trino could not carry it out, or somebody has ended it."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def _translate(error: exceptions.TrinoQueryError) -> LakehouseError:
     name = error.error_name or "UNKNOWN"
     if name in _NOT_STARTED:
         return NotReadyError(f"Trino is starting ({name}). Try again in some seconds.")
-    if error.error_type == "USER_ERROR":
+    if error.error_type == "USER_ERROR" and name not in ENDED_FROM_OUTSIDE:
         message = error.message
         location = error.error_location
         prefix = f"line {location[0]}:{location[1]}: " if location else ""

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from lakehouse.clients.trino import ENDED_FROM_OUTSIDE
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError
 from lakehouse.releases.building import models
@@ -24,8 +25,6 @@ SOURCE = "lakehouse-transform"
 """The client name that Trino shows for the queries of a build."""
 DONE = frozenset({"success", "pass", "warn"})
 """How dbt says that a model is built or an audit has passed."""
-_ENDED = ("ADMINISTRATIVELY_KILLED", "ABANDONED_QUERY", "USER_CANCELED")
-"""Trino counts among the errors of its users what has been ended from outside: nothing was wrong with the statement."""
 _parsing = Lock()
 """Who finds a project being parsed waits for that, instead of parsing it again."""
 
@@ -222,7 +221,7 @@ def _is_wrong(message: str) -> bool:
     """Whether dbt or Trino has refused the model itself; ``message`` is dbt's, with that of Trino's client in it."""
     if message.startswith("Compilation Error"):
         return True
-    return "type=USER_ERROR" in message and not any(f"name={name}," in message for name in _ENDED)
+    return "type=USER_ERROR" in message and not any(f"name={name}," in message for name in ENDED_FROM_OUTSIDE)
 
 
 def _query_id(node: Any) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lakehouse.clients.files import Entry, LocalFiles
-from lakehouse.clients.trino import SqlError
+from lakehouse.clients.trino import QueryFailedError, SqlError
 from lakehouse.contracts import tables
 from lakehouse.errors import LakehouseError, NotReadyError
 from lakehouse.releases.building.advance import Builder
@@ -149,7 +149,7 @@ KILLED = 'TrinoUserError(type=USER_ERROR, name=ADMINISTRATIVELY_KILLED, message=
 
 @pytest.mark.parametrize(
     "error",
-    [SqlError("Query killed", "ADMINISTRATIVELY_KILLED"), BuildFailedError(KILLED, is_lasting=True), RAW],
+    [QueryFailedError("Query killed (ADMINISTRATIVELY_KILLED)"), BuildFailedError(KILLED, is_lasting=True), RAW],
     ids=["in the copy", "in a slice", "before Trino"],
 )
 def test_what_is_dropped_while_it_is_built_ends_as_dropped(world: World, error: LakehouseError) -> None:
