@@ -201,7 +201,7 @@ def _pointer(given: list[tuple[str, str]]) -> Pointer:
         return Pointer(release=number(name, value))
     known_at = instant(value)
     if known_at is None:
-        raise bad(name, "must be an instant with an offset, for example 2026-11-23T10:00:00Z")
+        raise bad(name, "must be an instant of the years 1 to 9999 (UTC), with an offset: 2026-11-23T10:00:00Z")
     return Pointer(instant=known_at)
 
 

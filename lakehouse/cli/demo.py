@@ -87,13 +87,13 @@ def _await_numbers(
     started = said = time.monotonic()
     while True:
         lines, release = _look(settings, dataset, end)
-        waiting = sum(not line.agrees for line in lines)
+        agreeing = sum(line.agrees for line in lines)
         now = time.monotonic()
-        if not waiting or now > deadline:
+        if agreeing == len(lines) or now > deadline:
             return lines, release
         if now - said > _SAY_EVERY or said == started:
             shown = "no release yet, the first cycle takes a minute or two" if release is None else f"release {release}"
-            progress(f"Waiting for {waiting} of {len(lines)} numbers; {shown}, {now - started:.0f} s.")
+            progress(f"{agreeing} of {len(lines)} numbers are as sent; {shown}, {now - started:.0f} s.")
             said = now
         time.sleep(1)
 

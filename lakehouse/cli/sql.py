@@ -7,6 +7,7 @@ itself refuses whatever would change something.
 
 import base64
 import csv
+import re
 import sys
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -21,6 +22,10 @@ from lakehouse.errors import RefusedError
 from lakehouse.settings import load_settings
 
 app = typer.Typer(add_completion=False)
+_WRITES = re.compile(
+    r"\s*(alter|analyze|call|comment|create|delete|deny|drop|grant|insert|merge|refresh|reset|revoke|set|truncate|update)\b",
+    re.IGNORECASE,
+)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -52,11 +57,12 @@ def sql(
 
 
 def run(trino: Trino, query: str) -> Result:
-    """The result of a query; a refused write says what to use instead."""
+    """The result of a query; a refused write says what to use instead, whatever Trino finds wrong with it first."""
     try:
         return trino.execute(query)
     except SqlError as error:
-        if error.name in ("READ_ONLY_VIOLATION", "PERMISSION_DENIED"):
+        is_write = _WRITES.match(query) and error.name != "SYNTAX_ERROR"
+        if is_write or error.name in ("READ_ONLY_VIOLATION", "PERMISSION_DENIED"):
             raise RefusedError("`lakehouse sql` only reads; the lakehouse's own jobs write its tables") from error
         raise
 

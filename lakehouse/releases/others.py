@@ -95,7 +95,7 @@ class Others:
 
     def _take_up(self, stand: Stand) -> None:
         progress = ProgressFile(self._builder.files, self._builder.layout, stand.number)
-        if stand.number in self._workers or progress.failure() is not None:
+        if stand.number in self._workers or progress.failed() is not None:
             return
         with building(self._settings, stand.number, wait=False) as free:
             if not free:

@@ -176,7 +176,7 @@ def test_another_history_of_builds_is_no_difference(built: Warehouse) -> None:
         assert found.after.bronze.delta_version == COMMITS - 1
         assert found.equal, [table for table in found.tables if not table.equal]
         assert found.metrics
-        assert (found.merchants_affected, found.hours_affected, largest_change(found)) == (0, 0, 0.0)
+        assert (found.merchants_affected, found.hours_affected, largest_change(found)) == (0, 0, None)
 
 
 def test_the_command(built: Warehouse, expected: dict[Any, dict[str, tuple[int, int]]], tmp_path: Path) -> None:

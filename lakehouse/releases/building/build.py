@@ -25,6 +25,7 @@ SOURCE = "lakehouse-transform"
 """The client name that Trino shows for the queries of a build."""
 DONE = frozenset({"success", "pass", "warn"})
 """How dbt says that a model is built or an audit has passed."""
+_HOW_TO_MEND = "A definition is mended in its project and built by another `lakehouse reprocess`"
 _parsing = Lock()
 """Who finds a project being parsed waits for that, instead of parsing it again."""
 
@@ -98,19 +99,25 @@ def run(settings: Settings, project: Path, build: Build) -> list[str]:
     _connect(settings, build.user)
     result = _dbt(settings, project, build)
     if result.exception is not None:
-        raise BuildFailedError(f"dbt could not run: {result.exception}. Its log is in {_log_folder(settings)}")
+        raise BuildFailedError(f"dbt could not run: {result.exception}")
     # What was skipped was not built either: it reads what failed, or an ephemeral model that could not be compiled.
     failures = [node for node in result.result.results if node.status not in DONE]
     if failures:
-        first = next((node for node in failures if node.status != "skipped"), failures[0])
-        raise BuildFailedError(
-            f"{first.node.name} failed, with {len(failures) - 1} more: {first.message}. Nothing of it is shown. "
-            f"dbt's log, with the query, is in {_log_folder(settings)}; a definition is mended in its project and "
-            "built by another `lakehouse reprocess`",
-            is_lasting=first.status == "fail" or _is_wrong(str(first.message)),
-            is_too_large="INSUFFICIENT_RESOURCES" in str(first.message),
-        )
+        raise _failure(project, failures)
     return [query for node in result.result.results if (query := _query_id(node)) is not None]
+
+
+def _failure(project: Path, failures: list[Any]) -> BuildFailedError:
+    first = next((node for node in failures if node.status != "skipped"), failures[0])
+    more = f", with {len(failures) - 1} more" if len(failures) > 1 else ""
+    query = project / (getattr(first.node, "compiled_path", None) or "")
+    told = f"{first.node.name} failed{more}: {first.message}. Nothing of it is shown"
+    if query.is_file():
+        told += f". Its query is in {query}"
+    is_lasting = first.status == "fail" or _is_wrong(str(first.message))
+    then = _HOW_TO_MEND if is_lasting else "The next cycle, or the same `lakehouse reprocess`, tries it again"
+    is_too_large = "INSUFFICIENT_RESOURCES" in str(first.message)
+    return BuildFailedError(f"{told}. {then}", is_lasting=is_lasting, is_too_large=is_too_large)
 
 
 def parse(settings: Settings, project: Path, build: Build) -> None:
@@ -133,11 +140,11 @@ def compare(settings: Settings, before: Path, after: Path) -> Compared:
     """The tables of ``after`` beside those of ``before``, by dbt's states."""
     folder = settings.home_path / "dbt" / "states"
     _connect(settings, TRANSFORM_USER)
-    _run(settings, before, ["parse"], folder / before.name)
-    parsed = _run(settings, after, ["parse"], folder / after.name).result
+    _run(before, ["parse"], folder / before.name)
+    parsed = _run(after, ["parse"], folder / after.name).result
     against = ["--select", "state:modified+", "--state", str(folder / before.name)]
     command = ["ls", "--resource-type", "model", "--output", "name", "--quiet", *against]
-    changed = set(_run(settings, after, command, folder / after.name).result or ())
+    changed = set(_run(after, command, folder / after.name).result or ())
     return Compared(models.tables(parsed) - changed, models.tables_of_sources(parsed))
 
 
@@ -149,19 +156,12 @@ def _dbt(settings: Settings, project: Path, build: Build) -> Any:
         # with a model that is none, such as bronze's arrivals, it would choose audits of what is shared.
         command += ["--select", *sorted(models.tables(parsed) - set(build.shared))]
     # A run leaves compiled SQL in its manifest, which the next one would take for its own.
-    return _invoke(project, command, _folder(settings, build), _log_folder(settings), parsed.deepcopy())
+    return _invoke(project, command, _folder(settings, build), parsed.deepcopy())
 
 
 def _parsed_once(settings: Settings, project: Path, build: Build) -> Any:
     with _parsing:
-        return _parsed(
-            project,
-            _folder(settings, build),
-            _log_folder(settings),
-            build.gold_version,
-            build.generation,
-            build.from_version < 0,
-        )
+        return _parsed(project, _folder(settings, build), build.gold_version, build.generation, build.from_version < 0)
 
 
 def _folder(settings: Settings, build: Build) -> Path:
@@ -169,9 +169,7 @@ def _folder(settings: Settings, build: Build) -> Path:
 
 
 @lru_cache(maxsize=16)
-def _parsed(
-    project: Path, folder: Path, logs: Path, gold_version: int, generation: int, from_the_beginning: bool
-) -> Any:
+def _parsed(project: Path, folder: Path, gold_version: int, generation: int, from_the_beginning: bool) -> Any:
     """A frozen project, parsed once: that takes longer than many a build. What differs from build to build is no
     matter of parsing; the schemas of a gold version and the name of its source are, and a model may look at whether it
     is built from the beginning."""
@@ -180,41 +178,31 @@ def _parsed(
         "bronze_generation": generation,
         "from_version": -1 if from_the_beginning else 0,
     }
-    done = _invoke(project, ["parse", "--vars", msgspec.json.encode(variables).decode()], folder, logs)
+    done = _invoke(project, ["parse", "--vars", msgspec.json.encode(variables).decode()], folder)
     if not done.success:
-        raise BuildFailedError(
-            f"dbt could not parse the project: {done.exception}. A definition is mended in its project and built by "
-            "another `lakehouse reprocess`",
-            is_lasting=True,
-        )
+        raise BuildFailedError(f"dbt could not parse the project: {done.exception}. {_HOW_TO_MEND}", is_lasting=True)
     return done.result
 
 
-def _run(settings: Settings, project: Path, command: list[str], folder: Path) -> Any:
-    done = _invoke(project, command, folder, _log_folder(settings))
+def _run(project: Path, command: list[str], folder: Path) -> Any:
+    done = _invoke(project, command, folder)
     if not done.success:
-        raise BuildFailedError(
-            f"dbt {command[0]} failed: {done.exception}. Its log is in {_log_folder(settings)}", is_lasting=True
-        )
+        raise BuildFailedError(f"dbt {command[0]} failed: {done.exception}", is_lasting=True)
     return done
 
 
-def _invoke(project: Path, command: list[str], folder: Path, logs: Path, parsed: Any = None) -> Any:
+def _invoke(project: Path, command: list[str], folder: Path, parsed: Any = None) -> Any:
     from dbt.cli.main import dbtRunner  # takes seconds to import
 
     arguments = {
         "project-dir": project,
         "profiles-dir": project,
         "target-path": folder,
-        "log-path": logs,
+        "log-path": folder,
         "log-level": "none",
     }
     options = [text for name, value in arguments.items() for text in (f"--{name}", str(value))]
     return dbtRunner(parsed).invoke([*command, *options])
-
-
-def _log_folder(settings: Settings) -> Path:
-    return settings.logs / "dbt"
 
 
 def _is_wrong(message: str) -> bool:

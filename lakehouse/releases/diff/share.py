@@ -9,13 +9,14 @@ from decimal import Decimal
 from lakehouse.releases.diff.model import Difference, MetricChange
 
 
-def largest_change(difference: Difference) -> float:
-    """0.0 if no total differs; infinite if one came from nothing. 0.05 means 5 %."""
-    return max((share(metric) for metric in difference.metrics if metric.definition.additive), default=0.0)
+def largest_change(difference: Difference) -> MetricChange | None:
+    """The total with the largest :func:`share`; None if none differs."""
+    changed = [metric for metric in difference.metrics if metric.definition.additive and metric.change]
+    return max(changed, key=share, default=None)
 
 
 def share(metric: MetricChange) -> float:
-    """The change, as a share of what was there before."""
+    """The change, as a share of what was there before: 0.05 means 5 %. Infinite if it came from nothing."""
     if not metric.change:
         return 0.0
     return float(abs(Decimal(metric.change) / Decimal(metric.before))) if metric.before else math.inf

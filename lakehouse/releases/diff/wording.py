@@ -39,6 +39,12 @@ def percent(metric: MetricChange) -> str:
     return f"{math.copysign(found, metric.change) * 100:+.2f} %" if found else "0 %"
 
 
+def percentage(part: float) -> str:
+    """Without a sign; what is small keeps its digits: ``0.0021 %``."""
+    percent = part * 100
+    return f"{percent:.3g} %" if percent < 100 else f"{percent:,.0f} %"
+
+
 def title(metric: MetricChange) -> str:
     return f"{metric.definition.title} ({metric.currency})" if metric.currency else metric.definition.title
 

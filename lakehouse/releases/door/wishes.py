@@ -5,6 +5,7 @@ error, because a misspelt bound would rebuild all of history.
 """
 
 import json
+import re
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -15,9 +16,7 @@ from lakehouse.releases.rebuilding import plan
 from lakehouse.releases.rebuilding.plan import Source
 
 Number = Annotated[int, msgspec.Meta(ge=1, le=2**31)]
-Reason = Annotated[
-    str, msgspec.Meta(min_length=1, max_length=1000, pattern=r"^[^\x00]*$", description="Why, in your own words.")
-]
+Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=1000, description="Why, in your own words.")]
 Fingerprint = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 Bound = Annotated[str, msgspec.Meta(max_length=64, description="A UTC day, or an instant for the day it lies in.")]
 
@@ -93,6 +92,7 @@ class Drop(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     reason: Reason | None = None
 
 
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 Wish = Reprocess | Promote | Rollback | Drop
 W = TypeVar("W", Reprocess, Promote, Rollback, Drop)
 
@@ -100,19 +100,25 @@ W = TypeVar("W", Reprocess, Promote, Rollback, Drop)
 def read(body: bytes, kind: type[W]) -> W:
     """Raises 400."""
     try:
-        json.loads(body or b"{}", object_pairs_hook=_each_once)
+        json.loads(body or b"{}", object_pairs_hook=_checked)
         return msgspec.json.decode(body or b"{}", type=kind)
     except msgspec.ValidationError as error:
-        raise ProblemError(Kind.BAD_PARAMETER, str(error)) from error
-    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        raise ProblemError(Kind.BAD_PARAMETER, f"{error}; /docs shows what the body may be") from error
+    except RecursionError as error:
+        raise ProblemError(Kind.UNREADABLE_BODY, "the body is nested too deep") from error
+    except (msgspec.DecodeError, ValueError) as error:
         raise ProblemError(Kind.UNREADABLE_BODY, f"the body is no JSON object: {error}") from error
 
 
-def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """JSON's decoders take the last of two; which of them is meant, only the operator knows."""
+def _checked(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """JSON's decoders take the last of two; which of them is meant, only the operator knows. A text is one that logs
+    and files can hold."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ProblemError(Kind.BAD_PARAMETER, "a field is given twice")
+    for name, value in pairs:
+        if isinstance(value, str) and _NO_TEXT.search(value):
+            raise ProblemError(Kind.BAD_PARAMETER, f"{name!r} holds a NUL, or half of a surrogate pair")
     return found
 
 

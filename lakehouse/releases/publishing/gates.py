@@ -15,9 +15,10 @@ from lakehouse.errors import RefusedError
 from lakehouse.ledger.prove import Judged
 from lakehouse.releases.building.watermark import reaches
 from lakehouse.releases.diff.common_point import common_point
-from lakehouse.releases.diff.model import Limits
+from lakehouse.releases.diff.model import Limits, MetricChange
 from lakehouse.releases.diff.run import difference
-from lakehouse.releases.diff.share import largest_change
+from lakehouse.releases.diff.share import largest_change, share
+from lakehouse.releases.diff.wording import percentage, title
 from lakehouse.releases.gold_columns import Columns, missing_for_good, missing_measures
 from lakehouse.releases.log import Published
 from lakehouse.releases.model import GoldVersion, Reason, Snapshot
@@ -110,16 +111,18 @@ def differs_within_limits(settings: Settings, versions: Versions) -> Gate:
             return "differences: no limit is set (LAKEHOUSE_RELEASES__MAX_CHANGE)"
         before, after = _at_one_point(versions, prospect.beside, prospect.snapshot)
         found = difference(Trino.of(settings, read_only=True), before, after, Limits(top=1, only_metrics=True))
-        change = largest_change(found)
-        if change <= limit:
-            return f"differences: no metric's total changes by more than {change:.1%}"
-        told = "from 0" if math.isinf(change) else f"by {change:.1%}"
+        most = largest_change(found)
+        if most is None:
+            return "differences: no metric's total changes"
+        if share(most) <= limit:
+            return f"differences: {title(most)} changes most, {_by(most)}"
         if not accept:
             raise RefusedError(
-                f"gold version {prospect.version.version} changes a metric's total {told}; the limit is {limit:.1%}. "
-                f"Look at `lakehouse diff {prospect.version.version}`, then promote with --accept --reason"
+                f"gold version {prospect.version.version} changes {title(most)} {_by(most)}; the limit is "
+                f"{percentage(limit)}. Look at `lakehouse diff {prospect.version.version}`, then promote with "
+                "--accept --reason"
             )
-        return f"differences, accepted: a metric's total changes {told}"
+        return f"differences, accepted: {title(most)} changes {_by(most)}"
 
     return gate
 
@@ -138,6 +141,10 @@ def is_prepared(settings: Settings, patience: float = 60.0) -> Gate:
         return "the insights API does not answer: it loads the version when it is back"
 
     return gate
+
+
+def _by(metric: MetricChange) -> str:
+    return "from 0" if math.isinf(share(metric)) else f"by {percentage(share(metric))}"
 
 
 def _at_one_point(versions: Versions, before: Snapshot, after: Snapshot) -> tuple[Snapshot, Snapshot]:

@@ -36,7 +36,8 @@ class Progress(msgspec.Struct, frozen=True):
     """``rows`` of ``rows_total`` bronze rows are built (beside shared tables, silver rows built upon); instants in
     microseconds since 1970.
 
-    ``rows_per_second`` is that of this run, None until a slice is done; ``failure`` says why it has stopped.
+    ``rows_per_second`` is that of this run, None until a slice is done; ``failure`` says why it has stopped, and
+    ``is_lasting`` that it would fail again.
     """
 
     phase: Phase
@@ -45,6 +46,7 @@ class Progress(msgspec.Struct, frozen=True):
     rows_total: int | None = None
     rows_per_second: float | None = None
     failure: str | None = None
+    is_lasting: bool = False
 
     @property
     def seconds_left(self) -> float | None:
@@ -121,6 +123,7 @@ class ProgressFile:
         rows: int | None = None,
         rows_total: int | None = None,
         failure: str | None = None,
+        is_lasting: bool = False,
     ) -> None:
         """Without ``rows`` those that were said last stand, and after the slices all are built.
 
@@ -134,7 +137,8 @@ class ProgressFile:
                 raise
         if rows is None:
             rows, rows_total = self._counted(phase)
-        self._said = Progress(phase, time.time_ns() // 1000, rows, rows_total, self._rate(phase, rows), failure)
+        rate = self._rate(phase, rows)
+        self._said = Progress(phase, time.time_ns() // 1000, rows, rows_total, rate, failure, is_lasting)
         staging, document = self._layout.staging, msgspec.json.encode(self._said)
         self._writing = self._writer.submit(replace, self._files, staging, self._path, document)
         if phase is not Phase.FAILED:
@@ -142,14 +146,14 @@ class ProgressFile:
         if phase.is_last:
             self.settle()
 
-    def failure(self) -> str | None:
-        """Why the rebuild has failed; None if it has not, or is at work again."""
+    def failed(self) -> Progress | None:
+        """How the rebuild has failed; None if it has not, or is at work again."""
         said = self.read()
-        return (said.failure or "") if said is not None and said.phase is Phase.FAILED else None
+        return said if said is not None and said.phase is Phase.FAILED else None
 
     def go_on(self) -> None:
         """What has failed is at work again."""
-        if self.failure() is not None:
+        if self.failed() is not None:
             self.say(Phase.SLICES)
 
     def settle(self) -> None:
@@ -176,11 +180,12 @@ class ProgressFile:
 
 def not_built(files: Files, layout: Layout, version: int) -> RefusedError:
     """The refusal of what needs a whole version: it is being built, or that has failed."""
-    failure = ProgressFile(files, layout, version).failure()
-    if failure is not None:
+    failed = ProgressFile(files, layout, version).failed()
+    if failed is not None:
+        again = "would fail again" if failed.is_lasting else "goes on with it"
         return RefusedError(
-            f"gold version {version} could not be built: {failure}. The same `lakehouse reprocess` goes on "
-            f"with it, `lakehouse drop {version}` takes away what is there of it"
+            f"gold version {version} could not be built: {failed.failure}. The same `lakehouse reprocess` {again}; "
+            f"`lakehouse drop {version}` takes away what is there of it"
         )
     return RefusedError(
         f"gold version {version} is not built yet; wait until its `lakehouse reprocess` is done, or run that again if "

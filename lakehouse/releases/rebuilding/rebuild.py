@@ -46,8 +46,12 @@ class RawBuildError(LakehouseError):
     """The raw files could not be made into a generation; started again, that goes on where it was."""
 
 
-MAY_PASS = (NotReadyError, QueryFailedError, BuildFailedError, ForeignCommitError, NoTableError, RawBuildError)
-"""What may go well when it is tried again."""
+_MAY_PASS = (NotReadyError, QueryFailedError, BuildFailedError, ForeignCommitError, NoTableError, RawBuildError)
+
+
+def may_pass(error: LakehouseError) -> bool:
+    """Whether it may go well when it is tried again."""
+    return isinstance(error, _MAY_PASS) and not (isinstance(error, BuildFailedError) and error.is_lasting)
 
 
 class Rebuild:
@@ -75,7 +79,7 @@ class Rebuild:
         except LakehouseError as error:
             with suppress(NotReadyError):  # whoever drops it ends its queries
                 self._stop_if_dropped()
-            self._progress.say(Phase.FAILED, failure=str(error))
+            self._progress.say(Phase.FAILED, failure=str(error), is_lasting=not may_pass(error))
             raise
 
     def _persist(self) -> Snapshot:
@@ -85,8 +89,8 @@ class Rebuild:
             patience.begin()
             try:
                 return self._attempt()
-            except MAY_PASS as error:
-                if isinstance(error, BuildFailedError) and error.is_lasting:
+            except LakehouseError as error:
+                if not may_pass(error):
                     raise
                 if patience.ends_with(error, self._reached(), can_shrink=self._builder.can_shrink):
                     raise

@@ -4,6 +4,7 @@ In: the number of a gold version with a plan. Out: its snapshots. The command li
 transform service for plans that nobody carries out (any more); whoever has the version's lock builds.
 """
 
+import logging
 import sys
 import time
 from collections.abc import Callable
@@ -18,12 +19,13 @@ from lakehouse.releases.rebuilding import plan
 from lakehouse.releases.rebuilding.progress import Phase, Progress, ProgressFile, Watch
 from lakehouse.releases.rebuilding.rebuild import DroppedError, Rebuild
 from lakehouse.releases.upkeep.drop import remove
-from lakehouse.service import log_as_json
+from lakehouse.service import fields, log_as_json
 from lakehouse.settings import Settings, load_settings
 
 Say = Callable[[str], None]
 LOOK_EVERY = 1.0
 """Seconds between two looks at what another process builds."""
+_log = logging.getLogger(__name__)
 
 
 def start(settings: Settings, wish: plan.Wish) -> GoldVersion:
@@ -71,10 +73,11 @@ def main() -> int:
     log_as_json(f"reprocess-{sys.argv[1]}")
     files = HdfsFiles(settings.hdfs_url)
     version = Builder(settings, files).versions.get(int(sys.argv[1]))
+    names = fields(gold_version=version.version)
     try:
-        carry_out(settings, version, lambda line: print(line, file=sys.stderr, flush=True))
+        carry_out(settings, version, lambda line: _log.info(line, extra=names))
     except LakehouseError as error:
-        print(error, file=sys.stderr, flush=True)
+        _log.error(str(error), extra=names)
         return error.exit_code
     return 0
 

@@ -7,11 +7,13 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse.cli.sql import Shape, plain, render
-from lakehouse.clients.trino import Column, Result
+from lakehouse.cli.sql import Shape, plain, render, run
+from lakehouse.clients.trino import Column, Result, SqlError
+from lakehouse.errors import RefusedError
 
 
 def result(names: list[str], *rows: tuple[Any, ...]) -> Result:
@@ -56,3 +58,33 @@ def test_csv_reads_back(rows: list[tuple[str, str]]) -> None:
 def test_a_table_shows_names_values_and_their_number() -> None:
     text = render(result(["name", "n"], ("shop", 12), (None, 3)), Shape.TABLE)
     assert text.splitlines() == ["name  n", "----  --", "shop  12", "      3", "(2 rows)"]
+
+
+class Refusing:
+    """A Trino that finds fault with every statement."""
+
+    def __init__(self, name: str) -> None:
+        self._error = SqlError("a message", name)
+
+    def execute(self, sql: str) -> Result:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        ("DELETE FROM silver.events", "NOT_SUPPORTED"),
+        ("\n call system.runtime.kill_query()", "NOT_SUPPORTED"),
+        ("set session authorization admin", "GENERIC_USER_ERROR"),
+        ("WITH t AS (SELECT 1) SELECT * FROM t", "READ_ONLY_VIOLATION"),
+    ],
+)
+def test_a_write_is_refused_as_such_whatever_is_wrong_with_it_first(statement: str, name: str) -> None:
+    with pytest.raises(RefusedError, match="`lakehouse sql` only reads"):
+        run(Refusing(name), statement)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("statement", "name"), [("delete silver", "SYNTAX_ERROR"), ("SELECT a", "COLUMN_NOT_FOUND")])
+def test_what_is_wrong_with_a_query_is_told(statement: str, name: str) -> None:
+    with pytest.raises(SqlError, match=name):
+        run(Refusing(name), statement)  # type: ignore[arg-type]

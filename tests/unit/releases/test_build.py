@@ -1,5 +1,6 @@
 """Builds of the real project by the real dbt, on a Trino that runs nothing."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
@@ -52,6 +53,8 @@ def test_only_what_would_fail_again_is_lasting(
     with pytest.raises(BuildFailedError, match=f"(?s)^events failed, with .*{name}") as raised:
         run(settings, definition.PROJECT, FIRST)
     assert (raised.value.is_lasting, raised.value.is_too_large) == (lasting, too_large)
+    [named] = re.findall(r"Its query is in (\S+\.sql)\.", str(raised.value))
+    assert "bronze" in Path(named).read_text()
 
 
 EVENT = [

@@ -76,6 +76,10 @@ def test_bodies_are_limited_and_must_be_json(door: Door) -> None:
     assert problem(door.client.post(url, content=too_much, headers=door.bearer())) == (413, "too-large")
     assert problem(door.client.post(url, content=b"{", headers=door.bearer())) == (400, "unreadable-body")
     assert problem(door.client.post(url, content=b'{"a": "\xff"}', headers=door.bearer())) == (400, "unreadable-body")
+    deep = b"[" * 7000 + b"]" * 7000
+    assert problem(door.client.post(url, content=deep, headers=door.bearer())) == (400, "unreadable-body")
+    half = b'{"gold_version": 2, "reason": "\\ud800"}'
+    assert problem(door.client.post(url, content=half, headers=door.bearer())) == (400, "bad-parameter")
     twice = b'{"gold_version": 2, "gold_version": 99}'
     assert problem(door.client.post(url, content=twice, headers=door.bearer())) == (400, "bad-parameter")
     assert problem(door.client.post(f"{url}?a=1", json={"gold_version": 2}, headers=door.bearer())) == (

@@ -105,6 +105,9 @@ def test_who_needs_a_whole_version_is_told_why_it_is_none(tmp_path: Path) -> Non
     told = str(not_built(files, LAYOUT, 2))
     assert "audit_gold_keys_are_unique failed" in told
     assert "wait" not in told
+    assert "The same `lakehouse reprocess` goes on with it" in told
+    progress.say(Phase.FAILED, failure="audit_gold_keys_are_unique failed", is_lasting=True)
+    assert "The same `lakehouse reprocess` would fail again" in str(not_built(files, LAYOUT, 2))
     again = ProgressFile(files, LAYOUT, 2)
     again.go_on()
     again.settle()

@@ -164,17 +164,16 @@ def test_what_is_dropped_while_it_is_built_ends_as_dropped(world: World, error: 
         build_or_wait(world.builder, made._version, lambda _: None, lambda _: None)
     assert world.tried == 1
     assert not world.warehouse.files.list(schema)
-    assert ProgressFile(world.warehouse.files, LAYOUT, number).failure() is None
+    assert ProgressFile(world.warehouse.files, LAYOUT, number).failed() is None
 
 
 def test_what_has_failed_for_good_says_so(world: World) -> None:
     made = world.rebuild([(1.0, SqlError("no such column", "COLUMN_NOT_FOUND"))])
     with pytest.raises(SqlError):
         made.run()
-    assert (
-        ProgressFile(world.warehouse.files, LAYOUT, made._version.version).failure()
-        == "no such column (COLUMN_NOT_FOUND)"
-    )
+    failed = ProgressFile(world.warehouse.files, LAYOUT, made._version.version).failed()
+    assert failed is not None
+    assert (failed.failure, failed.is_lasting) == ("no such column (COLUMN_NOT_FOUND)", True)
 
 
 @pytest.mark.parametrize(("plan", "snapshots"), [(CANDIDATE, []), (BOUNDED, [2])], ids=["all of history", "some days"])
