@@ -65,7 +65,8 @@ def _rebuild(arguments: argparse.Namespace, stages: Stages) -> Report:
 def _switch(arguments: argparse.Namespace, stages: Stages) -> Report:
     """The peer works on the events of the smaller stack, and takes turns with both."""
     found = []
-    for rows in sorted({arguments.small, arguments.large}):
+    sizes = {arguments.small} if arguments.together else {arguments.small, arguments.large}
+    for rows in sorted(sizes):
         scene = stages.scene(rows)
         found.append(switch.measure(scene, arguments.switch_rounds, _peer(arguments, scene), say))
     return switch.report(found, arguments.switch_rounds)
