@@ -11,7 +11,8 @@ from fastapi.openapi.utils import get_openapi
 
 from api import csv_form, schemas
 from api.openapi_parameters import PARAMETERS, TEXT
-from lakehouse.problems import CONTENT_TYPE, Kind, described
+from lakehouse import problems
+from lakehouse.problems import Kind
 
 Json = dict[str, Any]
 
@@ -93,8 +94,7 @@ def _content(answer: type) -> Json:
 
 
 def _problems(*kinds: Kind) -> Json:
-    content = {CONTENT_TYPE: {"schema": {"$ref": _REF.format(name=schemas.Problem.__name__)}}}
-    return {status: {"description": text, "content": content} for status, text in described(kinds).items()}
+    return problems.responses(kinds, {"$ref": _REF.format(name=schemas.Problem.__name__)})
 
 
 def _operation(summary: str, description: str, answer: type, parameters: list[Json], responses: Json, tag: str) -> Json:

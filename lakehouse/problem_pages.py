@@ -22,11 +22,9 @@ _BY_STATUS = {
     415: Kind.UNSUPPORTED_MEDIA_TYPE,
     503: Kind.UNAVAILABLE,
 }
-_PROBLEM = {problems.CONTENT_TYPE: {"schema": {"type": "object"}}}
-_NO_SUCH = problems.described([Kind.NOT_FOUND])["404"]
 _SHOW_FAILS: dict[int | str, dict[str, Any]] = {
-    404: {"description": _NO_SUCH, "content": _PROBLEM},
-    "default": {"description": "Any other problem (RFC 9457).", "content": _PROBLEM},
+    404: problems.responses([Kind.NOT_FOUND])["404"],
+    "default": problems.response("Any other problem (RFC 9457)."),
 }
 """With a default, FastAPI does not claim a 422 of its own form, which is never sent."""
 _log = logging.getLogger(__name__)

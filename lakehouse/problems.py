@@ -15,6 +15,7 @@ from lakehouse.errors import LakehouseError
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 CONTENT_TYPE = "application/problem+json"
+_ANY_OBJECT = {"type": "object"}
 
 
 class Kind(Enum):
@@ -120,12 +121,17 @@ class ForbiddenError(ProblemError):
         super().__init__(Kind.FORBIDDEN, detail)
 
 
-def described(kinds: Iterable[Kind]) -> dict[str, str]:
-    """What an OpenAPI document says of them, by status."""
+def responses(kinds: Iterable[Kind], schema: Mapping[str, Any] = _ANY_OBJECT) -> dict[str, dict[str, Any]]:
+    """What an OpenAPI document says of them, by status. ``schema`` is that of a problem's body."""
     found: dict[str, list[str]] = {}
     for kind in kinds:
         found.setdefault(str(kind.status), []).append(f"{kind.title} (`{kind.type}`). {kind.advice}")
-    return {status: " ".join(texts) for status, texts in found.items()}
+    return {status: response(" ".join(texts), schema) for status, texts in found.items()}
+
+
+def response(description: str, schema: Mapping[str, Any] = _ANY_OBJECT) -> dict[str, Any]:
+    """One entry of an OpenAPI document's responses."""
+    return {"description": description, "content": {CONTENT_TYPE: {"schema": dict(schema)}}}
 
 
 def body(problem: ProblemError) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
-from lakehouse.problems import CONTENT_TYPE, Kind, described
+from lakehouse.problems import Kind, responses
 from lakehouse.releases.door.routes import Route
 
 Document = dict[str, Any]
@@ -33,13 +33,10 @@ _KEY = {
 def operation(route: Route) -> Document:
     """What FastAPI cannot see."""
     names = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
-    problem = {CONTENT_TYPE: {"schema": {"type": "object"}}}
-    problems = described((*_ALWAYS, *route.kinds))
     found: Document = {
         "security": [{"token": []}],
         "parameters": [*map(_in_path, names), *(_in_query(name, text) for name, text in route.query)],
-        "responses": {status: {"description": text, "content": problem} for status, text in problems.items()}
-        | {_success(route): {"description": route.answers}},
+        "responses": responses((*_ALWAYS, *route.kinds)) | {_success(route): {"description": route.answers}},
     }
     if route.takes is not None:
         found["requestBody"] = {"required": True, "content": {route.media_type: {"schema": _schema(route.takes)}}}
