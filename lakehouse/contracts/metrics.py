@@ -21,7 +21,7 @@ DEFINITIONS = {
     "shipping": "shipping of orders placed, less what refunds and cancellations give back, at their own time",
     "tax": "tax of orders placed, less what refunds and cancellations give back, at their own time",
     "orders": "orders placed; an order_id that was placed in the 35 days before is not counted again",
-    "orders_cancelled": "orders cancelled; a cancellation moves no money unless it names an amount",
+    "orders_cancelled": "orders cancelled, each once; a cancellation moves no money unless it names an amount",
     "units": "sum of the quantities of the lines of orders placed",
     "page_views": "pages viewed",
 }

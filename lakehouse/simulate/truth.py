@@ -67,4 +67,5 @@ def _add_order(truth: Truth, shop: Shop, order: Order) -> None:
             orders_cancelled=1, returns=order.goods, shipping=-order.shipping, tax=-order.tax
         )
     elif order.cancelled_at:
-        cell(order.cancelled_at, "")["orders_cancelled"] += 1
+        # Which currency that is, the order says: it was placed at most some days before.
+        cell(order.cancelled_at)["orders_cancelled"] += 1

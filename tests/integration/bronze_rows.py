@@ -94,10 +94,16 @@ def _random_row(chance: random.Random, number: int) -> Row:
         data="",
     )
     data = _data(chance, kind) | chance.choice([{}, {}, _UNKNOWN])
+    if kind != "page.viewed" and chance.random() < 0.1:
+        data = _broken(chance, data)
     return replace(row, data=json.dumps(data, separators=(",", ":"), ensure_ascii=chance.random() < 0.5))
 
 
 _UNKNOWN = {
+    "latency_ms": "soon",
+    "quantity": 0.5,
+    "unit_price_minor": True,
+    "refund_ID": 1,
     "ORDER_ID": "x",
     "Items": {"quantity": "many"},
     "": [[], 1e300, 10**30],
@@ -119,6 +125,22 @@ def _data(chance: random.Random, kind: str) -> dict[str, Any]:
     if kind == "refund.issued":
         return {"refund_id": key, "order_id": key, **money}
     return {"order_id": key} | chance.choice([{}, money])
+
+
+_NO_NUMBERS = ("19.99", "", "1e3", True, 1.5, -1, 10**13 + 1, 10**20, [], {}, [1])
+
+
+def _broken(chance: random.Random, data: dict[str, Any]) -> dict[str, Any]:
+    """What the edge would never accept, and a stranger or another edge may have written."""
+    field = chance.choice(["currency", "amount_minor", "shipping_minor", "discount_minor", "items", "key", "line"])
+    if field == "key":
+        return {name: value for name, value in data.items() if name not in ("order_id", "refund_id")}
+    if field == "line" and "items" in data:
+        name = chance.choice(["quantity", "unit_price_minor", "amount_minor", "discount_minor"])
+        return data | {"items": [*data["items"], {"quantity": 1, "amount_minor": 1, name: chance.choice(_NO_NUMBERS)}]}
+    if field == "currency":
+        return data | {"currency": None}
+    return data | {field: chance.choice(_NO_NUMBERS)}
 
 
 def write(table: str, commits: list[list[Row]], now: datetime) -> None:

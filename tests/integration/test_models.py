@@ -103,10 +103,24 @@ def test_every_past_snapshot_is_a_filter(warehouse: Settings, stepped: int, step
 
 
 def test_the_same_facts_in_both(warehouse: Settings, stepped: int, rebuilt: int) -> None:
-    columns = "merchant_id, source, id, event_date, type, business_key, time, currency, gross_sales, counted"
+    columns = (
+        "merchant_id, source, id, event_date, type, business_key, time, currency, gross_sales, orders_cancelled, counted, "
+        "unreadable"
+    )
     query = f"SELECT {columns} FROM lake.silver_v{{}}.sales_facts WHERE NOT replaced"
     for one, other in ((stepped, rebuilt), (rebuilt, stepped)):
         assert not Trino.of(warehouse).query(f"{query.format(one)} EXCEPT {query.format(other)}")
+
+
+@pytest.mark.parametrize("which", ["stepped", "rebuilt"])
+def test_what_cannot_be_read_is_marked(warehouse: Settings, which: str, request: pytest.FixtureRequest) -> None:
+    version = request.getfixturevalue(which)
+    query = f"SELECT edge, segment, seq FROM lake.silver_v{version}.sales_facts WHERE unreadable AND NOT replaced"
+    found = {(row["edge"], row["segment"], row["seq"]) for row in Trino.of(warehouse).query(query)}
+    facts = [row for row in naive_models.winners(ROWS) if row.type in naive_models.SALES]
+    expected = {row.position for row in facts if not naive_models.is_readable(row)}
+    assert found == expected
+    assert 0 < len(expected) < len(facts) / 4
 
 
 def test_a_model_that_cannot_be_compiled_is_a_failed_build(warehouse: Settings, rebuilt: int, tmp_path: Path) -> None:

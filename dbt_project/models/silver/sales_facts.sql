@@ -20,15 +20,18 @@ displaced as (
     {{ sales_facts_of('displaced_events') }}
 ),
 
--- From which instant on a business key's repeats must be judged again.
+-- Between which instants what has a business key must be judged again: an order that comes late may make another one a
+-- repeat, and tells the currency of its cancellations.
 affected as (
-    select merchant_id, type, business_key, min("time") as since, min(event_date) as first_day, max(event_date) as last_day
+    select
+        merchant_id, {{ key_of('type') }} as key_of, business_key, min("time") as since,
+        max("time") + interval '{{ days }}' day as until, min(event_date) as first_day, max(event_date) as last_day
     from (
         select merchant_id, type, business_key, "time", event_date from changed
         union all
         select merchant_id, type, business_key, "time", event_date from displaced
     )
-    group by merchant_id, type, business_key
+    group by 1, 2, 3
 ),
 
 {%- if facts %}
@@ -36,7 +39,7 @@ former as (
     select f.*
     from {{ facts }} as f
     inner join affected as a
-        on f.merchant_id = a.merchant_id and f.type = a.type and f.business_key = a.business_key
+        on f.merchant_id = a.merchant_id and {{ key_of('f.type') }} = a.key_of and f.business_key = a.business_key
     where
         not f.replaced
         and f.event_date between a.first_day - interval '{{ days + 1 }}' day and a.last_day + interval '{{ days + 1 }}' day
@@ -63,44 +66,75 @@ voided as (
 {%- endif %}
 
 known as (
-    select *, cast(null as boolean) as counted_before from changed
+    select
+        *, cast(null as boolean) as counted_before, cast(null as bigint) as cancelled_before,
+        cast(null as varchar) as currency_before
+    from changed
     {%- if facts %}
     union all
     select
         event_month, event_date, merchant_id, source, id, type, business_key, "time", slot, accepted_at, edge, segment,
-        seq, currency, gross_sales, discounts, returns, shipping, tax, orders, orders_cancelled, units, counted
+        seq, named_currency, gross_sales, discounts, returns, shipping, tax, orders, units, unreadable, counted,
+        orders_cancelled, currency
     from former
     {%- endif %}
 ),
 
-judged as (
+compared as (
     select
-        k.*,
-        coalesce(
-            k."time" - interval '{{ days }}' day > lag(k."time") over (
-                partition by k.merchant_id, k.type, k.business_key
-                order by k."time", k.accepted_at, k.edge, k.segment, k.seq
+        *,
+        not unreadable and coalesce(
+            "time" - interval '{{ days }}' day > lag("time") over (
+                partition by merchant_id, type, business_key, unreadable
+                order by "time", accepted_at, edge, segment, seq
             ),
             true
-        ) as counted
-    from known as k
+        ) as is_first,
+        min(
+            if(
+                type = 'order.placed' and not unreadable,
+                cast(row("time", named_currency) as row(at timestamp(3) with time zone, currency varchar))
+            )
+        ) over (
+            partition by merchant_id, {{ key_of('type') }}, business_key
+            order by "time" range between interval '{{ days }}' day preceding and current row
+        ).currency as currency_of_order
+    from known
+),
+
+-- A cancellation moves its own money, however often its order is cancelled; the order is cancelled once.
+judged as (
+    select
+        *,
+        is_first or (type = 'order.cancelled' and not unreadable) as counted,
+        if(type = 'order.cancelled' and is_first, 1, 0) as orders_cancelled,
+        if(
+            type = 'order.cancelled' and named_currency = '', coalesce(currency_of_order, ''), named_currency
+        ) as currency
+    from compared
 )
 
 select
     j.event_month, j.event_date, j.merchant_id, j.source, j.id, j.type, j.business_key, j."time", j.slot, j.accepted_at,
-    j.edge, j.segment, j.seq, j.currency, j.gross_sales, j.discounts, j.returns, j.shipping, j.tax, j.orders,
-    j.orders_cancelled, j.units, j.counted,
+    j.edge, j.segment, j.seq, j.named_currency, j.currency, j.gross_sales, j.discounts, j.returns, j.shipping, j.tax,
+    j.orders, j.orders_cancelled, j.units, j.unreadable, j.counted,
     false as replaced,
     cast({{ var('snapshot') }} as bigint) as snapshot
 from judged as j
 inner join affected as a
-    on j.merchant_id = a.merchant_id and j.type = a.type and j.business_key = a.business_key
-where j.counted_before is null or (j."time" >= a.since and j.counted <> j.counted_before)
+    on j.merchant_id = a.merchant_id and {{ key_of('j.type') }} = a.key_of and j.business_key = a.business_key
+where
+    j.counted_before is null
+    or (
+        j."time" between a.since and a.until
+        and row(j.counted, j.orders_cancelled, j.currency) <> row(j.counted_before, j.cancelled_before, j.currency_before)
+    )
 {%- if facts %}
 union all
 select
     event_month, event_date, merchant_id, source, id, type, business_key, "time", slot, accepted_at, edge, segment, seq,
-    currency, gross_sales, discounts, returns, shipping, tax, orders, orders_cancelled, units, false, true,
+    named_currency, currency, gross_sales, discounts, returns, shipping, tax, orders, orders_cancelled, units, unreadable,
+    false, true,
     cast({{ var('snapshot') }} as bigint)
 from voided
 {%- endif %}

@@ -16,9 +16,12 @@ EDGE_LARGEST_EVENT = 64 << 10
 def count(dataset: Dataset) -> Truth:
     """The measures, from the events alone."""
     found: Truth = defaultdict(Counter)
-    for merchant_id, event in dataset.events():
+    events = list(dataset.events())
+    orders = {(m, e["data"]["order_id"]): e["data"]["currency"] for m, e in events if e["type"] == "order.placed"}
+    for merchant_id, event in events:
         data = event["data"]
-        cell = found[Cell(merchant_id, event["time"][:7], data.get("currency", ""))]
+        currency = data.get("currency") or orders.get((merchant_id, data.get("order_id")), "")
+        cell = found[Cell(merchant_id, event["time"][:7], currency)]
         match event["type"]:
             case "order.placed":
                 items = data["items"]
