@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ingestion.envelope import Headers
+from ingestion.binary_mode import Headers
 from ingestion.reasons import Reason, Refusal
 from ingestion.request import ScopeMap
 from ingestion.segment_log import Position

@@ -9,7 +9,7 @@ from enum import Enum
 
 import zstandard
 
-from ingestion.careful import is_json, is_utf8
+from ingestion.event_data import is_json, is_utf8
 from lakehouse.problems import Kind, ProblemError
 
 BATCH_TYPE = "application/cloudevents-batch+json"

@@ -1,22 +1,24 @@
 """The bytes of a request become events, or reasons. Pure: no clock, no disk, no network.
 
 In: the mode, the decompressed body, the ``ce-`` headers, who sends, and the time. Out: a :class:`Reading`: every event
-of the request is in exactly one of its two lists. The only other outcomes are the problems 400 (unreadable) and 413.
+of the request is in exactly one of its two lists. The only other outcomes are the problems 400 (unreadable) and 413:
+whatever fails while one event is judged is that event's refusal, and the others are taken.
 
 The fast way decodes an event straight into a typed struct (``shapes``); whatever that does not take goes the careful
 way, which knows all the rules and their reasons. A test holds both to the same answers.
 """
 
+import logging
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
-import msgspec
-
-from ingestion import json_text, times
+from ingestion import binary_mode, json_text, times
+from ingestion.binary_mode import Headers
 from ingestion.careful import Checked, check
 from ingestion.content import Mode
-from ingestion.json_text import UnreadableError
+from ingestion.event_id import id_of
+from ingestion.json_split import UnreadableError, elements_of
+from ingestion.json_text import BYTE_ORDER_MARK
 from ingestion.pseudonyms import Pseudonyms
 from ingestion.reasons import Reason, Refusal, RejectedError
 from ingestion.typed import Sender, Typed
@@ -27,9 +29,7 @@ from lakehouse.settings import EdgeSettings
 REPLAY_EXTENSION = "replayof"
 """Sent by operators (scope ``ops``): the position that the event replays."""
 
-_RAW_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
-_encode = msgspec.json.Encoder().encode
-Headers = list[tuple[bytes, bytes]]
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -38,6 +38,14 @@ class Reading:
 
     events: list[AcceptedEvent] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+
+
+class TooManyEventsError(ProblemError):
+    """413; ``counted`` events were counted before it was given up."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(Kind.TOO_LARGE, f"a batch has at most {most} events")
+        self.counted = most + 1
 
 
 class Envelope:
@@ -51,40 +59,52 @@ class Envelope:
 
     def read(self, mode: Mode, body: bytes, headers: Headers, sender: Sender, now: int) -> Reading:
         """``headers`` are the ``ce-`` headers, names in lower case; ``now`` is in microseconds."""
+        body = body.removeprefix(BYTE_ORDER_MARK)
         if mode is Mode.BINARY:
-            return self._read_alone(body, sender, now, _binary_event(headers, body, self._settings.max_json_depth))
+            return self._read_binary(body, headers, sender, now)
         if mode is Mode.BATCH or (mode is Mode.BEACON and body.lstrip(b" \t\r\n").startswith(b"[")):
             return self._read_batch(body, sender, now)
         if not body.lstrip(b" \t\r\n").startswith(b"{"):
             raise UnreadableError("an event is a JSON object")
+        self._check_alone(len(body))
         return self._read_alone(body, sender, now, None)
 
     def _read_batch(self, body: bytes, sender: Sender, now: int) -> Reading:
         largest = self._settings.max_event_bytes
-        elements = _elements(body) if len(body) > largest else None
+        elements = self._elements(body) if len(body) > largest else None
         if elements is None or max(map(len, elements), default=0) <= largest:
             events = self._typed.batch(body, sender, now)
             if events is not None:
                 self._check_count(len(events))
                 return Reading(events)
-        return self._read_one_by_one(_elements(body) if elements is None else elements, sender, now)
+        return self._read_one_by_one(self._elements(body) if elements is None else elements, sender, now)
 
     def _read_one_by_one(self, elements: list[bytes], sender: Sender, now: int) -> Reading:
-        self._check_count(len(elements))
         reading = Reading()
         for index, element in enumerate(elements):
             self._read_one(reading, index, element, sender, now, None)
         return reading
 
+    def _elements(self, body: bytes) -> list[bytes]:
+        elements = elements_of(body, self._settings.max_batch_events)
+        self._check_count(len(elements))
+        return elements
+
     def _check_count(self, count: int) -> None:
         if count > self._settings.max_batch_events:
-            raise ProblemError(Kind.TOO_LARGE, f"a batch has at most {self._settings.max_batch_events} events")
+            raise TooManyEventsError(self._settings.max_batch_events)
 
-    def _read_alone(self, body: bytes, sender: Sender, now: int, value: Any) -> Reading:
-        if len(body) > self._settings.max_event_bytes:
+    def _check_alone(self, size: int) -> None:
+        if size > self._settings.max_event_bytes:
             raise ProblemError(Kind.TOO_LARGE, f"an event has at most {self._settings.max_event_bytes} bytes")
+
+    def _read_binary(self, body: bytes, headers: Headers, sender: Sender, now: int) -> Reading:
+        self._check_alone(len(body) + sum(len(name) + len(value) for name, value in headers))
+        event = binary_mode.event_of(headers, body, self._settings.max_json_depth)
+        return self._read_alone(binary_mode.structured(event, body), sender, now, event)
+
+    def _read_alone(self, text: bytes, sender: Sender, now: int, value: Any) -> Reading:
         reading = Reading()
-        text = _structured(value, body) if value is not None else body
         self._read_one(reading, 0, text, sender, now, value)
         return reading
 
@@ -104,10 +124,15 @@ class Envelope:
                 event = self._careful(value, sender, now)
             reading.events.append(event)
         except RejectedError as error:
-            reading.refusals.append(Refusal(index, _id_of(text, value), error.reason, error.detail, text))
+            reading.refusals.append(Refusal(index, id_of(text, value), error.reason, error.detail, text))
+        except UnreadableError:
+            raise
+        except Exception:
+            _log.exception("an event could not be judged; it is rejected")
+            reading.refusals.append(Refusal(index, id_of(text, value), Reason.INTERNAL_ERROR, "event", text))
 
     def _careful(self, value: Any, sender: Sender, now: int) -> AcceptedEvent:
-        checked = check(value)
+        checked = check(value, self._settings.max_json_depth)
         replay_of = _replay_of(checked) if sender.may_replay else None
         if self._pseudonyms is not None:
             self._pseudonyms.replace(sender.merchant_id, checked.data)
@@ -138,62 +163,6 @@ class Envelope:
         limit = self._settings.max_json_depth
         if text.count(b"{") + text.count(b"[") > limit and json_text.depth(text) > limit:
             raise RejectedError(Reason.TOO_DEEP, "event")
-
-
-def _elements(body: bytes) -> list[bytes]:
-    try:
-        return [bytes(raw) for raw in _RAW_ARRAY.decode(body)]
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
-        return json_text.split_array(body)
-
-
-def _binary_event(headers: Headers, body: bytes, max_depth: int) -> Any:
-    """The event of a request in binary mode as the JSON format would have it, or the reason why there is none."""
-    event: dict[str, Any] = {}
-    try:
-        for name, value in headers:
-            attribute = name[3:].decode("ascii", "replace")
-            if attribute in event:
-                raise RejectedError(Reason.DUPLICATE_KEY, attribute)
-            if attribute in ("data", "data_base64", "datacontenttype"):
-                raise RejectedError(Reason.BAD_ATTRIBUTE, attribute)
-            event[attribute] = header_value(value, attribute)
-        if json_text.depth(body) >= max_depth:
-            raise RejectedError(Reason.TOO_DEEP, "data")
-        if body.strip(b" \t\r\n"):
-            event["data"] = json_text.quick(body)
-    except RejectedError as error:
-        return error
-    return event
-
-
-def header_value(value: bytes, name: str) -> str:
-    """An attribute from a header: quotes undone, then percent-decoded once, as CloudEvents' HTTP binding says."""
-    text = value.strip()
-    if len(text) >= 2 and text[:1] == text[-1:] == b'"':
-        text = json_text.unquote(text)
-    try:
-        decoded = unquote_to_bytes(text).decode("utf-8")
-    except UnicodeDecodeError:
-        raise RejectedError(Reason.BAD_ATTRIBUTE, name) from None
-    if "\0" in decoded:
-        raise RejectedError(Reason.NUL_CHARACTER, name)
-    return decoded
-
-
-def _structured(value: Any, body: bytes) -> bytes:
-    """The bytes under which a refused event of the binary mode is kept: its JSON form, with the data as it came."""
-    attributes = {} if isinstance(value, RejectedError) else {name: v for name, v in value.items() if name != "data"}
-    return _encode(attributes)[:-1] + (b"," if attributes else b"") + b'"data":' + (body or b"null") + b"}"
-
-
-def _id_of(text: bytes, value: Any) -> str | None:
-    """The id of a refused event, if it can be seen."""
-    try:
-        found = value.get("id") if isinstance(value, dict) else msgspec.json.decode(text, type=dict[str, Any]).get("id")
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
-        return None
-    return json_text.printable(found) if isinstance(found, str) else None
 
 
 def _replay_of(checked: Checked) -> str | None:

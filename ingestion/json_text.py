@@ -1,64 +1,42 @@
 """Careful JSON: what the fast decoder accepts silently or cannot say.
 
 In: the bytes of one JSON text. Out: its value, or the reason why we do not take it: a duplicate key, NUL, a lone
-surrogate, a number beyond what we carry, too much depth. Nothing here recurses, so no body can exhaust the stack.
+surrogate, a number beyond what we carry, too much depth. Numbers keep their value to the last digit. Nothing here
+recurses, so no body can exhaust the stack; cutting JSON into parts without parsing it is in ``json_split``.
 """
 
 import json
 import re
+from decimal import Context, Decimal
+from itertools import accumulate
 from typing import Any, NoReturn
 
 import msgspec
 
+from ingestion.json_split import STRING, UnreadableError, split_array
 from ingestion.reasons import Reason, RejectedError
 
-# Possessive, and a string that never ends is one token: linear time, whatever the bytes are.
-_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
+__all__ = ["UnreadableError", "compact", "depth", "loads", "printable", "quick", "split_array", "unquote"]
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_TEXTS = re.compile(STRING + rb'(?:[^"\[\]{}]++|' + STRING + rb")*+", re.DOTALL)
+_NO_BRACKETS = bytes(sorted(set(range(256)) - set(b"[]{}")))
+_STEP = [1 if byte in b"[{" else -1 for byte in range(256)]
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_SPACE = b" \t\r\n"
 _MAX_DIGITS = 300
-_encode = msgspec.json.Encoder(order="sorted").encode
-
-
-class UnreadableError(Exception):
-    """The bytes are not JSON, or not of the shape that the media type says."""
+_LONG_NUMBER = re.compile(rb"(?<![0-9])[0-9]{%d}" % (_MAX_DIGITS + 1))
+"""Looked for at the beginning of a run of digits only: linear time."""
+_EXACT = Context(prec=_MAX_DIGITS)
+_NOT_ZERO = re.compile("[-0.]*[1-9]")
+_PLAIN_FLOAT = 16
+"""A decimal fraction of so many characters has at most 15 digits: a double holds it, and prints it, as it was."""
+_encode = msgspec.json.Encoder(order="sorted", decimal_format="number").encode
 
 
 def depth(text: bytes) -> int:
     """Levels of nesting; 1 for an object without any inside."""
-    level = deepest = 0
-    for token in _TOKEN.finditer(text):
-        first = text[token.start()]
-        if first in b"[{":
-            level += 1
-            deepest = max(deepest, level)
-        elif first in b"]}":
-            level -= 1
-    return deepest
-
-
-def split_array(text: bytes) -> list[bytes]:
-    """The elements of a JSON array, unparsed: brackets and strings are followed, nothing else is checked."""
-    stripped = text.strip(_SPACE)
-    if not (stripped.startswith(b"[") and stripped.endswith(b"]")):
-        raise UnreadableError("a batch is a JSON array")
-    elements, level, start = [], 0, 1
-    for token in _TOKEN.finditer(stripped):
-        first = stripped[token.start()]
-        if first in b"[{":
-            level += 1
-        elif first in b"]}":
-            level -= 1
-            if level == 0 and token.end() != len(stripped):
-                raise UnreadableError("there is something after the array")
-        if level < 0:
-            raise UnreadableError("the brackets do not match")
-        if (level == 1 and first == ord(",")) or level == 0:
-            elements.append(stripped[start : token.start()].strip(_SPACE))
-            start = token.end()
-    if level:
-        raise UnreadableError("the brackets do not match")
-    return [] if elements == [b""] else elements
+    brackets = _TEXTS.sub(b"", text).translate(None, _NO_BRACKETS)
+    return max(accumulate(map(_STEP.__getitem__, brackets)), default=0)
 
 
 def loads(text: bytes) -> Any:
@@ -83,11 +61,12 @@ def loads(text: bytes) -> Any:
 def quick(text: bytes) -> Any:
     """The same as :func:`loads`, by the fast decoder wherever that is exact.
 
-    No escape that could spell a colon or NUL, and as many colons outside as inside: then no key came twice.
+    No escape that could spell a colon or NUL, and as many colons outside as inside: then no key came twice. It would
+    take integers of more digits than we do.
     """
-    if b"\\u003" not in text and b"\\u0000" not in text:
+    if b"\\u003" not in text and b"\\u0000" not in text and not _LONG_NUMBER.search(text):
         try:
-            value = msgspec.json.decode(text)
+            value = _decode(text)
             if _encode(value).count(b":") == text.count(b":"):
                 return value
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError, ValueError):
@@ -130,22 +109,31 @@ def _check_text(text: str) -> None:
         raise RejectedError(Reason.LONE_SURROGATE, printable(text))
 
 
-def printable(text: str) -> str:
+def printable(text: str, longest: int = 64) -> str:
     """A short form of somebody's text that is safe in an answer."""
-    return text[:64].encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
+    return text[:longest].encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
 
 
 def _integer(text: str) -> int:
-    if len(text) > _MAX_DIGITS:
-        raise RejectedError(Reason.OUT_OF_RANGE, text[:20])
+    _check_digits(text)
     return int(text)
 
 
-def _float(text: str) -> float:
+def _float(text: str) -> float | Decimal:
+    """A double where that is exact, else all digits. What a double could only call 0 or infinite is refused."""
+    _check_digits(text)
     value = float(text)
-    if value in (float("inf"), float("-inf")):
+    if len(text) <= _PLAIN_FLOAT and "e" not in text and "E" not in text:
+        return value
+    if value in (float("inf"), float("-inf")) or (value == 0 and _NOT_ZERO.match(text)):
         raise RejectedError(Reason.OUT_OF_RANGE, text[:20])
-    return value
+    exact = _EXACT.create_decimal(text) if value else Decimal(0)
+    return value if Decimal(repr(value)) == exact else exact.normalize(_EXACT)
+
+
+def _check_digits(text: str) -> None:
+    if len(text) - text.startswith("-") > _MAX_DIGITS:
+        raise RejectedError(Reason.OUT_OF_RANGE, text[:20])
 
 
 def _constant(text: str) -> NoReturn:
@@ -155,3 +143,6 @@ def _constant(text: str) -> NoReturn:
 def unquote(text: bytes) -> bytes:
     """The inside of a quoted string of an HTTP header: a backslash stands for the character after it."""
     return re.sub(rb"\\(.)", rb"\1", text[1:-1], flags=re.DOTALL)
+
+
+_decode = msgspec.json.Decoder(float_hook=_float).decode

@@ -21,9 +21,11 @@ class Reason(StrEnum):
     BAD_ATTRIBUTE = "bad_attribute"
     """The name or the value of a CloudEvents attribute breaks its rules."""
     BINARY_DATA = "binary_data"
-    """``data_base64``: our types carry JSON."""
+    """``data_base64`` stands beside ``data``: an event has one of them."""
+    BAD_BASE64 = "bad_base64"
+    """``data_base64`` is not base64 as RFC 4648 has it (section 4, with its padding, nothing else in between)."""
     NOT_JSON_DATA = "not_json_data"
-    """``datacontenttype`` is not JSON."""
+    """``datacontenttype`` is not JSON, or what ``data_base64`` holds is not."""
     DUPLICATE_KEY = "duplicate_key"
     NUL_CHARACTER = "nul_character"
     LONE_SURROGATE = "lone_surrogate"
@@ -31,6 +33,8 @@ class Reason(StrEnum):
     TOO_LARGE = "too_large"
     UNREADABLE = "unreadable"
     """The body as a whole; kept in quarantine, answered as a problem."""
+    INTERNAL_ERROR = "internal_error"
+    """The edge failed while it judged this event. It is our fault, not the event's; the edge's log has the cause."""
 
 
 class RejectedError(Exception):
@@ -40,6 +44,8 @@ class RejectedError(Exception):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+        self.id: str | None = None
+        """The event's, where only the one who raises can see it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from ingestion import content
-from ingestion.envelope import Headers
+from ingestion.binary_mode import Headers
 from lakehouse.problems import Kind, ProblemError
 
 ScopeMap = MutableMapping[str, Any]

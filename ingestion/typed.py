@@ -4,7 +4,8 @@ In: the bytes of an event, or of a batch. Out: accepted events, or None as soon 
 ``careful`` looks, and says why. Nothing here refuses an event; a test holds both ways to the same result.
 """
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ from lakehouse.contracts.events import DataShape
 from lakehouse.contracts.records import AcceptedEvent
 
 _encode = msgspec.json.Encoder().encode
+_NOT_PLAIN = (RejectedError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -38,55 +41,54 @@ class Typed:
 
     def batch(self, body: bytes, sender: Sender, now: int) -> list[AcceptedEvent] | None:
         """All events of a JSON array."""
-        try:
-            events = shapes.BATCH.decode(body) if _is_plain(body) else None
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
-            return None
-        if events is None or not _no_key_twice(events, body):
-            return None
-        return self._accept(events, sender, now)
+        return self._read(shapes.BATCH.decode, body, sender, now)
 
     def one(self, text: bytes, sender: Sender, now: int) -> AcceptedEvent | None:
         """One event."""
-        try:
-            event = shapes.EVENT.decode(text) if _is_plain(text) else None
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
-            return None
-        if event is None or not _no_key_twice(event, text):
-            return None
-        accepted = self._accept((event,), sender, now)
+        accepted = self._read(_decode_one, text, sender, now)
         return accepted[0] if accepted else None
+
+    def _read(
+        self, decode: Callable[[bytes], Any], text: bytes, sender: Sender, now: int
+    ) -> list[AcceptedEvent] | None:
+        try:
+            events = decode(text) if _is_plain(text) else None
+            if events is None or not _no_key_twice(events, text):
+                return None
+            return self._accept(events, sender, now)
+        except _NOT_PLAIN:
+            return None
+        except Exception:
+            _log.exception("the fast way failed; the careful way looks")
+            return None
 
     def _accept(self, events: Iterable[Any], sender: Sender, now: int) -> list[AcceptedEvent] | None:
         """One loop with nothing in it that could be outside: it runs for every event that comes in."""
         accepted: list[AcceptedEvent] = []
         types, latest = sender.types, now + self._max_future
-        try:
-            for event in events:
-                event_type, personal, priced, taken_back = shapes.TRAITS[type(event)]
-                data, time = event.data, times.to_micros(event.time)
-                if not times.EARLIEST <= time <= latest or (types is not None and event_type not in types):
-                    return None
-                if priced and not _is_priced(data.items):
-                    return None
-                if taken_back is not None and not _is_whole(data, taken_back):
-                    return None
-                if personal and self._pseudonyms is not None:
-                    self._hash(self._pseudonyms, sender.merchant_id, data, personal)
-                subject, schema = event.subject, event.dataschema
-                accepted.append(
-                    AcceptedEvent(
-                        event.id,
-                        event.source,
-                        event_type,
-                        time,
-                        _encode(data).decode(),
-                        None if subject is UNSET else subject,
-                        None if schema is UNSET else schema,
-                    )
+        for event in events:
+            event_type, personal, priced, taken_back = shapes.TRAITS[type(event)]
+            data, time = event.data, times.to_micros(event.time)
+            if not times.EARLIEST <= time <= latest or (types is not None and event_type not in types):
+                return None
+            if priced and not _is_priced(data.items):
+                return None
+            if taken_back is not None and not _is_whole(data, taken_back):
+                return None
+            if personal and self._pseudonyms is not None:
+                self._hash(self._pseudonyms, sender.merchant_id, data, personal)
+            subject, schema = event.subject, event.dataschema
+            accepted.append(
+                AcceptedEvent(
+                    event.id,
+                    event.source,
+                    event_type,
+                    time,
+                    _encode(data).decode(),
+                    None if subject is UNSET else subject,
+                    None if schema is UNSET else schema,
                 )
-        except RejectedError:
-            return None
+            )
         return accepted
 
     def _hash(self, pseudonyms: Pseudonyms, merchant_id: str, data: Any, personal: tuple[str, ...]) -> None:
@@ -94,6 +96,10 @@ class Typed:
             value = getattr(data, name)
             if value is not UNSET:
                 setattr(data, name, pseudonyms.of(merchant_id, value))
+
+
+def _decode_one(text: bytes) -> tuple[Any]:
+    return (shapes.EVENT.decode(text),)
 
 
 def _is_plain(text: bytes) -> bool:
