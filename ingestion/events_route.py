@@ -1,19 +1,22 @@
 """``POST /v1/events``, as plain ASGI: the hot route, without a framework in its way.
 
 In: a request. Out: contract 1's answer, or a problem. The order of the checks: 401, 403, 415, 429, 503, 413, 400. A
-``503`` is given before any event has a position, never after.
+``503`` is given before any event has a position, never after. Work is charged before it is done: one event when the
+request is let in, its bytes as they come, the other events as soon as they are counted.
 """
 
 import logging
 import time
+from functools import partial
 from urllib.parse import parse_qs
 
 from ingestion import answers, content
+from ingestion.content import Mode
 from ingestion.edge import Edge
-from ingestion.envelope import Envelope, Reading
+from ingestion.envelope import Envelope, Reading, TooManyEventsError
 from ingestion.json_text import UnreadableError
 from ingestion.pseudonyms import Pseudonyms
-from ingestion.quota import Quota
+from ingestion.quota import Quotas
 from ingestion.reasons import Reason, Refusal
 from ingestion.request import Receive, Request, ScopeMap, read_body
 from ingestion.segment_log import Position
@@ -38,7 +41,7 @@ class EventsRoute:
         self._verifier = verifier
         self._pseudonyms = pseudonyms if settings.hash_personal_ids else None
         self._envelope = Envelope(settings, self._pseudonyms)
-        self._quota = Quota(settings.quota_events_per_second)
+        self._quotas = Quotas(settings.quota_events_per_second, settings.quota_bytes_per_second)
         self._max_body = settings.max_body_bytes
 
     async def __call__(self, scope: ScopeMap, receive: Receive, send: Send) -> None:
@@ -65,25 +68,47 @@ class EventsRoute:
         principal = self._authenticate(request)
         mode = content.mode(request.type, request.specversion)
         self._let_in(principal)
-        body = await read_body(request, receive, self._max_body)
+        body = await read_body(
+            request, receive, self._max_body, partial(self._quotas.bytes.take, principal.merchant_id)
+        )
         self._edge.measures.received_bytes.inc(len(body))
         started = time.perf_counter()
-        merchant_id = principal.merchant_id
-        try:
-            plain = content.decompress(body, request.encoding, self._max_body)
-            reading = self._envelope.read(mode, plain, request.ce, _sender(principal), self._edge.clock.now())
-        except UnreadableError as error:
-            self._quota.take(merchant_id, 1)
-            self._keep(merchant_id, [Refusal(0, None, Reason.UNREADABLE, "body", plain)])
-            raise ProblemError(Kind.UNREADABLE_BODY, str(error)) from error
-        answer = await self._settle(merchant_id, reading)
+        plain = self._decompress(principal.merchant_id, body, request.encoding)
+        answer = await self._settle(principal.merchant_id, self._read(mode, plain, request, principal))
         self._edge.measures.seconds.observe(time.perf_counter() - started)
         return answer
+
+    def _decompress(self, merchant_id: str, body: bytes, encoding: str | None) -> bytes:
+        """Charges what the bytes become beyond what came, also where that is too much."""
+        size = len(body)
+        try:
+            plain = content.decompress(body, encoding, self._max_body)
+            size = len(plain)
+            return plain
+        except ProblemError as error:
+            size = self._max_body if error.kind is Kind.TOO_LARGE else size
+            raise
+        finally:
+            self._quotas.bytes.take(merchant_id, max(0, size - len(body)))
+
+    def _read(self, mode: Mode, plain: bytes, request: Request, principal: Principal) -> Reading:
+        merchant_id, counted = principal.merchant_id, 1
+        try:
+            reading = self._envelope.read(mode, plain, request.ce, _sender(principal), self._edge.clock.now())
+            counted = len(reading.events) + len(reading.refusals)
+            return reading
+        except TooManyEventsError as error:
+            counted = error.counted
+            raise
+        except UnreadableError as error:
+            self._keep(merchant_id, [Refusal(0, None, Reason.UNREADABLE, "body", plain)])
+            raise ProblemError(Kind.UNREADABLE_BODY, str(error)) from error
+        finally:
+            self._quotas.events.take(merchant_id, max(0, counted - 1))
 
     async def _settle(self, merchant_id: str, reading: Reading) -> bytes:
         """Quarantine for the bad, positions for the good, and the wait until they are durable."""
         edge = self._edge
-        self._quota.take(merchant_id, max(1, len(reading.events) + len(reading.refusals)))
         if reading.refusals:
             self._keep(merchant_id, reading.refusals)
             if not reading.events:
@@ -118,14 +143,15 @@ class EventsRoute:
         return principal
 
     def _let_in(self, principal: Principal) -> None:
-        """429 and 503, before the body costs anything."""
-        seconds = self._quota.seconds_to_wait(principal.merchant_id)
-        if seconds:
-            detail = f"more than {self._edge.settings.edge.quota_events_per_second} events a second"
+        """429 and 503, before the body costs anything; and the first event is charged."""
+        used_up = self._quotas.used_up(principal.merchant_id)
+        if used_up is not None:
+            seconds, detail = used_up
             raise ProblemError(Kind.QUOTA_EXCEEDED, detail, headers={"Retry-After": str(seconds)})
         trouble = self._edge.trouble()
         if trouble is not None:
             raise answers.unavailable(trouble)
+        self._quotas.events.take(principal.merchant_id, 1)
 
     def _keep(self, merchant_id: str, refusals: list[Refusal]) -> None:
         """Refused bytes to quarantine, their personal ids hashed as far as they can be recognised."""
@@ -137,8 +163,13 @@ class EventsRoute:
             raise answers.unavailable(str(error)) from error
 
     def _scrubbed(self, merchant_id: str, refusal: Refusal) -> Refusal:
+        """What cannot be scrubbed is not kept: its bytes may hold what nobody may read."""
         assert self._pseudonyms is not None
-        body = self._pseudonyms.scrub(merchant_id, refusal.body)[: self._max_body]
+        try:
+            body = self._pseudonyms.scrub(merchant_id, refusal.body)[: self._max_body]
+        except Exception:
+            _log.exception("the bytes of a refused event could not be scrubbed; they are not kept")
+            body = b""
         return Refusal(refusal.index, refusal.id, refusal.reason, refusal.detail, body)
 
 

@@ -36,6 +36,7 @@ def _nested(levels: int) -> bytes:
 
 _FLAT = re.compile(rb'(?:[^",\[\]{}]++|' + STRING + b"|" + _nested(_LEVELS) + b")*+", re.DOTALL)
 """The rest of an element, up to its comma or to a bracket that is not of an ordinary depth."""
+_NESTED = re.compile(_nested(_LEVELS), re.DOTALL)
 _RUN = re.compile(
     rb'(?P<flat>(?:[^"\[\]{}]++|' + STRING + b"|" + _nested(_LEVELS) + b")++)"
     rb'|(?P<down>(?:[\[{](?:[^"\[\]{}]++|' + STRING + rb")*+)++)|(?P<up>[\]}]++)",
@@ -90,11 +91,13 @@ def _end_of_element(text: bytes, at: int) -> int:
             raise UnreadableError("the brackets do not match")
         if text[at] not in b"[{":
             return at
-        at = _end_of_deep(text, at)
+        at = end_of_value(text, at)
 
 
-def _end_of_deep(text: bytes, at: int) -> int:
-    """Where a value ends whose brackets are deeper than those of ordinary events."""
+def end_of_value(text: bytes, at: int) -> int:
+    """Where an object or array ends that begins at ``at``."""
+    if (whole := _NESTED.match(text, at)) is not None:
+        return whole.end()
     level = 0
     for run in _RUN.finditer(text, at):
         if run["down"] is not None:

@@ -10,16 +10,14 @@ from typing import Any
 
 import msgspec
 
+from ingestion.scrub import scrub
 from lakehouse.contracts.events import PERSONAL_FIELDS
 
 _PSEUDONYM = re.compile(r"p_[0-9a-f]{32}")
 _MAX_REMEMBERED = 50_000
 """A visitor sends several events in a row; the hash costs more than the rest of an event."""
-_IN_BYTES = re.compile(
-    rb'"(?P<name>' + b"|".join(name.encode() for name in PERSONAL_FIELDS) + rb')"(?P<colon>\s*:\s*)'
-    rb'(?:"(?P<text>(?:[^"\\]++|\\.)*+)"?|(?P<other>[^,}\]\s"{\[]+))',
-    re.DOTALL,
-)
+_LONGEST_REMEMBERED = 256
+"""Longer ids are hashed each time, so that what is remembered stays small."""
 
 
 class Pseudonyms:
@@ -37,34 +35,18 @@ class Pseudonyms:
         if len(value) == 34 and _PSEUDONYM.fullmatch(value):
             return value
         hashed = "p_" + hmac.digest(self._key, message.encode("utf-8", "replace"), "sha256").hex()[:32]
+        if len(value) <= _LONGEST_REMEMBERED:
+            self._remember(message, hashed)
+        return hashed
+
+    def _remember(self, message: str, hashed: str) -> None:
         if len(self._remembered) >= _MAX_REMEMBERED:
             self._remembered = {}
         self._remembered[message] = hashed
-        return hashed
 
     def scrub(self, merchant_id: str, body: bytes) -> bytes:
-        """A refused body with every personal id replaced, whatever it looks like.
-
-        A body that is JSON is rewritten where a key is spelled with escapes; everything else is replaced in place,
-        also in bytes that are no JSON, as far as a key and its value can be recognised.
-        """
-        if b"\\u" in body:
-            body = self._scrub_json(merchant_id, body)
-
-        def replace(match: re.Match[bytes]) -> bytes:
-            value = match["other"] if match["text"] is None else match["text"]
-            hashed = self.of(merchant_id, value.decode("utf-8", "replace")).encode()
-            return b'"' + match["name"] + b'"' + match["colon"] + b'"' + hashed + b'"'
-
-        return _IN_BYTES.sub(replace, body)
-
-    def _scrub_json(self, merchant_id: str, body: bytes) -> bytes:
-        """Personal ids under keys that are spelled with escapes; duplicates of a key are lost in this rare case."""
-        try:
-            value = msgspec.json.decode(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return body
-        return msgspec.json.encode(value) if self.replace(merchant_id, value) else body
+        """A refused body with every personal id replaced, whatever it looks like."""
+        return scrub(body, lambda value: self.of(merchant_id, value))
 
     def replace(self, merchant_id: str, value: Any, depth: int = 0) -> bool:
         """Replaces the personal fields of a JSON value in place, at any depth; True if there were any."""

@@ -14,6 +14,8 @@ from lakehouse.problems import Kind, ProblemError
 ScopeMap = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
+_KNOWN = frozenset({b"content-type", b"content-encoding", b"content-length", b"authorization"})
+_LONGEST_LENGTH = 20
 BODY_SECONDS = 30.0
 DRAIN_BYTES = 16 << 20
 """How much of a body that is too large is read before the answer, so that a client that writes first can read it."""
@@ -25,34 +27,34 @@ class Request:
     __slots__ = ("authorization", "ce", "encoding", "length", "query", "specversion", "type")
 
     def __init__(self, scope: ScopeMap) -> None:
-        fields: dict[bytes, bytes] = {}
+        fields: dict[bytes, list[bytes]] = {}
         self.ce: Headers = []
         for name, value in scope["headers"]:
             if name.startswith(b"ce-"):
                 self.ce.append((name, value))
-            else:
-                known = fields.get(name)
-                fields[name] = value if known is None else known + b", " + value
+            elif name in _KNOWN:
+                fields.setdefault(name, []).append(value)
         self.specversion = any(name == b"ce-specversion" for name, _ in self.ce)
-        self.type = _text(fields.get(b"content-type"))
-        self.encoding = _text(fields.get(b"content-encoding"))
-        self.authorization = _text(fields.get(b"authorization"))
-        self.query = _text(scope.get("query_string")) or ""
-        length = fields.get(b"content-length", b"")
-        self.length = int(length) if length.isdigit() else 0
+        self.type = _joined(fields.get(b"content-type"))
+        self.encoding = _joined(fields.get(b"content-encoding"))
+        self.authorization = _joined(fields.get(b"authorization"))
+        self.query = scope.get("query_string", b"").decode("latin-1")
+        length = _joined(fields.get(b"content-length")) or ""
+        self.length = int(length) if len(length) < _LONGEST_LENGTH and length.isdecimal() else 0
 
 
-async def read_body(request: Request, receive: Receive, limit: int) -> bytes:
-    """The whole body as it came, of at most ``limit`` bytes."""
+async def read_body(request: Request, receive: Receive, limit: int, charge: Callable[[int], None]) -> bytes:
+    """The whole body as it came, of at most ``limit`` bytes. ``charge`` is told of all bytes, as soon as they came."""
     if request.length > DRAIN_BYTES:
         raise content.too_large(limit)
     message = await receive()
     if message["type"] == "http.disconnect":
         raise ProblemError(Kind.UNREADABLE_BODY, "the body is not whole")
     body: bytes = message.get("body", b"")
+    charge(len(body))
     if message.get("more_body"):
         try:
-            body = await asyncio.wait_for(_read_rest(body, receive, limit), BODY_SECONDS)
+            body = await asyncio.wait_for(_read_rest(body, receive, limit, charge), BODY_SECONDS)
         except TimeoutError as error:
             raise ProblemError(Kind.TIMEOUT, f"the body took more than {BODY_SECONDS:.0f} s") from error
     if len(body) > limit:
@@ -60,7 +62,7 @@ async def read_body(request: Request, receive: Receive, limit: int) -> bytes:
     return body
 
 
-async def _read_rest(first: bytes, receive: Receive, limit: int) -> bytes:
+async def _read_rest(first: bytes, receive: Receive, limit: int, charge: Callable[[int], None]) -> bytes:
     """Of a body that is too large, only so much is kept as shows it."""
     parts, size, more = [first], len(first), True
     while more and size <= DRAIN_BYTES:
@@ -68,6 +70,7 @@ async def _read_rest(first: bytes, receive: Receive, limit: int) -> bytes:
         if message["type"] == "http.disconnect":
             raise ProblemError(Kind.UNREADABLE_BODY, "the body is not whole")
         part: bytes = message.get("body", b"")
+        charge(len(part))
         if size <= limit:
             parts.append(part)
         size += len(part)
@@ -75,5 +78,5 @@ async def _read_rest(first: bytes, receive: Receive, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1")
+def _joined(values: list[bytes] | None) -> str | None:
+    return None if values is None else b", ".join(values).decode("latin-1")

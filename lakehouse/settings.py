@@ -89,6 +89,7 @@ class EdgeSettings(Section):
     max_json_depth: int = 32
     max_future: timedelta = timedelta(hours=1)
     quota_events_per_second: int = 20_000
+    quota_bytes_per_second: int = 20_000_000
     allow_disk_durability: bool = True
     hash_personal_ids: bool = True
     kafka_ack_timeout: timedelta = timedelta(seconds=5)

@@ -1,5 +1,6 @@
 """Contract 1 over real HTTP: statuses, bodies, headers, and a client that knows nothing of us (the CloudEvents SDK)."""
 
+import base64
 import gzip
 import json
 from datetime import UTC, datetime, timedelta
@@ -174,12 +175,12 @@ def test_the_sdk_of_cloudevents_works_unmodified(edge: RunningEdge) -> None:
 
 
 def test_merchants_are_told_apart_by_their_tokens_only(edge: RunningEdge) -> None:
-    for merchant in ("..", "a", "A.b_c-9" * 9):
+    for merchant in ("...", "a", "A.b_c-9" * 9):
         headers = BATCH | edge.bearer(merchant=merchant)
         assert edge.client.post(edge.url, content=encode([event()]), headers=headers).status_code == 202
     paths = (edge.settings.home_path / "edge").glob("*/*/accepted/*.ndjson")
     merchants = {json.loads(line)["merchant_id"] for path in paths for line in path.read_bytes().splitlines()}
-    assert merchants >= {"..", "a", "A.b_c-9" * 9, "shop-1"}
+    assert merchants >= {"...", "a", "A.b_c-9" * 9, "shop-1"}
 
 
 def until(status: int, edge: RunningEdge, token: str) -> None:
@@ -231,6 +232,92 @@ def test_the_quota_answers_429_in_whole_seconds(tmp_path: Path) -> None:
         assert 1 <= int(response.headers["retry-after"]) <= 4
         other = edge.bearer(merchant="shop-2")
         assert edge.client.post(edge.url, content=b"[]", headers=BATCH | other).status_code == 202
+
+
+def used_up(edge: RunningEdge, merchant: str) -> tuple[str, int]:
+    response = post(edge, encode([event()]), edge.bearer(merchant=merchant))
+    return problem(response, 429, "quota-exceeded")["detail"], int(response.headers["retry-after"])
+
+
+GZIP = {"Content-Encoding": "gzip"}
+CHARGED_BYTES: list[tuple[bytes, dict[str, str], int, int]] = [
+    (b" " * 50_000 + b"[]", {}, 202, 50_002),
+    (b" " * 50_000, {}, 400, 50_000),
+    (encode([event(0, type="x.y", note="x" * 50_000)]), {}, 400, 50_000),
+    (b" " * 200_000, {}, 413, 200_000),
+    (b" " * 50_000, {"Content-Encoding": "br"}, 415, 50_000),
+    (gzip.compress(b" " * 50_000 + b"[]"), GZIP, 202, 50_002),
+    (gzip.compress(b" " * 50_000), GZIP, 400, 50_000),
+    (gzip.compress(bytes(5 << 20)), GZIP, 413, 100_000),
+    (gzip.compress(b"") * 2_500 + gzip.compress(b"[]"), GZIP, 202, 50_000),
+    (b"[" + b"1," * 25_000 + b"1]", {}, 413, 50_000),
+]
+"""Bodies with their answer and with the bytes that they cost, of a coded one the larger of both."""
+
+
+def test_bytes_are_charged_whatever_becomes_of_them(tmp_path: Path) -> None:
+    limits = {"quota_bytes_per_second": 10_000, "max_body_bytes": 100_000}
+    for edge in serve(settings_of(tmp_path, **limits), LocalFiles(tmp_path / "hdfs")):
+        for number, (body, headers, status, charged) in enumerate(CHARGED_BYTES):
+            merchant = f"m{number}"
+            assert post(edge, body, edge.bearer(merchant=merchant) | headers).status_code == status
+            detail, wait = used_up(edge, merchant)
+            assert detail == "more than 10000 bytes a second"
+            assert charged // 10_000 - 2 <= wait <= charged // 10_000
+
+
+CHARGED_EVENTS: list[tuple[bytes, dict[str, str], int, int]] = [
+    (b"[]", {}, 202, 1),
+    (b"oops", {}, 400, 1),
+    (b"[]", {"Content-Encoding": "br"}, 415, 1),
+    (b" " * 200_000, {}, 413, 1),
+    (encode([event(n, type="x.y") for n in range(30)]), {}, 400, 30),
+    (encode([event(n, type="x.y" if n % 2 else "order.placed") for n in range(30)]), {}, 202, 30),
+    (b"[" + b"1," * 2_000 + b"1]", {}, 413, 31),
+]
+"""Bodies with their answer and with the events that they cost: those that were counted, at least one a request."""
+
+
+def test_events_are_charged_where_they_were_counted_and_one_a_request(tmp_path: Path) -> None:
+    limits = {"quota_events_per_second": 5, "max_body_bytes": 100_000, "max_batch_events": 30}
+    for edge in serve(settings_of(tmp_path, **limits), LocalFiles(tmp_path / "hdfs")):
+        for number, (body, headers, status, charged) in enumerate(CHARGED_EVENTS):
+            merchant = f"m{number}"
+            for _ in range(1 if charged > 1 else 8):
+                answer = post(edge, body, edge.bearer(merchant=merchant) | headers).status_code
+                assert answer == status or (charged == 1 and answer == 429)
+            detail, wait = used_up(edge, merchant)
+            assert detail == "more than 5 events a second"
+            assert 1 <= wait <= max(1, charged // 5)
+
+
+def test_what_nobody_has_thought_of_is_no_500(edge: RunningEdge, monkeypatch: pytest.MonkeyPatch) -> None:
+    def boom(*_: Any) -> Any:
+        raise KeyError("secret-visitor")
+
+    monkeypatch.setattr("ingestion.envelope.check", boom)
+    cursed = event(1, xslow=1) | {"id": "cursed"}
+    body = post(edge, encode([event(0), cursed, event(2)])).json()
+    assert body["accepted"] == 2
+    assert body["rejected"] == [{"index": 1, "id": "cursed", "reason": "internal_error", "detail": "event"}]
+    assert problem(post(edge, encode([cursed])), 400, "all-rejected")["rejected"][0]["reason"] == "internal_error"
+    monkeypatch.setattr("ingestion.pseudonyms.scrub", boom)
+    unscrubbed = view(3) | {"data": {"visitor_id": "never-in-quarantine"}, "id": "unscrubbed"}
+    assert post(edge, encode([unscrubbed, event(4)])).json()["accepted"] == 1
+    paths = (edge.settings.home_path / "edge").glob("*/*/rejected/*.ndjson")
+    kept = [json.loads(line) for path in paths for line in path.read_bytes().splitlines()]
+    found = [record for record in kept if record.get("id") == "unscrubbed"]
+    assert [record["body"] for record in found] == [""]
+
+
+def test_personal_ids_in_base64_do_not_reach_quarantine(edge: RunningEdge) -> None:
+    data = base64.b64encode(encode({"visitor_id": "hidden-visitor"})).decode()
+    sent = {name: value for name, value in view().items() if name != "data"} | {"data_base64": data, "id": "b64"}
+    assert problem(post(edge, encode([sent])), 400, "all-rejected")["rejected"][0]["detail"] == "data.session_id"
+    paths = (edge.settings.home_path / "edge").glob("*/*/rejected/*.ndjson")
+    kept = [json.loads(line) for path in paths for line in path.read_bytes().splitlines()]
+    body = json.loads(base64.b64decode(next(record["body"] for record in kept if record.get("id") == "b64")))
+    assert json.loads(base64.b64decode(body["data_base64"]))["visitor_id"].startswith("p_")
 
 
 def test_without_kafka_and_without_the_disk_it_is_503(tmp_path: Path) -> None:

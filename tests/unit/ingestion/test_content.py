@@ -3,6 +3,7 @@
 import gzip
 import os
 import tracemalloc
+from collections.abc import Callable
 
 import pytest
 import zstandard
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from ingestion.content import Mode, decompress, mode
 from lakehouse.problems import Kind, ProblemError
+from tests.unit.ingestion.linear import assert_linear
 
 LIMIT = 1 << 20
 
@@ -96,7 +98,14 @@ def test_a_bomb_costs_no_more_than_the_limit() -> None:
 @pytest.mark.parametrize("index", range(3))
 def test_a_torn_or_foreign_coding_is_unreadable(index: int) -> None:
     coding, packed = packings(os.urandom(1000))[index]
-    for broken in (packed[:-5], packed + b"junk", b"junk" + packed, b"{}"):
+    for broken in (
+        packed[:-5],
+        packed[:-1],
+        packed + b"junk",
+        packed + b"j",
+        packed * 2 + packed[:3],
+        b"junk" + packed,
+    ):
         with pytest.raises(ProblemError) as problem:
             decompress(broken, coding, LIMIT)
         assert problem.value.kind is Kind.UNREADABLE_BODY
@@ -107,3 +116,37 @@ def test_other_codings_are_not_supported(coding: str) -> None:
     with pytest.raises(ProblemError) as problem:
         decompress(b"", coding, LIMIT)
     assert problem.value.kind is Kind.UNSUPPORTED_MEDIA_TYPE
+
+
+SKIPPABLE = b"\x5a\x2a\x4d\x18\x03\x00\x00\x00abc"
+
+
+@given(st.lists(st.binary(max_size=300), max_size=6), st.data())
+def test_any_number_of_frames_is_their_concatenation(parts: list[bytes], data: st.DataObject) -> None:
+    """RFC 8878, 3: also with frames that are to be skipped, wherever they are."""
+    frames = [zstandard.ZstdCompressor(write_content_size=bool(len(part) % 2)).compress(part) for part in parts]
+    for _ in range(data.draw(st.integers(0, 3))):
+        frames.insert(data.draw(st.integers(0, len(frames))), SKIPPABLE)
+    packed = b"".join(frames)
+    assert decompress(packed, "zstd", LIMIT) == b"".join(parts)
+    assert decompress(b"".join(map(gzip.compress, parts)), "gzip", LIMIT) == b"".join(parts)
+    if packed:
+        torn = packed[: -data.draw(st.integers(1, len(frames[-1]) - 1))]
+        with pytest.raises(ProblemError):
+            decompress(torn, "zstd", LIMIT)
+
+
+def test_the_limit_holds_over_all_frames() -> None:
+    for coding, pack in (("zstd", zstandard.compress), ("gzip", gzip.compress)):
+        half = pack(bytes(LIMIT // 2))
+        assert len(decompress(half * 2, coding, LIMIT)) == LIMIT
+        with pytest.raises(ProblemError) as problem:
+            decompress(half * 2 + pack(b"x"), coding, LIMIT)
+        assert problem.value.kind is Kind.TOO_LARGE
+
+
+@pytest.mark.parametrize("content", [b"", b"x"])
+@pytest.mark.parametrize(("coding", "pack"), [("zstd", zstandard.compress), ("gzip", gzip.compress)])
+def test_many_small_members_take_linear_time(coding: str, pack: Callable[[bytes], bytes], content: bytes) -> None:
+    member = pack(content)
+    assert_linear(lambda size: decompress(member * (size // len(member)), coding, LIMIT), LIMIT)

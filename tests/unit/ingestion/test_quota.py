@@ -1,6 +1,6 @@
 """Buckets of tokens."""
 
-from ingestion.quota import Quota
+from ingestion.quota import Quota, Quotas
 
 
 class Time:
@@ -42,3 +42,30 @@ def test_full_buckets_are_forgotten() -> None:
         quota.take(f"m{number}", 1)
         time.now += 0.001
     assert len(quota._buckets) < 1000
+
+
+def test_buckets_that_are_in_use_are_not_looked_through_at_each_request() -> None:
+    """Counted by the buckets that are looked at, 150,000 merchants who all send."""
+    looked_at = 0
+
+    class Counting(Quota):
+        def _level(self, merchant_id: str, now: float) -> float:
+            nonlocal looked_at
+            looked_at += 1
+            return super()._level(merchant_id, now)
+
+    quota = Counting(10, Time())
+    for number in range(150_000):
+        quota.take(f"m{number}", 5)
+    assert looked_at < 3 * 150_000
+
+
+def test_whichever_quota_is_used_up_is_named() -> None:
+    quotas = Quotas(10, 1000)
+    assert quotas.used_up("m") is None
+    quotas.bytes.take("m", 5000)
+    assert quotas.used_up("m") == (4, "more than 1000 bytes a second")
+    quotas.events.take("m", 100)
+    assert quotas.used_up("m") == (9, "more than 10 events a second")
+    assert quotas.used_up("other") is None
+    assert Quotas(0, 0).used_up("m") is None

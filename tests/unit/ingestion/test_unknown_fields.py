@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion import binary_mode, envelope, event_id, shapes
+from ingestion import careful, event_id, shapes
 from ingestion.content import Mode
 from ingestion.envelope import Envelope, Reading
 from ingestion.json_text import UnreadableError, loads, quick
@@ -198,12 +198,10 @@ def test_a_failure_in_the_fast_way_is_the_careful_ways_case(
 def test_a_failure_while_one_event_is_judged_is_its_own(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    check = envelope.check
-
     def check_but_one(event: Any, max_depth: int) -> Any:
-        return boom() if event["id"] == "cursed" else check(event, max_depth)
+        return boom() if event["id"] == "cursed" else careful.check(event, max_depth)
 
-    monkeypatch.setattr(envelope, "check", check_but_one)
+    monkeypatch.setattr("ingestion.envelope.check", check_but_one)
     body = encode([order() | {"xslow": 1}, order() | {"id": "cursed", "xslow": 1}, order()])
     with caplog.at_level(logging.ERROR):
         reading = read(body)
@@ -214,7 +212,7 @@ def test_a_failure_while_one_event_is_judged_is_its_own(
 
 def test_a_failure_in_binary_mode_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     headers = [(b"ce-id", b"e1"), (b"ce-specversion", b"1.0")]
-    monkeypatch.setattr(binary_mode.json_text, "quick", boom)
+    monkeypatch.setattr("ingestion.json_text.quick", boom)
     refusal = PLAIN.read(Mode.BINARY, b"{}", headers, SENDER, NOW).refusals[0]
     assert (refusal.id, refusal.reason) == ("e1", Reason.INTERNAL_ERROR)
 
