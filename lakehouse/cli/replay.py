@@ -22,7 +22,7 @@ from lakehouse.cli.bars import counting
 from lakehouse.cli.output import Format, print_json
 from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.replay.batches import batches
-from lakehouse.replay.lines import Line, Refusal, read_lines
+from lakehouse.replay.lines import Line, Refusal, content_of, read_lines
 from lakehouse.replay.sender import Sender, Summary
 from lakehouse.settings import Settings, load_settings
 from lakehouse.tokens import Scope
@@ -102,7 +102,7 @@ def _bar(file: str) -> "tqdm[Any]":
     total = None
     if file != "-":
         with open(file, "rb") as lines:
-            total = sum(1 for line in lines if line.strip())
+            total = sum(1 for line in lines if content_of(line))
     return counting(total, " events")
 
 
@@ -142,7 +142,7 @@ def _reporter(bar: "tqdm[Any]", keep: BinaryIO | None, most_shown: int = 10) -> 
 
 
 def _document(refusal: Refusal) -> dict[str, Any]:
-    """``event`` is the line's JSON; of a line that is none, ``body`` holds the bytes in base64."""
+    """``event`` is the line's JSON, as it was written; of a line that is none, ``body`` holds the bytes in base64."""
     told = {
         "line": refusal.number,
         "merchant": refusal.merchant_id,
@@ -150,8 +150,9 @@ def _document(refusal: Refusal) -> dict[str, Any]:
         "detail": refusal.detail,
     }
     try:
-        return told | {"event": msgspec.json.decode(refusal.text)}
-    except msgspec.DecodeError:
+        refusal.text.decode("utf-8")
+        return told | {"event": msgspec.json.decode(refusal.text, type=msgspec.Raw)}
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
         return told | {"body": base64.b64encode(refusal.text).decode()}
 
 

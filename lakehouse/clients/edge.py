@@ -12,6 +12,8 @@ import httpx
 
 _BATCH = "application/cloudevents-batch+json"
 _WORTH_REPEATING = frozenset({429, 502, 503, 504})
+_EACH_REJECTED = frozenset({400, 403})
+"""Every event has its own reason; 403 where it is the token's scope for each of them."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def read_answer(status: int, retry_after: str | None, body: Any) -> Answer:
     if status in _WORTH_REPEATING:
         seconds = float(retry_after) if retry_after and retry_after.isdecimal() else None
         return Again(_why(status, content), seconds)
-    if status == 202 or (status == 400 and isinstance(content.get("rejected"), list)):
+    if status == 202 or (status in _EACH_REJECTED and isinstance(content.get("rejected"), list)):
         rejected = tuple(
             Rejection(int(entry["index"]), str(entry.get("reason", "")), str(entry.get("detail", "")))
             for entry in content.get("rejected", ())

@@ -16,7 +16,9 @@ from lakehouse.errors import LakehouseError, NotReadyError
 from lakehouse.replay.lines import Line, Refusal
 
 _LONGEST_PAUSE = 10.0
-_SPLIT = frozenset({400, 413})
+_SPLIT = frozenset({400, 413, 500})
+"""The batch, not the sender, is the trouble; 500 is what an older edge says of an event that it cannot judge."""
+_TOKEN = frozenset({401, 403})
 
 
 class RefusedByEdgeError(LakehouseError):
@@ -85,13 +87,14 @@ class Sender:
         return max(due, now - 1.0) + events / self.rate
 
     def _deliver(self, batch: list[Line]) -> None:
-        """Sends one batch until it is answered; a batch that cannot be read as a whole is halved."""
+        """Sends one batch until it is answered; one that is refused as a whole is halved down to the lines at fault."""
         answer = self._ask(batch)
         if isinstance(answer, Taken):
             self._book(batch, answer)
         elif answer.status not in _SPLIT:
+            check = "--token" if answer.status in _TOKEN else "--edge"
             raise RefusedByEdgeError(
-                f"the edge at {self.url} refuses this sender: {answer.why}. Check --token and `lakehouse status`."
+                f"the edge at {self.url} refuses this sender: {answer.why}. Check {check} and `lakehouse status`."
             )
         elif len(batch) > 1:
             middle = len(batch) // 2

@@ -3,6 +3,7 @@
 import json
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,6 +67,42 @@ def test_a_bad_line_names_itself_and_stops_no_other() -> None:
         (5, "no_merchant"),
         (6, "ok"),
     ]
+
+
+MARK = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize("before", [MARK, MARK + MARK, b"  " + MARK, MARK + b" "])
+def test_a_byte_order_mark_before_a_line_is_skipped(before: bytes) -> None:
+    """Also in the middle: where one file begins behind another."""
+    text = b'{"id": "1", "merchant": "m"}'
+    lines = [before + text, text, before, before + text, MARK[:2] + text]
+    read = list(read_lines(lines))
+    assert [(one.number, getattr(one, "reason", "ok")) for one in read] == [
+        (1, "ok"),
+        (2, "ok"),
+        (4, "ok"),
+        (5, "bad_json"),
+    ]
+    assert {one.event for one in read if isinstance(one, Line)} == {b'{"id": "1"}'.replace(b" ", b"")}
+    assert list(read_lines([before + text], merchant="m")) == [Line(1, "m", text)]
+
+
+@pytest.mark.parametrize("merchant", [".", "..", "", "a/b", 5, None, "x" * 65])
+def test_what_is_no_merchant_id_is_named(merchant: object) -> None:
+    (read,) = read_lines([json.dumps({"id": "1", "merchant": merchant}).encode()])
+    assert isinstance(read, Refusal)
+    assert read.reason == "no_merchant"
+
+
+@pytest.mark.parametrize(
+    "value", [b"[" * 5000 + b"]" * 5000, b"7" * 5000, b"1e400", b'"\\ud800"', b'"\xff"'], ids=lambda text: str(text[:9])
+)
+def test_odd_values_stop_no_line(value: bytes) -> None:
+    for merchant in (None, "m"):
+        read = list(read_lines([b'{"merchant": "m", "data": ' + value + b"}", b'{"merchant": "m"}'], merchant=merchant))
+        assert [one.number for one in read] == [1, 2]
+        assert isinstance(read[1], Line)
 
 
 merchants = st.lists(st.sampled_from("abc"), max_size=60)

@@ -70,7 +70,7 @@ def test_a_batch_of_nothing_but_rejected_events_is_an_answer() -> None:
 
 
 @settings(max_examples=15)
-@given(st.sets(st.integers(0, 19), max_size=4), st.sampled_from([400, 413]))
+@given(st.sets(st.integers(0, 19), max_size=4), st.sampled_from([400, 413, 500]))
 def test_a_body_that_cannot_be_read_is_halved_until_the_culprits_are_alone(bad: set[int], status: int) -> None:
     def unreadable(token: str, events: list[dict[str, Any]]) -> Answer:
         if any(int(event["id"]) in bad for event in events):
@@ -91,6 +91,24 @@ def test_a_refused_sender_stops_at_once() -> None:
     ):
         send(door, [lines(1) for _ in range(50)], connections=1)
     assert len(door.requests) < 50
+
+
+@pytest.mark.parametrize(
+    ("status", "advice", "other"), [(401, "--token", "--edge"), (403, "--token", "--edge"), (404, "--edge", "--token")]
+)
+def test_the_token_is_named_only_where_it_is_at_fault(status: int, advice: str, other: str) -> None:
+    with open_door(lambda *_: (status, {}, {"title": "no"})) as door, pytest.raises(RefusedByEdgeError) as error:
+        send(door, [lines(1)])
+    assert advice in str(error.value)
+    assert other not in str(error.value)
+
+
+def test_events_that_the_token_does_not_allow_are_handed_back() -> None:
+    everything = {"rejected": [{"index": i, "reason": "forbidden_type", "detail": "type"} for i in range(2)]}
+    with open_door(lambda *_: (403, {}, everything)) as door:
+        summary, refusals = send(door, [lines(2)])
+    assert summary == Summary(sent=2, rejected=2)
+    assert {refusal.reason for refusal in refusals} == {"forbidden_type"}
 
 
 def test_patience_ends() -> None:
