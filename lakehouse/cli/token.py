@@ -11,7 +11,7 @@ import typer
 
 from lakehouse.errors import RefusedError
 from lakehouse.settings import Settings
-from lakehouse.tokens.claims import Scope
+from lakehouse.tokens.claims import MERCHANT_ID_RULE, Scope
 from lakehouse.tokens.issue import issue
 from lakehouse.tokens.revoke import revoke_merchant, revoke_token
 
@@ -35,7 +35,7 @@ def parse_ttl(text: str) -> timedelta:
 @app.command("issue", epilog="Example: lakehouse token issue --merchant shop-1 --scope events:write --ttl 30d")
 def issue_command(
     merchant: Annotated[
-        str, typer.Option(help="Merchant id, or with --scope ops the operator's name: 1 to 64 of A-Z a-z 0-9 . _ -")
+        str, typer.Option(help=f"Merchant id, or with --scope ops the operator's name: {MERCHANT_ID_RULE}.")
     ],
     scope: Annotated[list[Scope], typer.Option(help="May be given several times.")],
     ttl: Annotated[str | None, typer.Option(help="Lifetime, as in 30d, 12h or 90m.")] = None,

@@ -1,17 +1,21 @@
 """NDJSON to events: one CloudEvent a line, with the merchant that it belongs to.
 
 In: lines of bytes, and how a line names its merchant. Out: a :class:`Line`, or a :class:`Refusal` that names the line
-and what is wrong with it; one bad line never stops the others. Values are passed on as they were written.
+and what is wrong with it; one bad line never stops the others. Values are passed on as they were written. A byte order
+mark is skipped where a line begins with one: files may have been put one behind the other.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
 
-from lakehouse.tokens import MERCHANT_ID
+from lakehouse.tokens import MERCHANT_ID, MERCHANT_ID_RULE
 
+_BYTE_ORDER_MARKS = re.compile(rb"\s*+(?:\xef\xbb\xbf\s*+)*+")
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -43,20 +47,27 @@ def read_lines(
     taken away.
     """
     for number, text in enumerate(lines, start=1):
-        if text := text.strip():
-            yield _read(number, text, merchant, field)
+        if content := content_of(text):
+            yield _read(number, content, merchant, field)
+
+
+def content_of(line: bytes) -> bytes:
+    """What a line holds; nothing if it is empty."""
+    start = _BYTE_ORDER_MARKS.match(line)
+    return line[start.end() if start else 0 :].strip()
 
 
 def _read(number: int, text: bytes, merchant: str | None, field: str) -> Line | Refusal:
     try:
         fields = _FIELDS.decode(text)
-    except msgspec.DecodeError as error:
+    except _UNREADABLE as error:
         return Refusal(number, merchant, "bad_json", f"line {number} is not a JSON object: {error}", text)
     if merchant is not None:
         return Line(number, merchant, text)
     named = _text(fields.pop(field, None))
     if named is None or not MERCHANT_ID.fullmatch(named):
-        detail = f"line {number} has no merchant id in {field!r}; name one with --merchant or --merchant-field"
+        detail = f"line {number} has no merchant id in {field!r} ({MERCHANT_ID_RULE}); name one with --merchant or "
+        detail += "--merchant-field"
         return Refusal(number, None, "no_merchant", detail, text)
     return Line(number, named, msgspec.json.encode(fields))
 
@@ -64,5 +75,5 @@ def _read(number: int, text: bytes, merchant: str | None, field: str) -> Line | 
 def _text(raw: msgspec.Raw | None) -> str | None:
     try:
         return None if raw is None else msgspec.json.decode(raw, type=str)
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         return None

@@ -5,7 +5,7 @@ writes the list that both read. All three meet in the files of ``settings.keys_p
 """
 
 from lakehouse.problems import ForbiddenError, UnauthorizedError
-from lakehouse.tokens.claims import MERCHANT_ID, Principal, Scope
+from lakehouse.tokens.claims import MERCHANT_ID, MERCHANT_ID_RULE, Principal, Scope
 from lakehouse.tokens.verify import Verifier
 
-__all__ = ["MERCHANT_ID", "ForbiddenError", "Principal", "Scope", "UnauthorizedError", "Verifier"]
+__all__ = ["MERCHANT_ID", "MERCHANT_ID_RULE", "ForbiddenError", "Principal", "Scope", "UnauthorizedError", "Verifier"]

@@ -6,8 +6,10 @@ from enum import StrEnum
 
 from lakehouse.problems import ForbiddenError
 
-MERCHANT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-"""Every valid merchant id, to be used with ``fullmatch``. ``..`` is one of them: never make a path."""
+MERCHANT_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,64}")
+"""Every valid merchant id, to be used with ``fullmatch``. ``.`` and ``..`` are none: clients take them out of a URL."""
+MERCHANT_ID_RULE = "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-', but not '.' or '..'"
+"""The same in words, for whoever sends another one."""
 
 
 class Scope(StrEnum):

@@ -9,14 +9,14 @@ import jwt
 
 from lakehouse.errors import RefusedError
 from lakehouse.settings import Settings
-from lakehouse.tokens.claims import MERCHANT_ID, Scope
+from lakehouse.tokens.claims import MERCHANT_ID, MERCHANT_ID_RULE, Scope
 from lakehouse.tokens.keys import ALGORITHM, KeyFolder
 
 
 def issue(settings: Settings, merchant_id: str, scopes: Sequence[Scope], ttl: timedelta | None = None) -> str:
     """A token for a merchant. Makes the signing key if there is none yet."""
     if not MERCHANT_ID.fullmatch(merchant_id):
-        raise RefusedError(f"{merchant_id!r} is no merchant id: use 1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'")
+        raise RefusedError(f"{merchant_id!r} is no merchant id: use {MERCHANT_ID_RULE}")
     if not scopes:
         raise RefusedError("a token needs at least one --scope")
     lifetime = settings.tokens.default_ttl if ttl is None else ttl

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from lakehouse.problems import UnauthorizedError
 from lakehouse.settings import Settings
-from lakehouse.tokens.claims import MERCHANT_ID, Principal
+from lakehouse.tokens.claims import MERCHANT_ID, MERCHANT_ID_RULE, Principal
 from lakehouse.tokens.keys import ALGORITHM, KeyFolder, Revocations
 
 REQUIRED_CLAIMS = ["iss", "aud", "sub", "scope", "iat", "exp", "jti"]
@@ -106,7 +106,7 @@ class Verifier:
         sub, jti, scope = claims["sub"], claims["jti"], claims["scope"]
         issued_at, expires_at = claims["iat"], claims["exp"]
         if not isinstance(sub, str) or not MERCHANT_ID.fullmatch(sub):
-            raise UnauthorizedError("`sub` is not a merchant id: 1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'")
+            raise UnauthorizedError(f"`sub` is not a merchant id: {MERCHANT_ID_RULE}")
         if not isinstance(jti, str) or not jti or not isinstance(scope, str):
             raise UnauthorizedError("`jti` and `scope` must be texts")
         if type(issued_at) not in (int, float) or type(expires_at) not in (int, float):

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from lakehouse.cli.main import main
 from lakehouse.cli.token import app, parse_ttl
 from lakehouse.errors import RefusedError
 from lakehouse.problems import ForbiddenError, Kind, UnauthorizedError
@@ -74,11 +75,30 @@ def test_every_valid_merchant_has_a_token(tmp_path_factory: pytest.TempPathFacto
     assert Verifier(settings).verify(issue(settings, merchant, [Scope.OPS])).merchant_id == merchant
 
 
-@pytest.mark.parametrize("merchant", ["", "a b", "a/b", "é", "x" * 65, "a\n"])
+@pytest.mark.parametrize("merchant", ["", ".", "..", ".\n", "a b", "a/b", "é", "x" * 65, "a\n"])
 def test_what_is_no_merchant_has_none(settings: Settings, good: dict[str, Any], merchant: str) -> None:
     with pytest.raises(RefusedError):
         issue(settings, merchant, [Scope.OPS])
     refused(settings, sign(settings, good | {"sub": merchant}))
+
+
+@pytest.mark.parametrize("merchant", ["...", "..a", "a..", "-", "_.", ".a"])
+def test_other_dots_are_a_merchants(settings: Settings, merchant: str) -> None:
+    assert Verifier(settings).verify(issue(settings, merchant, [Scope.OPS])).merchant_id == merchant
+
+
+@pytest.mark.parametrize("merchant", [".", ".."])
+def test_the_command_refuses_what_is_no_merchant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], merchant: str
+) -> None:
+    monkeypatch.setenv("LAKEHOUSE_HOME", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["lakehouse", "token", "issue", "--merchant", merchant, "--scope", "events:write"])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 1
+    told = capsys.readouterr()
+    assert "not '.' or '..'" in told.err
+    assert told.out == ""
 
 
 @pytest.mark.parametrize("claim", ["iss", "aud", "sub", "scope", "iat", "exp", "jti"])
