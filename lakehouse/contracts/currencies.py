@@ -1,8 +1,12 @@
 """ISO 4217 currency codes and their minor units: how many decimal digits an integer amount carries.
 
 In: an upper-case code. Out: its exponent. The table holds today's codes (list one, funds and metals included) and those
-withdrawn since 2000, because importing history is normal. ``XXX`` (no currency) and ``XTS`` (testing) are left out on
-purpose. A code without a minor unit (``XAU``) has exponent 0.
+of list three (historic denominations) whose withdrawal date there is 2000-01 or later, because importing history is
+normal: an event may be as old as that. Codes withdrawn before (``XEU``, ``ZRN``, ``GWP``) are left out, and on purpose
+``XXX`` (no currency) and ``XTS`` (testing). A code without a minor unit (``XAU``, ``XFO``) has exponent 0.
+
+List three gives no minor units. Those here are what was published while a code was in force. A currency that was
+renamed got a new code (``BYB``, ``BYR``, ``BYN``), and each keeps its own exponent.
 """
 
 _TODAY: dict[int, str] = {
@@ -19,9 +23,9 @@ _TODAY: dict[int, str] = {
 }
 
 _WITHDRAWN_SINCE_2000: dict[int, str] = {
-    0: "BEF BYB BYR ESP GRD ITL LUF MGF PTE TPE TRL",
-    2: "AFA ANG ATS AZM BGN CSD CUC CYP DEM EEK FIM FRF GHC GWP HRK IEP LTL LVL MRO MTL MZM NLG ROL RUR SDD SIT SKK "
-    "SLL SRG STD TMM USS VEB VEF XFU YUM ZMK ZWD ZWL ZWN ZWR",
+    0: "ADP AON AOR BEF BYB BYR ECS ESP GRD ITL LUF MGF PTE ROL TJR TPE TRL XFO XFU",
+    2: "AFA ANG ATS AYM AZM BGL BGN CHC CSD CUC CYP DEM ECV EEK FIM FRF GHC GHP HRK IEP LTL LVL MRO MTL MZM NLG RUR "
+    "SDD SIT SKK SLL SRG STD TMM USS VEB VEF YUM ZMK ZWD ZWL ZWN ZWR",
 }
 
 EXPONENTS: dict[str, int] = {
