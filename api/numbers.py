@@ -17,7 +17,7 @@ from api.schemas import MetricsAnswer, encode
 from api.visible import ReleaseView, Visible
 from lakehouse.problems import ForbiddenError, Kind, ProblemError, UnauthorizedError
 from lakehouse.settings import Settings
-from lakehouse.tokens import MERCHANT_ID, Scope, Verifier
+from lakehouse.tokens import MERCHANT_ID, MERCHANT_ID_RULE, Scope, Verifier
 from lakehouse.tokens.verify import bearer
 
 LARGE = 3000
@@ -66,4 +66,4 @@ class Numbers:
             if principal.merchant_id != merchant:
                 raise ForbiddenError("the token is for another merchant")
         if not MERCHANT_ID.fullmatch(merchant):
-            raise ProblemError(Kind.NOT_FOUND, "a merchant id is 1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'")
+            raise ProblemError(Kind.NOT_FOUND, f"a merchant id is {MERCHANT_ID_RULE}")

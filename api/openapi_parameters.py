@@ -29,7 +29,7 @@ PARAMETERS: dict[str, Json] = {
         "in": "path",
         "required": True,
         "description": "The token's `sub`, or any merchant with the scope insights:read:any.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+        "schema": {"type": "string", "pattern": r"^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$"},
     },
     "metrics": _parameter(
         "metrics",
