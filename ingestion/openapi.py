@@ -8,6 +8,7 @@ from ingestion.content import BATCH_TYPE, EVENT_TYPE
 from ingestion.reasons import Reason
 from lakehouse.contracts.events import SHAPES
 from lakehouse.problems import CONTENT_TYPE, Kind
+from lakehouse.tokens import MERCHANT_ID_RULE
 
 EVENTS_PATH = "/v1/events"
 _PROBLEMS = (
@@ -35,7 +36,7 @@ _REJECTED: dict[str, Any] = {
     "required": ["index", "id", "reason", "detail"],
     "properties": {
         "index": {"type": "integer"},
-        "id": {"type": ["string", "null"]},
+        "id": {"type": ["string", "null"], "description": "As it was sent, up to 256 characters."},
         "reason": {"type": "string", "enum": [reason.value for reason in Reason]},
         "detail": {"type": "string", "description": "The field, as `data.currency`."},
     },
@@ -63,14 +64,21 @@ _EVENT: dict[str, Any] = {
     "type": "object",
     "description": "A CloudEvent 1.0 (JSON format). Fields of `data` by type: "
     + "; ".join(f"{name}: {', '.join(shape.required)}" for name, shape in SHAPES.items()),
-    "required": ["specversion", "id", "source", "type", "time", "data"],
+    "required": ["specversion", "id", "source", "type", "time"],
+    "oneOf": [{"required": ["data"]}, {"required": ["data_base64"]}],
     "properties": {
         "specversion": {"const": "1.0"},
         "id": {"type": "string", "minLength": 1, "maxLength": 256},
         "source": {"type": "string", "minLength": 1, "maxLength": 1024},
         "type": {"type": "string", "enum": [name.value for name in SHAPES]},
         "time": {"type": "string", "format": "date-time"},
-        "data": {"type": "object"},
+        "data": {"type": "object", "description": "Unknown fields are kept; an optional one that is null is absent."},
+        "data_base64": {
+            "type": "string",
+            "contentEncoding": "base64",
+            "contentMediaType": "application/json",
+            "description": "The same object as JSON in base64, in the place of `data`.",
+        },
     },
 }
 _SCHEMAS = {
@@ -104,7 +112,10 @@ def _operation() -> dict[str, Any]:
         "tags": ["events"],
         "summary": "Send events",
         "description": "One CloudEvent, a batch, or CloudEvents' binary mode (`ce-` headers, JSON body). "
-        "gzip or zstd as Content-Encoding. Repeating a request with the same ids is harmless.",
+        "gzip or zstd as Content-Encoding, of any number of members or frames; a byte order mark is skipped. "
+        "Repeating a request with the same ids is harmless. The merchant is the token's `sub`: "
+        f"{MERCHANT_ID_RULE}. There is a quota of events and one of bytes a second, before or after decompression, "
+        "whichever are more; what is refused is charged, too.",
         "operationId": "send_events",
         "security": [{"token": []}],
         "parameters": [

@@ -214,7 +214,11 @@ def test_the_pages_of_operation(edge: RunningEdge) -> None:
     listed = {row["type"] for row in edge.client.get(f"{url}/problems").json()["problems"]}
     assert "/problems/all-rejected" in listed
     assert edge.client.get(f"{url}/problems/all-rejected").json()["status"] == 400
-    assert "post" in edge.client.get(f"{url}/openapi.json").json()["paths"]["/v1/events"]
+    document = edge.client.get(f"{url}/openapi.json").json()
+    assert "not '.' or '..'" in document["paths"]["/v1/events"]["post"]["description"]
+    schemas = document["components"]["schemas"]
+    assert "data_base64" in schemas["CloudEvent"]["properties"]
+    assert {"internal_error", "bad_base64"} <= set(schemas["Rejected"]["properties"]["reason"]["enum"])
 
 
 def test_the_documentation_loads_nothing_from_elsewhere(edge: RunningEdge) -> None:
