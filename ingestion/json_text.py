@@ -29,7 +29,8 @@ _LONG_NUMBER = re.compile(rb"(?<![0-9])[0-9]{%d}" % (_MAX_DIGITS + 1))
 _EXACT = Context(prec=_MAX_DIGITS)
 _NOT_ZERO = re.compile("[-0.]*[1-9]")
 _PLAIN_FLOAT = 16
-"""A decimal fraction of so many characters has at most 15 digits: a double holds it, and prints it, as it was."""
+_SMALLEST, _INFINITE = 1e-300, float("inf")
+"""A fraction or power of so many characters has at most 15 digits: a double that is not too small holds it exactly."""
 _encode = msgspec.json.Encoder(order="sorted", decimal_format="number").encode
 
 
@@ -62,7 +63,7 @@ def quick(text: bytes) -> Any:
     """The same as :func:`loads`, by the fast decoder wherever that is exact.
 
     No escape that could spell a colon or NUL, and as many colons outside as inside: then no key came twice. It would
-    take integers of more digits than we do.
+    take integers of more digits than we do, and round fractions.
     """
     if b"\\u003" not in text and b"\\u0000" not in text and not _LONG_NUMBER.search(text):
         try:
@@ -121,13 +122,15 @@ def _integer(text: str) -> int:
 
 def _float(text: str) -> float | Decimal:
     """A double where that is exact, else all digits. What a double could only call 0 or infinite is refused."""
+    if len(text) <= _PLAIN_FLOAT and _SMALLEST < abs(value := float(text)) < _INFINITE:
+        return value
     _check_digits(text)
     value = float(text)
-    if len(text) <= _PLAIN_FLOAT and "e" not in text and "E" not in text:
+    if value == 0 and not _NOT_ZERO.match(text):
         return value
-    if value in (float("inf"), float("-inf")) or (value == 0 and _NOT_ZERO.match(text)):
+    if value == 0 or abs(value) == _INFINITE:
         raise RejectedError(Reason.OUT_OF_RANGE, text[:20])
-    exact = _EXACT.create_decimal(text) if value else Decimal(0)
+    exact = _EXACT.create_decimal(text)
     return value if Decimal(repr(value)) == exact else exact.normalize(_EXACT)
 
 
