@@ -5,6 +5,7 @@ incarnation and partition the batches stand in order; no low mark was passed by 
 has, the raw files have, byte for byte, with the edge's ledger agreeing.
 """
 
+import base64
 import hashlib
 import json
 import time
@@ -218,3 +219,25 @@ def test_what_is_refused_reaches_its_topic(edge: EmbeddedStack) -> None:
     ]
     assert b"secret-visitor" not in found[0].body
     assert json.loads(found[0].body)["data"]["visitor_id"].startswith("p_")
+
+
+@pytest.mark.stack
+def test_what_is_sent_in_odd_but_legal_forms_reaches_kafka_as_any_other(edge: EmbeddedStack) -> None:
+    """data_base64, nulls, and unknown fields under known names: one compact JSON, whatever was sent."""
+    edge.await_healthy("kafka", "edge")
+    shop = Shop(edge, "odd")
+    plain, coded = shop.batch(2)
+    plain["data"] |= {"order_id": None, "amount_minor": "19.99"}
+    content = json.dumps({"amount_minor": "19.99", "session_id": "s", "visitor_id": "v"})
+    coded = {name: value for name, value in coded.items() if name != "data"}
+    assert shop.send([plain, coded | {"data_base64": base64.b64encode(content.encode()).decode()}]).status_code == 202
+    receipt = shop.receipts[0]
+    deadline = time.monotonic() + PATIENCE
+    while receipt["first"] not in (lines := read_topic(edge).lines.get(incarnation_of(receipt["segment"]), {})):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    first, second = msgspec.json.decode(lines[receipt["first"]], type=AcceptedBatch).events
+    assert first.data == second.data
+    data = json.loads(first.data)
+    assert data.pop("visitor_id").startswith("p_")
+    assert data == {"amount_minor": "19.99", "session_id": "s"}
