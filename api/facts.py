@@ -62,7 +62,7 @@ class Facts:
         read_nothing(call.query)
         view = self._visible.current
         if view is None:
-            return plain(encode(StatusAnswer(None, None, None, None, None, None, [])))
+            return plain(encode(StatusAnswer(None, None, None, None, None, None, None, [])))
         one = view.published
         answer = StatusAnswer(
             current_release=one.number,
@@ -71,6 +71,7 @@ class Facts:
             freshness_seconds=max(0, int((datetime.now(UTC) - one.released_at).total_seconds())),
             gold_version=one.release.gold_version,
             held=one.release.held,
+            set_aside=one.release.set_aside,
             prepared=[Prepared(version, snapshot) for version, snapshot in self._warmer.prepared.items()],
         )
         return plain(encode(answer))

@@ -186,7 +186,8 @@ class Prepared(msgspec.Struct, frozen=True):
 
 class StatusAnswer(msgspec.Struct, frozen=True):
     """``freshness_seconds``: the age of the current release; ``held``: cycles publish nothing after it until an
-    operator does. All null, and nothing prepared, before the first one."""
+    operator does; ``set_aside``: events that its models could not take, and that it does not count. All null, and
+    nothing prepared, before the first one."""
 
     current_release: int | None
     released_at: Instant | None
@@ -194,6 +195,7 @@ class StatusAnswer(msgspec.Struct, frozen=True):
     freshness_seconds: int | None
     gold_version: int | None
     held: bool | None
+    set_aside: int | None
     prepared: list[Prepared]
 
 

@@ -1,5 +1,6 @@
 {# The bronze rows of the commits of this build. A build from the beginning reads the table at a version, all of it or a
-   slice; a cycle reads the change feed, which names the commit of every row, so that a late segment is never skipped. #}
+   slice; a cycle reads the change feed, which names the commit of every row, so that a late segment is never skipped.
+   Who looks for an event that the models cannot take bounds them besides, in the order of acceptance. #}
 {% macro arrivals_of(relation) -%}
     {%- if var('from_version') | int >= 0 -%}
     table(lake.system.table_changes(
@@ -17,5 +18,10 @@
     {%- if var('until') %}
         and "time" < timestamp '{{ var('until') }}'
     {%- endif %}
+    {%- endif -%}
+    {%- if var('up_to') == 'nothing' %}
+        and false
+    {%- elif var('up_to') %}
+        and {{ position_of() }} <= {{ position_literal(var('up_to')) }}
     {%- endif -%}
 {%- endmacro %}

@@ -28,7 +28,7 @@ def status(
     services = stack_health.check(settings, also=lambda: facts.update(release_facts(settings)))
     report = {
         "services": [{"name": each.name, "url": each.url, "healthy": each.healthy} for each in services],
-        **{name: facts.get(name) for name in RELEASE_FACTS},
+        **{name: facts.get(name) for name in (*RELEASE_FACTS, "set_aside")},
     }
     if output is Format.JSON:
         print_json(report)
@@ -49,5 +49,10 @@ def render(services: list[ServiceHealth], facts: dict[str, Any]) -> str:
     if facts.get("held"):
         rows.append(
             "held               cycles publish nothing until the next `lakehouse promote` or `lakehouse rollback`"
+        )
+    if facts.get("set_aside"):
+        rows.append(
+            f"set aside          {facts['set_aside']} events that the models could not take; "
+            "`lakehouse sql \"select * from silver.duplicates where verdict = 'set_aside'\"` names them and why"
         )
     return "\n".join(rows)

@@ -99,6 +99,10 @@ class Layout:
         """What of its ledger has been proved; replaced as that goes on."""
         return f"{self.gold_version(version)}/proof.json"
 
+    def gold_version_set_aside(self, version: int) -> str:
+        """Which events its models cannot take; replaced as more are found."""
+        return f"{self.gold_version(version)}/set_aside.json"
+
     def version_schema(self, version: int, layer: str) -> str:
         """Folder of the physical ``silver`` or ``gold`` tables of a version."""
         return f"{self.gold_version(version)}/{layer}"

@@ -97,6 +97,8 @@ QUARANTINE_COLUMNS: dict[str, str] = {
 SILVER_EVENTS = "events"
 SILVER_DUPLICATES = "duplicates"
 SILVER_SALES_FACTS = "sales_facts"
+SET_ASIDE = "set_aside"
+"""The verdict in ``silver.duplicates`` on an event that the models cannot take; ``detail`` has the query's words."""
 MERCHANT_SALES = "merchant_sales"
 MERCHANT_TRAFFIC = "merchant_traffic"
 GOLD_TABLES = (MERCHANT_SALES, MERCHANT_TRAFFIC)

@@ -62,6 +62,7 @@ class Gatherer:
             raw_holes=tuple(read_edges.raw_holes(manifests, ledgers, proof.reached if proof else {})),
             late=late,
             rejected=self._rejected(shown) if proof is None else Counter(),
+            unreadable=read_tables.unreadable_hours(self._trino, shown) if shown and proof is None else Counter(),
             complete_through=shown.complete_through if shown else None,
         )
         return Gathered(evidence, shown.release if shown else None, aged_out)

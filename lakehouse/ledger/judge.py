@@ -17,7 +17,7 @@ from lakehouse.ledger.spans import Spans
 
 COLUMNS = (
     *("accepted", "kafka", "raw", "bronze", "silver", "duplicates", "quarantined", "lost"),
-    *("redelivered", "rejected", "late", "in_flight"),
+    *("redelivered", "rejected", "late", "in_flight", "unreadable_by_model"),
 )
 
 
@@ -77,7 +77,8 @@ def judge(evidence: Evidence, *, everything: bool = False) -> Verdict:
     """The verdict. With ``everything`` each hour is judged, whether or not the watermark has passed it."""
     mark = watermark(evidence)
     accepted = accepted_hours(evidence)
-    hours = {hour for found in accepted.values() for hour in found} | evidence.late.keys() | evidence.rejected.keys()
+    shown_only = evidence.late.keys() | evidence.rejected.keys() | evidence.unreadable.keys()
+    hours = {hour for found in accepted.values() for hour in found} | shown_only
     lines = {hour: HourLine(hour, everything or mark.judges(hour)) for hour in sorted(hours)}
     segments = Segments(evidence)
     missing: list[Trouble] = []
@@ -93,6 +94,7 @@ def judge(evidence: Evidence, *, everything: bool = False) -> Verdict:
     missing += _holes(evidence, lines)
     for hour, line in lines.items():
         line.counts.update(late=evidence.late[hour], rejected=evidence.rejected[hour])
+        line.counts.update(unreadable_by_model=evidence.unreadable[hour])
     for hour, count in _redelivered(evidence, accepted).items():
         lines[hour].counts["redelivered"] += count
     return Verdict(list(lines.values()), sorted(set(missing)), sorted(doubled), mark)

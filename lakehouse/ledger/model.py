@@ -75,7 +75,8 @@ class Trouble:
 class Evidence:
     """Everything that the arithmetic needs.
 
-    ``lost`` are positions that an operator has given up. ``late`` and ``rejected`` count by hour and are only shown.
+    ``lost`` are positions that an operator has given up. ``late``, ``rejected`` and ``unreadable`` (events of silver
+    that a model could not read, and that count nothing) count by hour and are only shown.
     ``complete_through`` is the current release's, in microseconds.
     """
 
@@ -85,6 +86,7 @@ class Evidence:
     raw_holes: tuple[Run, ...] = ()
     late: Counter[int] = field(default_factory=Counter)
     rejected: Counter[int] = field(default_factory=Counter)
+    unreadable: Counter[int] = field(default_factory=Counter)
     complete_through: int | None = None
 
     def runs(self, *stations: Station) -> Iterable[Run]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from lakehouse.clients.trino import Row, Trino, literal
+from lakehouse.clients.trino import Row, SqlError, Trino, literal
 from lakehouse.contracts import tables
 from lakehouse.contracts.topics import REJECTED
 from lakehouse.ledger.model import Run, Station, show_hour
@@ -97,6 +97,23 @@ def rejected_hours(trino: Trino, cursor: BronzeCursor, snapshot: Snapshot) -> Co
         f"FROM {table} WHERE station = 'edge' AND kafka_topic = '{REJECTED.name}' AND ({_before(consumed)}) GROUP BY 1"
     )
     return Counter({row["hour"]: row["n"] for row in trino.query(sql)})
+
+
+def unreadable_hours(trino: Trino, release: Release) -> Counter[int]:
+    """Events of silver that count nothing, for a number or text that the edge has promised could not be read, by hour
+    of acceptance. Definitions of before 0.1.0 do not know them."""
+    if f"{tables.SILVER_SCHEMA}.{tables.SILVER_SALES_FACTS}" not in release.tables:
+        return Counter()
+    sql = (
+        f"SELECT {_HOUR.format(column='accepted_at')} AS hour, count(*) AS n "
+        f"FROM {_silver(release, tables.SILVER_SALES_FACTS)} WHERE unreadable AND NOT replaced GROUP BY 1"
+    )
+    try:
+        return Counter({row["hour"]: row["n"] for row in trino.query(sql)})
+    except SqlError as error:
+        if error.name == "COLUMN_NOT_FOUND":
+            return Counter()
+        raise
 
 
 def days_of(runs: Iterable[Run]) -> set[date]:

@@ -25,7 +25,7 @@ def as_document(verdict: Verdict) -> dict[str, Any]:
 
 def as_text(verdict: Verdict) -> str:
     """A table of hours, the totals, and what is wrong."""
-    header = f"{'hour':<20} {'':<9}" + "".join(f"{column:>12}" for column in COLUMNS)
+    header = f"{'hour':<20} {'':<9}" + "".join(f"{column:>{_width(column)}}" for column in COLUMNS)
     rows = [_row(show_hour(line.hour), _state(line), line.counts) for line in verdict.hours]
     rows.append(_row("total", "", verdict.totals))
     wrong = [("missing at", trouble) for trouble in verdict.missing]
@@ -71,7 +71,11 @@ def _state(line: HourLine) -> str:
 
 
 def _row(name: str, state: str, counts: Any) -> str:
-    return f"{name:<20} {state:<9}" + "".join(f"{counts[column]:>12,}" for column in COLUMNS)
+    return f"{name:<20} {state:<9}" + "".join(f"{counts[column]:>{_width(column)},}" for column in COLUMNS)
+
+
+def _width(column: str) -> int:
+    return max(12, len(column) + 1)
 
 
 def _instant(micros: int | None) -> str | None:

@@ -67,7 +67,7 @@ class Cycle:
             return rows, Follower(self._builder, version, plan).step(progress)
         last = self._builder.versions.latest_snapshot(version.version)
         cursor = last.bronze if last else BronzeCursor(FIRST_GENERATION, -1)
-        found = self._builder.new_commits(cursor)
+        found = self._builder.new_commits(version.version, cursor)
         made = self._builder.consume(version, last, found, progress) if found else None
         return found.rows if found and made else 0, made
 

@@ -125,6 +125,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     consumed bronze commits said last of each edge's incarnation and of each Kafka partition. ``complete_through`` is
     None until every edge has sent a mark. ``changed`` says whether any row differs from the snapshot before.
     ``built_before`` is set while a candidate is built in slices: only events whose time lies before it are in.
+    ``set_aside`` counts the events that the models could not take (``building/set_aside.py``).
     """
 
     gold_version: int
@@ -138,6 +139,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     query_ids: list[str]
     nonce: str
     built_before: int | None = None
+    set_aside: int = 0
 
 
 class Release(msgspec.Struct, frozen=True):
@@ -147,7 +149,7 @@ class Release(msgspec.Struct, frozen=True):
     modification time of the folder ``releases/N``), strictly increasing with N. ``catalogue`` and ``tzdata`` name what
     an answer needs besides data. ``reason`` is one of :class:`Reason`, ``why`` an operator's own words. While the
     current release is ``held`` (``rollback --exact``), cycles publish nothing. ``order`` is the id of the order that it
-    carries out, if an operator gave one.
+    carries out, if an operator gave one. ``set_aside`` is the snapshot's.
     """
 
     release: int
@@ -166,3 +168,4 @@ class Release(msgspec.Struct, frozen=True):
     why: str | None = None
     held: bool = False
     order: str | None = None
+    set_aside: int = 0

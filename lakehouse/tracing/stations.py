@@ -90,7 +90,8 @@ def raw_manifest(files: Files, layout: Layout, row: Row) -> tuple[str, RawManife
 
 
 def silver_row(trino: Trino, release: Release, row: Row) -> Row | None:
-    """The verdict on a position: ``counts``, ``duplicate`` or ``conflicting_duplicate``; None if not consumed yet."""
+    """The verdict on a position: ``counts``, ``duplicate``, ``conflicting_duplicate`` or ``set_aside``; None if not
+    consumed yet."""
     position = (
         f"event_date = DATE '{row['time']:%Y-%m-%d}' AND edge = {literal(row['edge'])} "
         f"AND segment = {literal(row['segment'])} AND seq = {row['seq']}"

@@ -127,7 +127,7 @@ def _data(chance: random.Random, kind: str) -> dict[str, Any]:
     return {"order_id": key} | chance.choice([{}, money])
 
 
-_NO_NUMBERS = ("19.99", "", "1e3", True, 1.5, -1, 10**13 + 1, 10**20, [], {}, [1])
+_NO_NUMBERS: tuple[Any, ...] = ("19.99", "", "1e3", True, 1.5, -1, 10**13 + 1, 10**20, [], {}, [1])
 
 
 def _broken(chance: random.Random, data: dict[str, Any]) -> dict[str, Any]:

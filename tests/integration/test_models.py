@@ -218,7 +218,7 @@ def test_what_a_build_that_was_too_large_has_left_is_put_back(
     def consume() -> int:
         version, last = builder.versions.get(stepped), builder.versions.latest_snapshot(stepped)
         assert last is not None
-        found = builder.new_commits(last.bronze)
+        found = builder.new_commits(stepped, last.bronze)
         assert found is not None
         assert builder.consume(version, last, found, lambda _: None) is not None
         return found.rows

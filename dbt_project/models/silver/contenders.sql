@@ -5,8 +5,9 @@
 -- lost before. The first accepted wins, however late it arrives, so that any rebuild agrees.
 -- depends_on: {{ ref('touched_days') }}
 with known as (
-    select {{ event_columns() }}, 'arrivals' as origin, cast(null as varchar) as former_verdict
-    from {{ ref('arrivals') }}
+    select {{ event_columns('a') }}, 'arrivals' as origin, cast(null as varchar) as former_verdict
+    from {{ ref('arrivals') }} as a
+    where {{ is_not_set_aside('a') }}
     {%- if events or duplicates %}
     union all
     select f.*
@@ -51,4 +52,5 @@ select
         partition by event_date, merchant_id, source, id order by {{ acceptance_order() }}
     ) = row(type, "time", data) as same_content
 from positions
-where delivery = 1
+-- What was set aside competes with nothing, also when it is delivered again.
+where delivery = 1 and former_verdict is distinct from 'set_aside'

@@ -4,8 +4,9 @@
 -- sorted with all of its columns.
 -- depends_on: {{ ref('touched_days') }}
 with arrived as (
-    select {{ identity_hash() }} as identity_hash, count(*) as copies
-    from {{ ref('arrivals') }}
+    select {{ identity_hash('a') }} as identity_hash, count(*) as copies
+    from {{ ref('arrivals') }} as a
+    where {{ is_not_set_aside('a') }}
     group by 1
 )
 {%- if former %},

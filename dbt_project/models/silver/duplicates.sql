@@ -3,6 +3,8 @@
     properties={'partitioned_by': "ARRAY['event_month']"},
     meta={'stays_in_its_days': true},
 ) }}
+{%- set former = [built_in_these_days('events'), built_in_these_days('duplicates')] | select | list %}
+-- depends_on: {{ ref('arrivals') }}
 with losers as (
     select
         *,
@@ -10,11 +12,40 @@ with losers as (
     from {{ ref('contenders') }}
     where place > 1
 )
+{%- if var('set_aside') %},
+
+-- A position that has a verdict keeps it.
+set_aside as (
+    select a.*, {{ set_aside_detail('a') }} as detail, row_number() over (partition by a.edge, a.segment, a.seq) as delivery
+    from {{ ref('arrivals') }} as a
+    {%- for relation in former %}
+    left join {{ relation }} as f{{ loop.index }}
+        on a.event_month = f{{ loop.index }}.event_month and a.event_date = f{{ loop.index }}.event_date
+            and a.edge = f{{ loop.index }}.edge and a.segment = f{{ loop.index }}.segment and a.seq = f{{ loop.index }}.seq
+    {%- endfor %}
+    where not ({{ is_not_set_aside('a') }})
+        {%- for relation in former %}
+        and f{{ loop.index }}.seq is null
+        {%- endfor %}
+)
+{%- endif %}
 
 select
     {{ event_columns() }},
     verdict,
+    cast(null as varchar) as detail,
     origin = 'events' as displaced,
     cast({{ var('snapshot') }} as bigint) as snapshot
 from losers
 where origin <> 'duplicates' or verdict <> former_verdict
+{%- if var('set_aside') %}
+union all
+select
+    {{ event_columns() }},
+    'set_aside',
+    detail,
+    false,
+    cast({{ var('snapshot') }} as bigint)
+from set_aside
+where delivery = 1
+{%- endif %}

@@ -10,7 +10,7 @@ select
     cast({{ var('snapshot') }} as bigint) as snapshot
 from {{ ref('arrivals') }} as a
 left join {{ ref('crowded') }} as c on {{ identity_hash('a') }} = c.identity_hash
-where c.identity_hash is null
+where c.identity_hash is null and {{ is_not_set_aside('a') }}
 union all
 select
     {{ event_columns() }},

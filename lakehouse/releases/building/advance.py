@@ -7,7 +7,7 @@ The caller holds the version's lock (``locks``).
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
@@ -24,6 +24,9 @@ from lakehouse.delta_log import Commit
 from lakehouse.releases import catalog, definition
 from lakehouse.releases.building import watermark
 from lakehouse.releases.building.build import Build, BuildFailedError, parse, run
+from lakehouse.releases.building.culprits import Culprits, DefinitionAtFaultError
+from lakehouse.releases.building.input_rows import InputRows
+from lakehouse.releases.building.set_aside import AsideDocuments, Failed
 from lakehouse.releases.building.table_states import Tables
 from lakehouse.releases.model import BronzeCursor, GoldVersion, Snapshot, TableState, new_nonce
 from lakehouse.releases.versions import Versions
@@ -46,6 +49,11 @@ class Input:
     rows: int
     newest_at: datetime
 
+    @property
+    def is_smallest(self) -> bool:
+        """Whether no smaller part of it could be built: commits are taken whole."""
+        return sum(1 for commit in self.commits if commit.rows) <= 1
+
 
 @dataclass(frozen=True)
 class Built:
@@ -65,6 +73,7 @@ class Builder:
         self.trino = Trino.of(settings, user=user)
         self.layout = Layout(settings.warehouse)
         self.versions = Versions(files, self.layout)
+        self.aside = AsideDocuments(files, self.layout)
         self._prepared: set[tuple[int, int]] = set()
         self._parts = 1
 
@@ -77,12 +86,15 @@ class Builder:
         """Whether a build that is too large will be tried with fewer rows."""
         return self._parts < MOST_PARTS
 
-    def new_commits(self, cursor: BronzeCursor, through: int | None = None) -> Input | None:
+    def new_commits(self, version: int, cursor: BronzeCursor, through: int | None = None) -> Input | None:
         """The commits after the cursor, at most ``max_rows_per_cycle`` rows of them (or one commit), and none after
-        ``through``; None if there is none."""
+        ``through``; None if there is none. Where the version has failed on them, one commit at a time."""
         found: list[Commit] = []
         said: list[BronzeCommit] = []
         rows, most = 0, self.fitting(self.settings.transform.max_rows_per_cycle)
+        failed = self.aside.of(version).failed
+        if failed is not None and failed.generation == cursor.generation and cursor.delta_version < failed.through:
+            most = 1
         for commit in delta_log.commits_since(self.files, self.layout.bronze(cursor.generation), cursor.delta_version):
             if through is not None and commit.version > through:
                 break
@@ -115,7 +127,7 @@ class Builder:
             number = last.number + 1 if last else 1
             progress(f"building snapshot {number} of gold version {version.version} from {found.rows} bronze rows")
             plan = self.plain_build(version, number, found.generation, found.after, found.through)
-            built = self.build(version, last, plan)
+            built = self._build_or_set_aside(version, last, plan, found, progress)
         elif last is None or (reached == last.complete_through and not always):
             return None
         return self.publish(
@@ -130,8 +142,20 @@ class Builder:
                 changed=bool(found.rows) and (last is None or built.tables != last.tables),
                 query_ids=built.query_ids,
                 nonce=new_nonce(),
+                set_aside=self._set_aside(version, built, last),
             )
         )
+
+    def _set_aside(self, version: GoldVersion, built: Built, last: Snapshot | None) -> int:
+        """How many events lie aside after a build; asked only where there may be some."""
+        duplicates = built.tables.get(f"{tables.SILVER_SCHEMA}.{tables.SILVER_DUPLICATES}")
+        if duplicates is None or not self.aside.of(version.version).rules:
+            return last.set_aside if last else 0
+        found = self.trino.query(
+            f"SELECT count(*) AS n FROM {duplicates.pinned(tables.SILVER_DUPLICATES)} "
+            f"WHERE verdict = '{tables.SET_ASIDE}'"
+        )
+        return int(found[0]["n"])
 
     def plain_build(self, version: GoldVersion, number: int, generation: int, after: int, through: int) -> Build:
         return Build(
@@ -143,6 +167,34 @@ class Builder:
             order_repeat_days=self.settings.transform.order_repeat_days,
             user=self.user,
         )
+
+    def _build_or_set_aside(
+        self, version: GoldVersion, last: Snapshot | None, plan: Build, found: Input, progress: Progress
+    ) -> Built:
+        """The build; where it fails by its data, the next one takes less, and what has failed twice goes on without the
+        events that it fails on."""
+        aside = self.aside.of(version.version)
+        try:
+            return self.build(version, last, replace(plan, set_aside=aside.rules))
+        except BuildFailedError as error:
+            this = Failed(found.generation, found.after, found.through)
+            if not error.is_of_data or aside.hopeless == this:
+                raise
+            if aside.failed != this or not found.is_smallest:
+                self.aside.keep(version.version, msgspec.structs.replace(aside, failed=this))
+                raise
+            search = Culprits(
+                InputRows(self.trino, plan),
+                plan,
+                attempt=lambda tried: self.build(version, last, tried),
+                keep=lambda known: self.aside.keep(version.version, known),
+                progress=progress,
+            )
+            try:
+                return search.set_aside(aside, error)
+            except DefinitionAtFaultError:
+                self.aside.keep(version.version, msgspec.structs.replace(aside, hopeless=this))
+                raise
 
     def build(self, version: GoldVersion, last: Snapshot | None, plan: Build) -> Built:
         """Runs the version's own frozen definition, and makes sure that nobody else wrote to its tables meanwhile."""

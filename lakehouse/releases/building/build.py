@@ -7,7 +7,6 @@ names the first model or audit that failed. dbt runs in this process, so that a 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -19,6 +18,8 @@ from lakehouse.clients.trino import ENDED_FROM_OUTSIDE
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError
 from lakehouse.releases.building import models
+from lakehouse.releases.building.literals import timestamp
+from lakehouse.releases.building.set_aside import Rule
 from lakehouse.settings import Settings
 
 SOURCE = "lakehouse-transform"
@@ -32,12 +33,25 @@ _parsing = Lock()
 
 class BuildFailedError(LakehouseError):
     """A model or an audit failed; nothing has been published. What ``is_lasting`` would fail again; what
-    ``is_too_large`` would not with fewer rows."""
+    ``is_too_large`` would not with fewer rows; what ``is_of_data`` may be the fault of an event, and ``by_audit``
+    says that all models were built. ``words`` are those of the query."""
 
-    def __init__(self, message: str, *, is_lasting: bool = False, is_too_large: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        is_lasting: bool = False,
+        is_too_large: bool = False,
+        is_of_data: bool = False,
+        by_audit: bool = False,
+        words: str = "",
+    ) -> None:
         super().__init__(message)
         self.is_lasting = is_lasting
         self.is_too_large = is_too_large
+        self.is_of_data = is_of_data
+        self.by_audit = by_audit
+        self.words = words
 
 
 @dataclass(frozen=True)
@@ -47,8 +61,9 @@ class Build:
     The bronze commits of ``generation`` after ``from_version`` (-1: from the beginning) and up to ``to_version``; rows
     carry ``snapshot``. A build from the beginning may take a slice: events with a time from ``since`` (included) to
     ``until`` (not), in microseconds; it ``adds_days`` if no build before it had events of the same UTC days, and is
-    ``upon_a_copy`` if it is the first after another version's tables were copied. Trino knows the build's queries by
-    ``user``.
+    ``upon_a_copy`` if it is the first after another version's tables were copied. What meets a rule of ``set_aside`` is
+    not counted; ``up_to`` bounds what is taken in the order of acceptance (``culprits``), and ``is_trial`` leaves out
+    the audits. Trino knows the build's queries by ``user``.
     """
 
     gold_version: int
@@ -63,6 +78,9 @@ class Build:
     upon_a_copy: bool = False
     previous_snapshot: int | None = None
     shared: Mapping[str, str] = field(default_factory=dict)
+    set_aside: tuple[Rule, ...] = ()
+    up_to: Any = None
+    is_trial: bool = False
     user: str = TRANSFORM_USER
 
     @property
@@ -81,17 +99,9 @@ class Build:
             "upon_a_copy": self.upon_a_copy,
             "previous_snapshot": self.snapshot - 1 if self.previous_snapshot is None else self.previous_snapshot,
             "shared": dict(self.shared),
+            "set_aside": [rule.variables for rule in self.set_aside],
+            "up_to": self.up_to or "",
         }
-
-
-def timestamp(micros: int | None) -> str:
-    """An instant as a Trino timestamp literal names it, to the millisecond; '' for None."""
-    if micros is None:
-        return ""
-    return (
-        datetime.fromtimestamp(micros / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S.")
-        + f"{micros // 1000 % 1000:03} UTC"
-    )
 
 
 def run(settings: Settings, project: Path, build: Build) -> list[str]:
@@ -114,10 +124,17 @@ def _failure(project: Path, failures: list[Any]) -> BuildFailedError:
     told = f"{first.node.name} failed{more}: {first.message}. Nothing of it is shown"
     if query.is_file():
         told += f". Its query is in {query}"
-    is_lasting = first.status == "fail" or _is_wrong(str(first.message))
+    words = str(first.message)
+    is_lasting = first.status == "fail" or _is_wrong(words)
     then = _HOW_TO_MEND if is_lasting else "The next cycle, or the same `lakehouse reprocess`, tries it again"
-    is_too_large = "INSUFFICIENT_RESOURCES" in str(first.message)
-    return BuildFailedError(f"{told}. {then}", is_lasting=is_lasting, is_too_large=is_too_large)
+    return BuildFailedError(
+        f"{told}. {then}",
+        is_lasting=is_lasting,
+        is_too_large="INSUFFICIENT_RESOURCES" in words,
+        is_of_data=first.status == "fail" or _may_be_of_data(words),
+        by_audit=first.node.resource_type == "test",
+        words=f"{first.node.name}: {words}",
+    )
 
 
 def parse(settings: Settings, project: Path, build: Build) -> None:
@@ -150,7 +167,7 @@ def compare(settings: Settings, before: Path, after: Path) -> Compared:
 
 def _dbt(settings: Settings, project: Path, build: Build) -> Any:
     parsed = _parsed_once(settings, project, build)
-    command = ["build", "--vars", msgspec.json.encode(build.variables).decode()]
+    command = ["run" if build.is_trial else "build", "--vars", msgspec.json.encode(build.variables).decode()]
     if build.shared:
         # By name: of what is left out, dbt leaves out every audit, also that of a table that is built. Tables alone:
         # with a model that is none, such as bronze's arrivals, it would choose audits of what is shared.
@@ -210,6 +227,14 @@ def _is_wrong(message: str) -> bool:
     if message.startswith("Compilation Error"):
         return True
     return "type=USER_ERROR" in message and not any(f"name={name}," in message for name in ENDED_FROM_OUTSIDE)
+
+
+def _may_be_of_data(message: str) -> bool:
+    """Whether Trino has refused a value, or has stumbled over one; a statement that it does not understand is not of
+    that kind, but nobody needs to know: it fails without any event, too."""
+    return "name=GENERIC_INTERNAL_ERROR," in message or (
+        _is_wrong(message) and not message.startswith("Compilation Error")
+    )
 
 
 def _query_id(node: Any) -> str | None:

@@ -28,7 +28,7 @@ class Feeder:
         if version.plan is not None and version.plan.shared:
             return self._follow(version, version.plan, live, progress)
         through = self._through(last, live) if live else None
-        found = self._builder.new_commits(last.bronze, through)
+        found = self._builder.new_commits(version.version, last.bronze, through)
         if found is None:
             return None
         # Also where it changes nothing: the live version has a snapshot there, and the two are compared at one point.

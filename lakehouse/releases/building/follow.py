@@ -52,6 +52,7 @@ class Follower:
                 query_ids=queries,
                 nonce=new_nonce(),
                 built_before=None if number == target.number else PARTLY,
+                set_aside=target.set_aside,
             )
         )
 

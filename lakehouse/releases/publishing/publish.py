@@ -57,6 +57,7 @@ def following(
         why=why,
         held=held,
         order=order,
+        set_aside=snapshot.set_aside,
     )
 
 

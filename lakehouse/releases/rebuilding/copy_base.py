@@ -10,7 +10,7 @@ import re
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts import tables
 from lakehouse.errors import LakehouseError, RefusedError
-from lakehouse.releases.building.build import timestamp
+from lakehouse.releases.building.literals import timestamp
 from lakehouse.releases.model import Snapshot, TableState
 
 SNAPSHOT = 1

@@ -11,7 +11,7 @@ from itertools import groupby
 
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.tables import SLOT_SECONDS
-from lakehouse.releases.building.build import timestamp
+from lakehouse.releases.building.literals import timestamp
 from lakehouse.releases.model import BronzeCursor
 
 DAY = 86_400_000_000

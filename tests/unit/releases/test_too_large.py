@@ -49,7 +49,7 @@ def consume_all(builder: Builder, version: GoldVersion) -> int:
     failures = 0
     while True:
         last = builder.versions.latest_snapshot(version.version)
-        found = builder.new_commits(last.bronze if last else BronzeCursor(1, -1))
+        found = builder.new_commits(version.version, last.bronze if last else BronzeCursor(1, -1))
         if found is None:
             return failures
         try:
@@ -73,7 +73,7 @@ def test_a_backlog_is_built_in_parts_that_fit(builder: Builder, monkeypatch: pyt
 def test_what_one_commit_does_not_fit_into_stays_a_failure(builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
     holding(monkeypatch, 0)
     version = builder.versions.create(Definition("f" * 64))
-    found = builder.new_commits(BronzeCursor(1, -1))
+    found = builder.new_commits(1, BronzeCursor(1, -1))
     assert found is not None
     attempts = 0
     while builder.can_shrink:

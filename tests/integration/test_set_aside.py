@@ -1,0 +1,168 @@
+"""An event that the models cannot take stops nobody: it is set aside with the query's words, and the line goes on.
+
+The models are those of the project with the fault that once stopped every merchant: a cast that fails on a field that
+the event's type does not know.
+"""
+
+import json
+import shutil
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from lakehouse.ledger.model import Station
+from lakehouse.ledger.read_tables import Span, counted_runs
+from lakehouse.releases import definition
+from lakehouse.releases.building.build import BuildFailedError
+from lakehouse.releases.model import BronzeCursor
+from tests.embedded_stack import EmbeddedStack
+from tests.integration import naive_models
+from tests.integration.bronze_rows import START, Row, random_rows
+from tests.integration.gold_state import expected_sales, sales
+from tests.integration.warehouse import LAYOUT, Warehouse
+
+pytestmark = pytest.mark.stack
+
+
+def is_good(row: Row) -> bool:
+    """For the faulty models, too."""
+    if row.type not in naive_models.SALES:
+        return True
+    return naive_models.is_readable(row) and (row.type != "order.placed" or "amount_minor" not in json.loads(row.data))
+
+
+GOOD = list(filter(is_good, random_rows(seed=16, count=80)))[:40]
+FIRST, SECOND, THIRD = GOOD[:20], GOOD[20:26], GOOD[26:]
+
+
+def poison(number: int) -> Row:
+    """An event that the edge takes: the field belongs to other types. Its source and id have quotes in them."""
+    data = {"order_id": f"o'{number}", "currency": "BRL", "items": [], "amount_minor": "19.99"}
+    return Row(
+        edge="edge-1",
+        segment="s-9",
+        seq=90_000 + number,
+        accepted_at=START + timedelta(days=80, minutes=11, milliseconds=number),
+        merchant_id="shop-p",
+        source="/it's",
+        id=f"poison-{number}",
+        type="order.placed",
+        time=START + timedelta(days=3),
+        data=json.dumps(data, separators=(",", ":")),
+    )
+
+
+BAD = poison(1)
+FROM_THE_BEGINNING = BronzeCursor(1, -1)
+
+
+@pytest.fixture(scope="module")
+def warehouse(lake: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """Its first gold version has the fault; bronze has three commits, and the poison is in the second."""
+    made = Warehouse(lake.settings)
+    project = shutil.copytree(definition.PROJECT, tmp_path_factory.mktemp("faulty") / "project")
+    macro = project / "macros" / "sales_facts_of.sql"
+    mended = "if(type <> 'order.placed', {{ integer_of('data', 'amount_minor') }})"
+    assert mended in macro.read_text()
+    faulty = "cast(json_extract_scalar(data, '$.amount_minor') as bigint)"
+    macro.write_text(macro.read_text().replace(mended, faulty))
+    made.versions.create(definition.freeze(made.files, LAYOUT, project))
+    for day, rows in enumerate((FIRST, [*SECOND[:4], BAD, *SECOND[4:]], THIRD)):
+        made.arrive(rows, 81 + day)
+    return made
+
+
+def turns(warehouse: Warehouse, most: int = 12) -> tuple[int, int]:
+    """As the service goes on after a failure. Returns how many turns failed and how many rows were built."""
+    failed = rows = 0
+    for _ in range(most):
+        try:
+            outcome = warehouse.transform.turn()
+        except BuildFailedError:
+            failed += 1
+            continue
+        if outcome.snapshot is None:
+            return failed, rows
+        rows += outcome.rows
+    raise AssertionError("the line stands still")
+
+
+@pytest.fixture(scope="module")
+def went_on(warehouse: Warehouse) -> tuple[int, int]:
+    return turns(warehouse)
+
+
+def test_the_line_goes_on_without_that_event(warehouse: Warehouse, went_on: tuple[int, int]) -> None:
+    """It fails on everything, then twice on the second commit alone."""
+    assert went_on == (2, len(GOOD) + 1)
+    assert sales(warehouse.trino, 1) == expected_sales(GOOD)
+
+
+def test_the_event_is_in_quarantine_with_the_querys_words(warehouse: Warehouse, went_on: tuple[int, int]) -> None:
+    query = (
+        "SELECT edge, segment, seq, source, id, data, detail FROM lake.silver.duplicates WHERE verdict = 'set_aside'"
+    )
+    (found,) = warehouse.trino.query(query)
+    assert (found["edge"], found["segment"], found["seq"]) == BAD.position
+    assert (found["source"], found["id"], found["data"]) == (BAD.source, BAD.id, BAD.data)
+    assert "sales_facts" in found["detail"]
+    assert "Cannot cast '19.99' to BIGINT" in found["detail"]
+
+
+def test_the_release_says_how_many_lie_aside(warehouse: Warehouse, went_on: tuple[int, int]) -> None:
+    current = warehouse.log.current()
+    assert current is not None
+    assert current.release.set_aside == 1
+    assert warehouse.log.get(1).release.set_aside == 0
+
+
+def test_the_ledger_counts_it_as_quarantined(warehouse: Warehouse, went_on: tuple[int, int]) -> None:
+    current = warehouse.log.current()
+    assert current is not None
+    day = BAD.accepted_at.date()
+    runs = [
+        (station, run.segment, run.first)
+        for station, run in counted_runs(warehouse.trino, current.release, Span(day, day))
+        if run.segment == BAD.segment
+    ]
+    assert runs == [(Station.QUARANTINED, BAD.segment, BAD.seq)]
+
+
+def test_a_new_delivery_of_it_is_nothing_new(warehouse: Warehouse, went_on: tuple[int, int]) -> None:
+    """Good events go on beside it."""
+    later = replace(FIRST[0], seq=99_000, id="later", accepted_at=BAD.accepted_at)
+    warehouse.arrive([BAD, later], 85)
+    assert turns(warehouse) == (0, 2)
+    assert sales(warehouse.trino, 1) == expected_sales([*GOOD, later])
+    assert warehouse.trino.query("SELECT count(*) AS n FROM lake.silver.duplicates WHERE verdict = 'set_aside'") == [
+        {"n": 1}
+    ]
+
+
+def test_a_mended_definition_counts_it(warehouse: Warehouse, went_on: tuple[int, int]) -> None:
+    """A version of its own begins without rules, and takes all of bronze."""
+    version = warehouse.versions.create(definition.freeze(warehouse.files, LAYOUT, definition.PROJECT))
+    builder = warehouse.builder
+    found = builder.new_commits(version.version, FROM_THE_BEGINNING)
+    assert found is not None
+    assert builder.consume(version, None, found, lambda _: None) is not None
+    counted = warehouse.trino.query(
+        f"SELECT count(*) AS n FROM lake.silver_v{version.version}.sales_facts "
+        "WHERE merchant_id = 'shop-p' AND NOT unreadable"
+    )
+    assert counted == [{"n": 1}]
+
+
+def test_a_definition_that_fails_without_events_stays_an_error(warehouse: Warehouse, tmp_path: Path) -> None:
+    project = shutil.copytree(definition.PROJECT, tmp_path / "project")
+    model = project / "models" / "silver" / "events.sql"
+    model.write_text(model.read_text().replace("cast({{ var('snapshot') }} as bigint)", "nine"))
+    version = warehouse.versions.create(definition.freeze(warehouse.files, LAYOUT, project))
+    for said in ("nine", "without any event", "nine"):
+        found = warehouse.builder.new_commits(version.version, FROM_THE_BEGINNING)
+        assert found is not None
+        with pytest.raises(BuildFailedError, match=said):
+            warehouse.builder.consume(version, None, found, lambda _: None)
+    assert warehouse.builder.aside.of(version.version).rules == ()
