@@ -120,6 +120,35 @@ def test_anything_in_the_place_of_anything_is_accepted_or_gets_a_reason(
     assert len(alone.events) + len(alone.refusals) == 1
 
 
+@st.composite
+def wrapped(draw: st.DrawFn, levels: int) -> Any:
+    """A value under so many levels of arrays and objects, with known names among its keys."""
+    value = draw(scalars)
+    for name in draw(st.lists(st.none() | st.sampled_from(KNOWN_NAMES), min_size=levels, max_size=levels)):
+        value = [value] if name is None else {name: value}
+    return value
+
+
+@given(st.integers(27, 33), st.booleans(), st.sampled_from(["url", "amount_minor", "items", "newer"]), st.data())
+def test_unknown_fields_may_be_as_deep_as_an_event(
+    levels: int, in_a_line: bool, name: str, data: st.DataObject
+) -> None:
+    """The event is level 1, its data 2, a line of an order 4."""
+    if in_a_line:
+        line = {"product_id": "p", "quantity": 1, "unit_price_minor": 5}
+        unknown = "newer" if name == "amount_minor" else name
+        event = order(items=[line | {unknown: data.draw(wrapped(levels - 4))}])
+    else:
+        event = order(**{"newer" if name == "items" else name: data.draw(wrapped(levels - 2))} | {"note": 1})
+    text = spell(event)
+    reading = read(b"[" + text + b"," + encode(order()) + b"]")
+    if levels <= 32:
+        assert exact(reading.events[0].data) == exact(spell(event["data"]))
+    else:
+        assert [(one.index, one.reason) for one in reading.refusals] == [(0, Reason.TOO_DEEP)]
+    assert len(reading.events) == (2 if levels <= 32 else 1)
+
+
 NUMBERS = [
     *("7" * digits for digits in (20, 300, 301, 4000, 5000)),
     *("-" + "7" * digits for digits in (20, 299, 300, 301, 5000)),
