@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -119,3 +120,35 @@ def test_long_ids_are_not_remembered() -> None:
     for number in range(10):
         hashes.of("m", f"{number}" * 10_000)
     assert hashes._remembered == {}
+
+
+def hidden(layers: list[str]) -> Any:
+    """A personal id under layers of JSON in texts, of base64, and of plain nesting."""
+    value: Any = {"visitor_id": "secret"}
+    for layer in layers:
+        text = json.dumps(value, ensure_ascii=layer != "text")
+        if layer == "base64":
+            value = {"data_base64": base64.b64encode(text.encode()).decode()}
+        else:
+            value = {"data": text} if layer == "text" else {"data": [value, "]"]}
+    return value
+
+
+def everything(value: Any) -> str:
+    """All that a reader could find, with every layer undone."""
+    if isinstance(value, dict):
+        content = [base64.b64decode(one).decode() for name, one in value.items() if name == "data_base64"]
+        return "".join(map(everything, [*value.values(), *map(json.loads, content)]))
+    if isinstance(value, list):
+        return "".join(map(everything, value))
+    return everything(json.loads(value)) if isinstance(value, str) and value.startswith("{") else str(value)
+
+
+@given(st.lists(st.sampled_from(["text", "base64", "nested"]), max_size=5))
+def test_no_personal_id_is_left_under_any_layers(layers: list[str]) -> None:
+    body = json.dumps(hidden(layers) | {"other": "kept"}).encode()
+    assert "secret" in everything(json.loads(body))
+    found = everything(json.loads(HASHES.scrub("m", body)))
+    assert "secret" not in found
+    assert HASHES.of("m", "secret") in found
+    assert "kept" in found

@@ -123,7 +123,7 @@ def test_anything_in_the_place_of_anything_is_accepted_or_gets_a_reason(
 @st.composite
 def wrapped(draw: st.DrawFn, levels: int) -> Any:
     """A value under so many levels of arrays and objects, with known names among its keys."""
-    value = draw(scalars)
+    value: Any = draw(scalars)
     for name in draw(st.lists(st.none() | st.sampled_from(KNOWN_NAMES), min_size=levels, max_size=levels)):
         value = [value] if name is None else {name: value}
     return value
