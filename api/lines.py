@@ -31,10 +31,11 @@ class Line:
 
     @property
     def exponent(self) -> int | None:
-        """Decimals of the currency's minor unit; None where a value is not an amount."""
+        """Decimals of the currency's minor unit; None where a value is not an amount, or the edge does not know the code
+        that a stranger has written, or does not know it any more."""
         if self.metric.unit is not Unit.MONEY or self.currency is None:
             return None
-        return EXPONENTS[self.currency]
+        return EXPONENTS.get(self.currency)
 
 
 def lines_of(view: ReleaseView, merchant: str, metric: Metric, currency: str | None) -> Iterator[Line]:

@@ -30,7 +30,7 @@ from lakehouse.contracts.events import (
 _ATTRIBUTES = frozenset(
     {"specversion", "id", "source", "type", "time", "subject", "datacontenttype", "dataschema", "data", "data_base64"}
 )
-_EXTENSION_NAME = re.compile(r"[a-z0-9]+")
+_EXTENSION_NAME = re.compile(r"[a-z0-9]{1,256}")
 _RANGES = {Kind.MONEY: (0, MAX_MONEY), Kind.QUANTITY: (1, MAX_QUANTITY), Kind.MILLISECONDS: (0, MAX_MONEY)}
 _LINES = {Kind.ORDER_LINES: ORDER_LINE, Kind.REFUND_LINES: REFUND_LINE}
 

@@ -39,7 +39,8 @@ _FLAT = re.compile(rb'(?:[^",\[\]{}]++|' + STRING + b"|" + _nested(_LEVELS) + b"
 _NESTED = re.compile(_nested(_LEVELS), re.DOTALL)
 _RUN = re.compile(
     rb'(?P<flat>(?:[^"\[\]{}]++|' + STRING + b"|" + _nested(_LEVELS) + b")++)"
-    rb'|(?P<down>(?:[\[{](?:[^"\[\]{}]++|' + STRING + rb")*+)++)|(?P<up>[\]}]++)",
+    # No text here: what is counted below is brackets alone.
+    rb'|(?P<down>(?:[\[{][^"\[\]{}]*+)++)|(?P<up>[\]}]++)',
     re.DOTALL,
 )
 

@@ -31,6 +31,7 @@ _NOT_ZERO = re.compile("[-0.]*[1-9]")
 _PLAIN_FLOAT = 16
 _SMALLEST, _INFINITE = 1e-300, float("inf")
 """A fraction or power of so many characters has at most 15 digits: a double that is not too small holds it exactly."""
+MAX_NAME_BYTES = 32_768
 _encode = msgspec.json.Encoder(order="sorted", decimal_format="number").encode
 
 
@@ -56,6 +57,7 @@ def loads(text: bytes) -> Any:
     except (ValueError, RecursionError) as error:
         raise UnreadableError(f"not JSON: {error}") from error
     _check_texts(value)
+    _check_names(value, text)
     return value
 
 
@@ -69,6 +71,7 @@ def quick(text: bytes) -> Any:
         try:
             value = _decode(text)
             if _encode(value).count(b":") == text.count(b":"):
+                _check_names(value, text)
                 return value
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError, ValueError):
             pass
@@ -98,6 +101,21 @@ def _check_texts(value: Any) -> None:
             _check_text(value)
         elif isinstance(value, dict):
             waiting.extend(value)
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+
+
+def _check_names(value: Any, text: bytes) -> None:
+    """Names that the JSON readers of later stations do not take: 50,000 bytes is the most in Jackson, which Spark and
+    Trino use."""
+    waiting = [value] if len(text) > MAX_NAME_BYTES else []
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            for name in value:
+                if len(name) > MAX_NAME_BYTES // 4 and len(name.encode("utf-8", "replace")) > MAX_NAME_BYTES:
+                    raise RejectedError(Reason.TOO_LONG, printable(name))
             waiting.extend(value.values())
         elif isinstance(value, list):
             waiting.extend(value)

@@ -34,6 +34,27 @@ def test_an_array_is_split_into_its_elements(elements: list[Any], indent: int | 
     assert [json.loads(element) for element in found] == elements
 
 
+bracketed = st.recursive(
+    st.sampled_from(["[]", "{", "]}", "[{", '"[', "a,b", "\\\\]"]) | st.integers(),
+    lambda inner: st.lists(inner, min_size=1, max_size=3) | st.dictionaries(st.sampled_from("k]{"), inner, min_size=1),
+    max_leaves=20,
+)
+"""Deep values with brackets in their texts."""
+
+
+@given(st.lists(bracketed, max_size=3), st.integers(0, 12))
+def test_brackets_in_texts_are_no_brackets_however_deep(elements: list[Any], levels: int) -> None:
+    for _ in range(levels):
+        elements = [{"[": elements, "]": "[]"}]
+    found = split_array(json.dumps(elements).encode())
+    assert [json.loads(element) for element in found] == elements
+
+
+def test_a_text_beside_a_deep_value_is_no_bracket() -> None:
+    element = b'{"k":{"k":"[]","items":[{"k":{"k":{}}}]}}'
+    assert split_array(b"[" + element + b"]") == [element]
+
+
 @given(st.binary(max_size=60) | st.text(alphabet='[]{}",:\\ a1', max_size=40).map(str.encode))
 def test_no_bytes_break_the_splitter(text: bytes) -> None:
     depth(text)

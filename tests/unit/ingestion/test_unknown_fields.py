@@ -55,6 +55,24 @@ def cart(**data: Any) -> dict[str, Any]:
     return view(**known, **data) | {"type": "cart.item_added"}
 
 
+@pytest.mark.parametrize("name", ["n" * 32_768, "\u00e9" * 16_384, "\U0001f600" * 8_192], ids=["ascii", "2", "4 bytes"])
+def test_a_name_is_as_long_as_later_stations_read(name: str) -> None:
+    """Spark and Trino refuse to read JSON with names of more than 50,000 bytes: then a whole record, or every cycle."""
+    reading = read(json.dumps([view(**{name: 1})], ensure_ascii=False).encode())
+    assert json.loads(reading.events[0].data)[name] == 1
+    for event in (view(**{name + "n": 1}), view(deep=[{name + "n": {}}]), order(items=[{name + "n": 1}])):
+        text = json.dumps([event], ensure_ascii=False).encode()
+        for spelled in (text, text.replace(b'n":', b'\\u006e":')):
+            (refusal,) = read(spelled).refusals
+            assert refusal.reason == Reason.TOO_LONG
+
+
+def test_the_name_of_an_extension_is_bounded() -> None:
+    assert read(b"[" + spell(view() | {"x" * 256: True}) + b"]").refusals == []
+    (refusal,) = read(b"[" + spell(view() | {"x" * 257: True}) + b"]").refusals
+    assert refusal.reason == Reason.BAD_ATTRIBUTE
+
+
 @pytest.mark.parametrize("event", [view(amount_minor="19.99"), cart(amount_minor="19.99"), order(amount_minor="19.99")])
 def test_a_price_that_the_type_does_not_know_is_kept(event: dict[str, Any]) -> None:
     assert kept(event) == event["data"]

@@ -29,6 +29,7 @@ def test_the_codes_have_the_form_of_codes() -> None:
         ("TRY", 2),
         ("MGF", 0),
         ("XFO", 0),
+        ("ROL", 2),
     ],
 )
 def test_minor_units(code: str, digits: int) -> None:
