@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BOOTSTRAP := compose/local/bootstrap.lock
 
-.PHONY: help install reinstall lock format check test chaos soak demo down bench bench-peers bench-releases
+.PHONY: help install reinstall lock format check test chaos soak fuzz demo down bench bench-peers bench-releases
 
 help:  ## show the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ test: check  ## check, and all tests (they start the embedded stack)
 soak: install  ## long random histories of releases (SEED, STEPS choose others)
 	LAKEHOUSE_TEST_STEPS=$(or $(STEPS),60) LAKEHOUSE_TEST_SEED=$(or $(SEED),1) \
 		$(BIN)/pytest tests/integration/test_random_history.py
+
+fuzz: install  ## random events of all that contract 1 allows, from the edge to gold (SEED, EVENTS a round, MINUTES)
+	LAKEHOUSE_FUZZ_SEED=$(or $(SEED),$(shell date +%s)) LAKEHOUSE_FUZZ_EVENTS=$(or $(EVENTS),2000) \
+		LAKEHOUSE_FUZZ_MINUTES=$(or $(MINUTES),30) $(BIN)/pytest -s tests/fuzz
 
 chaos: install  ## everything is killed, frozen or damaged, on the real stack
 	$(BIN)/pytest -m chaos

@@ -1,0 +1,60 @@
+"""Whatever the edge has accepted, no later station fails on, and all of it is counted as it should be.
+
+Random events of all that contract 1 allows go the whole way, on the real HDFS, Spark and Trino. ``make test`` plays one
+round; ``make fuzz`` plays rounds with new seeds until its time is up (``SEED``, ``EVENTS``, ``MINUTES``).
+"""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lakehouse.errors import LakehouseError
+from tests.fuzz import checks, culprit, halves
+from tests.fuzz.culprit import Trials
+from tests.fuzz.line import Line
+from tests.fuzz.rounds import Round, play
+from tests.fuzz.wanted import EVENTS, MINUTES, SEARCH, SEED
+
+pytestmark = pytest.mark.stack
+
+
+def seeds() -> Iterator[int]:
+    """The first at least; then others, until the time is up."""
+    started, seed = time.monotonic(), SEED
+    yield seed
+    while (passed := time.monotonic() - started) < 60 * MINUTES:
+        print(f"seed {seed} went through; {passed / 60:.1f} of {MINUTES:g} minutes", flush=True)
+        seed += 1
+        yield seed
+
+
+def failure(line: Line, played: Round) -> str | None:
+    """What the first station says or does that fails on a round; None if all is well."""
+    for delivery in played.deliveries:
+        written = line.deliver(delivery)
+        if written is None or written.commit.quarantined:
+            return f"the streaming job refuses {[event[: culprit.LONGEST] for event in line.refused(delivery)[:3]]}"
+        try:
+            line.cycle()
+        except LakehouseError as error:
+            return f"{error}\n{smallest(line, played)}"
+    different = checks.difference(line.trino, 1, played.rows)
+    return f"{different}\n{smallest(line, played)}" if different else None
+
+
+def smallest(line: Line, played: Round) -> str:
+    rows, said = halves.smallest(played.rows, Trials(line.settings).failure, SEARCH)
+    if said is None:
+        return "A build of this round alone is right: it takes the builds before it."
+    return f"The smallest part that was found, of which is said: {said}\n{culprit.told(rows)}"
+
+
+def test_what_the_edge_accepts_goes_through(line: Line, tmp_path: Path) -> None:
+    for seed in seeds():
+        played = play(seed, EVENTS, tmp_path)
+        if (words := failure(line, played)) is not None:
+            pytest.fail(f"make fuzz SEED={seed} EVENTS={EVENTS} MINUTES=0\n{words}", pytrace=False)
+        checks.bronze_has_it_all(line, played)
+        checks.api_reads_it(line, played)
