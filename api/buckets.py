@@ -3,16 +3,22 @@
 In: a zone, a grain, and a range of slots. Out: :class:`Buckets`, which cover the range from end to end without overlap.
 
 Numbers are stored by *slot*, a quarter of an hour of UTC, counted since 1970 (every offset since 1980 is a multiple of
-15 minutes). A slot is in the bucket of the local time at its start:
+15 minutes):
 
 - an hour is a stretch of one local date, hour and UTC offset, so that a 25-hour day has 25 of them, and where clocks
   move by half an hour (Lord Howe) the hour that is cut short or repeated in part is a bucket of 30 minutes;
 - a day begins at the first instant of its date, wherever midnight is skipped, and a date that a zone skipped
   altogether has no bucket; weeks begin on Monday; those at the ends are clipped to the range.
+
+The limit: clocks are not always changed at the begin of a slot. Newfoundland and Labrador (until 2011), Moncton (until
+2006), Gaza and Hebron (2010, 2011) and Casey did so at 00:01. Such a slot cannot be divided; all of it is in the hour
+that holds for most of it, so that for these zones, twice a year, what happened in the one minute from 00:00 to 00:01 is
+counted in the hour that begins with the change. Its label is that hour's, for example 23:00-03:30 of the day before,
+although the day (which began with that minute) begins with the same slot. Days, weeks and months have no such error:
+since 1980 every date has begun at the begin of a slot.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property, lru_cache
 
@@ -26,7 +32,6 @@ SLOT = SLOT_SECONDS
 """Seconds."""
 SLOT_MICROS = SLOT * 1_000_000
 
-_EPOCH = datetime(1970, 1, 1)
 _REMEMBERED = 100 * DAY // SLOT
 """Slots of the longest range whose buckets are kept for the next request."""
 
@@ -54,8 +59,8 @@ class Buckets:
 
     @cached_property
     def starts(self) -> list[str]:
-        """Local ISO 8601 timestamps with offset."""
-        return local_stamps(self.zone, self.edges[:-1] * SLOT)
+        """Local ISO 8601 timestamps with the offset of the bucket."""
+        return local_stamps(clock(self.zone, self.grain), self.edges[:-1] * SLOT)
 
     @cached_property
     def begin(self) -> str:
@@ -72,6 +77,11 @@ class Buckets:
         return int(np.searchsorted(self.edges[1:] * SLOT, instant, side="right"))
 
 
+def clock(zone: Zone, grain: Grain) -> Zone:
+    """The zone by whose clock the buckets of a grain are cut and labelled."""
+    return zone.by_slot if grain is Grain.HOUR else zone
+
+
 def divide(zone: Zone, grain: Grain, first: int, last: int) -> Buckets:
     """The buckets of the slots from ``first`` (included) to ``last`` (not). Short ranges are remembered."""
     return _divide_once(zone, grain, first, last) if last - first <= _REMEMBERED else _divide(zone, grain, first, last)
@@ -84,23 +94,10 @@ def _divide_once(zone: Zone, grain: Grain, first: int, last: int) -> Buckets:
 
 def _divide(zone: Zone, grain: Grain, first: int, last: int) -> Buckets:
     begin, end = first * SLOT, last * SLOT
-    inner = _hours(zone, begin, end) if grain is Grain.HOUR else _calendar(zone, grain, begin, end)
+    inner = _hours(clock(zone, grain), begin, end) if grain is Grain.HOUR else _calendar(zone, grain, begin, end)
     slots = -(-inner // SLOT)
     edges = np.unique(np.concatenate(([first], slots[(slots > first) & (slots < last)], [last])))
     return Buckets(zone, grain, edges.astype(np.int64))
-
-
-def shifted_back(buckets: Buckets) -> npt.NDArray[np.int64]:
-    """Edges of the previous period, as many as the buckets have, in slots.
-
-    The period lies the same number of local months (grain month) or days (all others) before: the smallest number with
-    which it ends at or before the begin of this one. Each edge keeps its local time. Between them they cover the
-    previous period from end to end; where it lacks an hour that this one has twice, a bucket is empty.
-    """
-    walls = _nominal_walls(buckets.zone, buckets.edges * SLOT)
-    moved = _months_back(walls) if buckets.grain is Grain.MONTH else _days_back(walls)
-    instants = buckets.zone.first_instant(np.maximum.accumulate(moved))
-    return -(-instants // SLOT)
 
 
 def local_stamps(zone: Zone, instants: Seconds) -> list[str]:
@@ -148,33 +145,3 @@ def _calendar(zone: Zone, grain: Grain, begin: int, end: int) -> Seconds:
     else:
         days = np.arange(low, high, dtype=np.int64)
     return zone.first_instant(days * DAY)
-
-
-def _nominal_walls(zone: Zone, instants: Seconds) -> Seconds:
-    """Wall seconds; an instant at which a local date begins stands for its midnight, even where that is skipped."""
-    walls = zone.wall(instants)
-    midnights = walls // DAY * DAY
-    begins_date = zone.first_instant(midnights) == instants
-    return np.where(begins_date, midnights, walls)
-
-
-def _days_back(walls: Seconds) -> Seconds:
-    days = max(1, int(-(-(walls[-1] - walls[0]) // DAY)))
-    return walls - days * DAY
-
-
-def _months_back(walls: Seconds) -> Seconds:
-    stamps = [_EPOCH + timedelta(seconds=int(wall)) for wall in walls]
-    begin, end = stamps[0], stamps[-1]
-    months = max(1, (end.year - begin.year) * 12 + end.month - begin.month)
-    if _month_earlier(begin, -months) < end:
-        months += 1
-    moved = [_month_earlier(stamp, months) - _EPOCH for stamp in stamps]
-    return np.array([int(delta.total_seconds()) for delta in moved], dtype=np.int64)
-
-
-def _month_earlier(stamp: datetime, months: int) -> datetime:
-    """The same day of the month, or the month's last day where it is shorter."""
-    year, month = divmod(stamp.year * 12 + stamp.month - 1 - months, 12)
-    following = datetime(year + (month == 11), (month + 1) % 12 + 1, 1)
-    return stamp.replace(year=year, month=month + 1, day=min(stamp.day, (following - timedelta(days=1)).day))

@@ -27,8 +27,10 @@ by a recorded restatement (`/revisions`). Later buckets are provisional: a numbe
 A bucket that begins at or after `released_at` and holds nothing is `null`, and so is 0/0.
 
 **Buckets** are local to `tz`. A 25-hour day has 25 hours. An hour is a stretch of one local date, hour and UTC offset:
-where clocks move by half an hour, one bucket has 30 minutes. A day begins at the first instant of its date. Weeks begin
-on Monday. Buckets at the ends are clipped to `from` and `to`.
+where clocks move by half an hour, one bucket has 30 minutes. Numbers are kept by quarter of an hour; where clocks are
+changed within one (at 00:01, in Newfoundland until 2011), the hour has all of it that has most of it, so that up to a
+minute is counted under the offset that follows; days have no such error. A day begins at the first instant of its date.
+Weeks begin on Monday. Buckets at the ends are clipped to `from` and `to`.
 
 **Currencies.** Money, and ratios of money, give one series for each currency that the merchant has a row of at any
 time, sorted, or with `currency` exactly that one; a merchant without any gets one series of zeros with `currency` null.

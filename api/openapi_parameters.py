@@ -45,14 +45,19 @@ PARAMETERS: dict[str, Json] = {
     "start": _parameter(
         "start", "Where the bucket begins: one of `starts`, or a local date.", TEXT, "2026-11-16", required=True
     ),
-    "grain": _parameter("grain", "Length of a bucket.", {"type": "string", "enum": list(Grain), "default": Grain.HOUR}),
+    "grain": _parameter(
+        "grain",
+        "Length of a bucket. Where clocks are changed within a quarter of an hour, all of it is in the hour that has "
+        "most of it; days, weeks and months are exact.",
+        {"type": "string", "enum": list(Grain), "default": Grain.HOUR},
+    ),
     "tz": _parameter("tz", "IANA time zone of the buckets.", {"type": "string", "default": "UTC"}, "America/Sao_Paulo"),
     "currency": _parameter("currency", "ISO 4217 code in upper case.", {"type": "string", "pattern": "^[A-Z]{3}$"}),
     "compare": _parameter(
         "compare",
-        "Adds `previous` to each series: the smallest number of local days before (grain month: of months) with which "
-        "the previous period ends before this one begins. Values are aligned by local time; an hour that the previous "
-        "period lacks is null, one that it has twice is summed.",
+        "Adds `previous` to each series: the smallest number of local days before (grain month: of months; a day that "
+        "a month lacks is its last) with which the previous period ends at or before the begin of this one. Values are "
+        "aligned by local time; an hour that the previous period lacks is null, one that it has twice is summed.",
         {"type": "string", "enum": ["previous_period"]},
     ),
     "as_known_at": _parameter(

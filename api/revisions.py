@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 
-from api.buckets import SLOT, SLOT_MICROS, local_stamps
+from api.buckets import SLOT, SLOT_MICROS, clock, local_stamps
 from api.copies import TableCopy
 from api.figures import Value
 from api.lines import Figures, Line, lines_of
@@ -42,7 +42,7 @@ async def revisions_answer(
     revisions = await asyncio.get_running_loop().run_in_executor(
         threads, lambda: list(_changes(views, merchant, line, query, first_reason))
     )
-    begin, end = local_stamps(query.zone, query.edges * SLOT)
+    begin, end = local_stamps(clock(query.zone, query.grain), query.edges * SLOT)
     return RevisionsAnswer(
         merchant_id=merchant,
         metric=line.metric.name,

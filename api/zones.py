@@ -7,13 +7,15 @@ Seconds since 1970 throughout; a *wall* second is what a clock on that wall show
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 import tzdata  # type: ignore[import-untyped]
+
+from lakehouse.contracts.tables import SLOT_SECONDS
 
 TZDATA_VERSION: str = tzdata.IANA_VERSION
 """For example ``2026b``."""
@@ -52,6 +54,13 @@ class Zone:
         instants: Seconds = np.maximum(walls - self.offsets[piece], self.begins[piece])
         return instants
 
+    @cached_property
+    def by_slot(self) -> "Zone":
+        """The same zone with every change of clocks at the begin of the nearest slot (of two equally near, the later),
+        so that a slot has the one offset that holds for most of it."""
+        begins = (self.begins + SLOT_SECONDS // 2) // SLOT_SECONDS * SLOT_SECONDS
+        return _zone(self.name, begins, self.offsets)
+
 
 class UnknownZoneError(ValueError):
     """The name is not in the IANA database."""
@@ -62,7 +71,10 @@ def zone(name: str) -> Zone:
     """Raises :class:`UnknownZoneError`. Costs 30 ms at the first use of a name."""
     if name not in zone_names():
         raise UnknownZoneError(name)
-    begins, offsets = _pieces(_rules(name))
+    return _zone(name, *_pieces(_rules(name)))
+
+
+def _zone(name: str, begins: Seconds, offsets: Seconds) -> Zone:
     ends = np.append(begins[1:], np.int64(1) << 60)
     return Zone(name, begins, offsets, np.maximum.accumulate(ends + offsets))
 

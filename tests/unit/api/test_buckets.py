@@ -1,6 +1,7 @@
 """Buckets against a truth of their own: every quarter of an hour asked for its local time, one by one."""
 
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta, timezone
 from functools import cache
 from importlib import resources
 from itertools import groupby
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from api.buckets import SLOT, Buckets, Grain, divide, first_slot_of_date, shifted_back
+from api.buckets import SLOT, Buckets, Grain, divide, first_slot_of_date
 from api.zones import UnknownZoneError, zone, zone_names
 
 ZONES = st.sampled_from(sorted(zone_names()))
@@ -46,7 +47,20 @@ def _rules(name: str) -> ZoneInfo:
 
 
 def _local(slot: int, name: str) -> datetime:
-    return datetime.fromtimestamp(slot * SLOT, _rules(name))
+    return _at(slot * SLOT, name)
+
+
+def _at(instant: int, name: str) -> datetime:
+    return datetime.fromtimestamp(instant, _rules(name))
+
+
+def _labelled(slot: int, name: str, grain: Grain) -> datetime:
+    """A slot begins at its local time; as part of an hour, in the offset that holds for most of it."""
+    if grain is not Grain.HOUR:
+        return _local(slot, name)
+    offset = _at(slot * SLOT + SLOT // 2, name).utcoffset()
+    assert offset is not None
+    return datetime.fromtimestamp(slot * SLOT, timezone(offset))
 
 
 def _truth(name: str, grain: Grain, first: int, last: int) -> list[int]:
@@ -54,7 +68,7 @@ def _truth(name: str, grain: Grain, first: int, last: int) -> list[int]:
     keys: list[tuple[object, ...]] = []
     newest = date.min
     for slot in range(first, last):
-        local = _local(slot, name)
+        local = _labelled(slot, name, grain)
         newest = max(newest, local.date())
         keys.append(_key(local, newest, grain))
     found, position = [], first
@@ -76,7 +90,7 @@ def _check(name: str, grain: Grain, first: int, length: int) -> None:
     buckets = divide(zone(name), grain, first, first + length)
     assert buckets.edges[:-1].tolist() == _truth(name, grain, first, first + length)
     assert buckets.edges[-1] == first + length
-    assert buckets.starts == [_local(slot, name).isoformat() for slot in buckets.edges[:-1].tolist()]
+    assert buckets.starts == [_labelled(slot, name, grain).isoformat() for slot in buckets.edges[:-1].tolist()]
 
 
 @given(ZONES, st.sampled_from(Grain), FIRST_SLOTS, st.integers(1, 2000))
@@ -114,6 +128,10 @@ def _day(name: str, day: str, grain: Grain = Grain.HOUR) -> Buckets:
         ("America/Sao_Paulo", "2018-11-04", 23, "2018-11-04T01:00:00-02:00"),
         ("America/Sao_Paulo", "2018-02-17", 25, "2018-02-17T00:00:00-02:00"),
         ("Asia/Kathmandu", "2026-11-23", 24, "2026-11-23T00:00:00+05:45"),
+        ("America/St_Johns", "2005-10-29", 24, "2005-10-29T00:00:00-02:30"),
+        ("America/St_Johns", "2005-10-30", 25, "2005-10-29T23:00:00-03:30"),
+        ("America/St_Johns", "2005-04-03", 23, "2005-04-03T01:00:00-02:30"),
+        ("Asia/Gaza", "2010-03-27", 23, "2010-03-27T01:00:00+03:00"),
         ("Australia/Lord_Howe", "2026-04-05", 25, "2026-04-05T00:00:00+11:00"),
         ("Australia/Lord_Howe", "2026-10-04", 24, "2026-10-04T00:00:00+10:30"),
     ],
@@ -122,6 +140,56 @@ def test_known_days(name: str, day: str, hours: int, first: str) -> None:
     buckets = _day(name, day)
     assert len(buckets) == hours
     assert buckets.starts[0] == first
+
+
+def test_an_event_after_clocks_were_set_back_at_00_01_is_in_the_repeated_hour() -> None:
+    buckets = _day("America/St_Johns", "2005-10-30")
+    at = int(datetime(2005, 10, 30, 2, 35, tzinfo=UTC).timestamp())
+    assert _at(at, "America/St_Johns").isoformat() == "2005-10-29T23:05:00-03:30"
+    place = int(buckets.edges.searchsorted(at // SLOT, side="right")) - 1
+    assert buckets.starts[place : place + 2] == ["2005-10-29T23:00:00-03:30", "2005-10-30T00:00:00-03:30"]
+    assert buckets.begin == "2005-10-30T00:00:00-02:30", "the date began with the minute before"
+
+
+def _changes() -> Iterator[tuple[str, int]]:
+    """Every change of clocks from 1980 to 2037, of one name of each set of rules."""
+    names = {
+        resources.files("tzdata").joinpath("zoneinfo", *n.split("/")).read_bytes(): n for n in sorted(zone_names())
+    }
+    begin, end = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (1980, 2038))
+    for name in names.values():
+        for at in zone(name).begins.tolist():
+            if begin <= at < end:
+                yield name, at
+
+
+def _hour(moment: datetime) -> tuple[date, int, timedelta | None]:
+    return moment.date(), moment.hour, moment.utcoffset()
+
+
+def test_every_instant_is_in_its_hour_but_the_smaller_part_of_a_slot_that_is_cut() -> None:
+    """Around every change of every zone; and hours never reach over the begin of a day."""
+    cut = 0
+    for name, at in _changes():
+        first, last = at // SLOT - 9, at // SLOT + 10
+        hours = divide(zone(name), Grain.HOUR, first, last)
+        assert set(divide(zone(name), Grain.DAY, first, last).edges.tolist()) <= set(hours.edges.tolist())
+        labels = [_hour(datetime.fromisoformat(start)) for start in hours.starts]
+        for slot in range(first, last):
+            label = labels[int(hours.edges.searchsorted(slot, side="right")) - 1]
+            is_cut = slot * SLOT < at < (slot + 1) * SLOT
+            seconds = range(SLOT) if is_cut else (0, 1, SLOT // 2, SLOT - 1)
+            wrong = sum(_hour(_at(slot * SLOT + second, name)) != label for second in seconds)
+            assert wrong == (min(at % SLOT, SLOT - at % SLOT) if is_cut else 0), (name, at, slot)
+            cut += is_cut
+    assert cut > 100
+
+
+def test_since_1980_dates_begin_with_a_slot() -> None:
+    """So that days, weeks and months are exact where hours cannot be."""
+    for name, at in _changes():
+        midnights = np.arange(at // 86_400 - 1, at // 86_400 + 3) * 86_400
+        assert not (zone(name).first_instant(midnights) % SLOT).any(), (name, at)
 
 
 def test_a_skipped_date_has_no_bucket() -> None:
@@ -139,42 +207,6 @@ def test_weeks_begin_on_monday() -> None:
 
 def _slots(*days: str) -> tuple[int, ...]:
     return tuple(int(datetime.fromisoformat(f"{day}T00:00:00Z").timestamp()) // SLOT for day in days)
-
-
-@given(ZONES, st.sampled_from(Grain), FIRST_SLOTS, st.integers(1, 3000))
-@settings(max_examples=150)
-def test_the_previous_period_has_as_many_buckets_and_ends_before_this_one(
-    name: str, grain: Grain, first: int, length: int
-) -> None:
-    buckets = divide(zone(name), grain, first, first + length)
-    edges = shifted_back(buckets)
-    assert len(edges) == len(buckets.edges)
-    assert (np.diff(edges) >= 0).all()
-    # Where a clock is set back between the two, the same local time can be up to that much later.
-    assert edges[-1] <= first + 8
-
-
-@pytest.mark.parametrize(
-    ("name", "grain", "first", "last", "begin", "end"),
-    [
-        ("UTC", Grain.HOUR, "2026-11-16", "2026-11-23", "2026-11-09", "2026-11-16"),
-        ("UTC", Grain.MONTH, "2026-03-01", "2026-04-01", "2026-02-01", "2026-03-01"),
-        ("UTC", Grain.DAY, "2026-03-01", "2026-04-01", "2026-01-29", "2026-03-01"),
-        ("UTC", Grain.MONTH, "2026-01-15", "2026-03-10", "2025-11-15", "2026-01-10"),
-        ("UTC", Grain.MONTH, "2026-01-31", "2026-03-01", "2025-11-30", "2026-01-01"),
-    ],
-)
-def test_previous_periods(name: str, grain: Grain, first: str, last: str, begin: str, end: str) -> None:
-    edges = shifted_back(divide(zone(name), grain, *_slots(first, last)))
-    assert (edges[0], edges[-1]) == _slots(begin, end)
-
-
-def test_hours_keep_their_local_time_over_a_change_of_clocks() -> None:
-    long_day = _day("America/New_York", "2026-11-01")
-    sizes = np.diff(shifted_back(long_day)).tolist()
-    assert sizes == [4, 0, *[4] * 23], "01:00 comes twice; the day before has it once"
-    after = _day("America/New_York", "2026-11-02")
-    assert np.diff(shifted_back(after)).tolist() == [4, 8, *[4] * 22], "the day before has 01:00 twice"
 
 
 def test_zones_are_those_of_the_package() -> None:

@@ -10,6 +10,8 @@ from deltalake import DeltaTable
 from lakehouse.tokens import Scope
 from tests.unit.api.conftest import DAY, check_problem, sale, view
 
+_METRICS = "/v1/merchants/m/metrics"
+
 
 def _series(answer: Any, metric: str, currency: str | None = None) -> Any:
     (found,) = [s for s in answer["series"] if s["metric"] == metric and s["currency"] == currency]
@@ -207,6 +209,34 @@ def test_csv(day: Any) -> None:
         assert (float(line["value"]) if line["value"] else None) == value
         assert line["final"] == ("true" if bucket < body["final_buckets"] else "false")
         assert line["known_at"] == body["receipt"]["known_at"]
+
+
+def test_an_hour_that_clocks_repeat_from_a_minute_past_midnight(service: Any, warehouse: Any) -> None:
+    """Newfoundland, 30 October 2005: from 00:01-02:30 back to 23:01-03:30. Its slot is one bucket under one name."""
+    slot = {"merchant_id": "m", "slot": "2005-10-30T02:30:00Z", "currency": "CAD", "orders": 3}
+    warehouse.write("merchant_sales", [slot], snapshot=1)
+    warehouse.publish(1, "2026-11-16T11:00:00Z")
+    service.wait_for(1)
+    st_johns = {"tz": "America/St_Johns", "from": "2005-10-29", "to": "2005-10-31"}
+    hours = service.metrics("orders", compare="previous_period", **st_johns)
+    place = hours["starts"].index("2005-10-29T23:00:00-03:30")
+    assert hours["series"][0]["values"][place] == sum(hours["series"][0]["values"]) == 3
+    assert hours["starts"][place - 1] == "2005-10-29T23:00:00-02:30"
+    assert len(hours["starts"]) == hours["final_buckets"] == 49
+    days = service.metrics("orders", grain="day", **st_johns)
+    assert (days["from"], days["to"]) == (hours["from"], hours["to"])
+    assert days["series"][0]["values"] == [0, 3], "the 30th began at 00:00-02:30"
+    asked = {"metric": "orders", "tz": "America/St_Johns", "start": hours["starts"][place]}
+    revisions = service.get("/v1/merchants/m/revisions", **asked).json()
+    assert (revisions["from"], revisions["to"]) == tuple(hours["starts"][place : place + 2])
+    assert [one["value"] for one in revisions["revisions"]] == [3]
+    lines = csv.DictReader(
+        io.StringIO(service.get(_METRICS, {"Accept": "text/csv"}, metrics="orders", **st_johns).text)
+    )
+    assert {line["start"]: line["value"] for line in lines}["2005-10-29T23:00:00-03:30"] == "3"
+    next_day = st_johns | {"from": "2005-10-31", "to": "2005-11-01", "compare": "previous_period"}
+    before = service.metrics("orders", **next_day)["series"][0]["previous"]
+    assert (before["from"], before["values"][0]) == ("2005-10-30T00:00:00-02:30", 3)
 
 
 def test_revisions(day: Any, warehouse: Any) -> None:
