@@ -31,8 +31,8 @@ class Line:
 
     @property
     def exponent(self) -> int | None:
-        """Decimals of the currency's minor unit; None where a value is not an amount, or the edge does not know the code
-        that a stranger has written, or does not know it any more."""
+        """Decimals of the currency's minor unit; None where a value is not an amount, or the edge does not know the
+        code that a stranger has written, or does not know it any more."""
         if self.metric.unit is not Unit.MONEY or self.currency is None:
             return None
         return EXPONENTS.get(self.currency)
