@@ -4,7 +4,9 @@ In: the line's settings, and rows of bronze. Out: what a gold version of its own
 trial is one bronze commit of a scratch generation, and a build from nothing by the live version's definition.
 """
 
-from dataclasses import dataclass
+import re
+
+from deltalake import DeltaTable
 
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
@@ -24,42 +26,45 @@ LONGEST = 2_000
 """Characters of an event that are shown."""
 
 
-@dataclass
 class Trials:
     """Builds parts of a round with the definition of the live version."""
 
-    settings: Settings
-    count: int = 0
-    """Of bronze commits."""
-
-    def __post_init__(self) -> None:
-        self._files, self._layout = HdfsFiles(self.settings.hdfs_url), Layout(self.settings.warehouse)
-        self._trino = Trino.of(self.settings, user=TRANSFORM_USER)
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._files, self._layout = HdfsFiles(settings.hdfs_url), Layout(settings.warehouse)
+        self._trino = Trino.of(settings, user=TRANSFORM_USER)
         live = Versions(self._files, self._layout).get(1)
-        self._project = definition.thaw(self._files, self._layout, live.definition, self.settings.home_path)
+        self._project = definition.thaw(self._files, self._layout, live.definition, settings.home_path)
 
     def failure(self, rows: list[Row]) -> str | None:
         """What a build of these rows says, or what it counts wrongly; None if all is well."""
-        self._clear(rows)
-        repeat = self.settings.transform.order_repeat_days
+        through, repeat = self._prepare(rows), self._settings.transform.order_repeat_days
         try:
-            run(self.settings, self._project, Build(SCRATCH, 1, SCRATCH, self.count - 1, self.count, repeat))
+            run(self._settings, self._project, Build(SCRATCH, 1, SCRATCH, -1, through, repeat))
+            return checks.difference(self._trino, SCRATCH, rows)
         except LakehouseError as error:
             return str(error)
-        finally:
-            self.count += 1
-        return checks.difference(self._trino, SCRATCH, rows)
 
-    def _clear(self, rows: list[Row]) -> None:
-        url = self.settings.hdfs_url
-        write(f"{url}{self._layout.bronze(SCRATCH)}", [rows], START)
-        if not self.count:
-            write(f"{url}{self._layout.bronze(SCRATCH)}", [rows], START)
-            write(f"{url}{self._layout.quarantine(SCRATCH)}", [[]], START)
-            self.count = 1
+    def _prepare(self, rows: list[Row]) -> int:
+        """Bronze with nothing but these rows, and no table of the version; returns bronze's Delta version."""
+        bronze = f"{self._settings.hdfs_url}{self._layout.bronze(SCRATCH)}"
+        if DeltaTable.is_deltatable(bronze):
+            DeltaTable(bronze).delete()
+        else:
+            write(f"{self._settings.hdfs_url}{self._layout.quarantine(SCRATCH)}", [[]], START)
+        write(bronze, [rows], START)
         for layer in VERSION_LAYERS:
             self._trino.query(f"DROP SCHEMA IF EXISTS {CATALOG}.{physical_schema(layer, SCRATCH)} CASCADE")
-        catalog.prepare(self._trino, self.settings, self._layout, SCRATCH, SCRATCH)
+        catalog.prepare(self._trino, self._settings, self._layout, SCRATCH, SCRATCH)
+        return int(DeltaTable(bronze).version())
+
+
+def kind_of(failure: str | None) -> str | None:
+    """What makes two failures alike: the name of Trino's error, or what is counted wrongly."""
+    if failure is None:
+        return None
+    name = re.search(r"name=[A-Z_]+", failure)
+    return name[0] if name else failure.partition(" ")[0]
 
 
 def told(rows: list[Row], most: int = 3) -> str:

@@ -16,6 +16,7 @@ from tests.fuzz.culprit import Trials
 from tests.fuzz.line import Line
 from tests.fuzz.rounds import Round, play
 from tests.fuzz.wanted import EVENTS, MINUTES, SEARCH, SEED
+from tests.integration.bronze_rows import Row
 
 pytestmark = pytest.mark.stack
 
@@ -39,16 +40,22 @@ def failure(line: Line, played: Round) -> str | None:
         try:
             line.cycle()
         except LakehouseError as error:
-            return f"{error}\n{smallest(line, played)}"
+            return with_the_culprit(line, played, str(error))
     different = checks.difference(line.trino, 1, played.rows)
-    return f"{different}\n{smallest(line, played)}" if different else None
+    return with_the_culprit(line, played, different) if different else None
 
 
-def smallest(line: Line, played: Round) -> str:
-    rows, said = halves.smallest(played.rows, Trials(line.settings).failure, SEARCH)
+def with_the_culprit(line: Line, played: Round, words: str) -> str:
+    trials, kind = Trials(line.settings), culprit.kind_of(words)
+
+    def alike(rows: list[Row]) -> str | None:
+        said = trials.failure(rows)
+        return said if culprit.kind_of(said) == kind else None
+
+    rows, said = halves.smallest(played.rows, alike, SEARCH)
     if said is None:
-        return "A build of this round alone is right: it takes the builds before it."
-    return f"The smallest part that was found, of which is said: {said}\n{culprit.told(rows)}"
+        return f"{words}\nA build of this round alone does not fail so: it takes the builds before it."
+    return f"{words}\nThe smallest part that was found, of which is said: {said}\n{culprit.told(rows)}"
 
 
 def test_what_the_edge_accepts_goes_through(line: Line, tmp_path: Path) -> None:
