@@ -4,6 +4,7 @@ In: the line's settings, and rows of bronze. Out: what a gold version of its own
 trial is one bronze commit of a scratch generation, and a build from nothing by the live version's definition.
 """
 
+import json
 import re
 
 from deltalake import DeltaTable
@@ -65,6 +66,12 @@ def kind_of(failure: str | None) -> str | None:
         return None
     name = re.search(r"name=[A-Z_]+", failure)
     return name[0] if name else failure.partition(" ")[0]
+
+
+def by_what_they_share(row: Row) -> tuple[str, str, str]:
+    """An order of rows in which those that may work together are in the same half: of one shop, and of one order."""
+    data = json.loads(row.data)
+    return row.merchant_id, str(data.get("refund_id" if row.type == "refund.issued" else "order_id")), row.id
 
 
 def told(rows: list[Row], most: int = 3) -> str:

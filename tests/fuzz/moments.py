@@ -41,7 +41,8 @@ class Days:
     def repeat_of(self, instant: int) -> int:
         """About 35 days after another: just within, just beyond, or far from it."""
         later = REPEAT if instant + REPEAT < LATEST else -REPEAT
-        return instant + later + self._chance.choice((-DAY, -1_000, -1, 0, 1, 1_000, DAY, -later, 1_000 - later))
+        within, beyond = (-DAY, -1_000, -1_000), (1_000, 1_000, DAY)
+        return instant + later + self._chance.choice((*within, 0, 0, 0, *beyond, -later, 1_000 - later))
 
 
 def spelled(instant: int, chance: random.Random) -> str:

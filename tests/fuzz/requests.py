@@ -19,6 +19,8 @@ from tests.fuzz.shop import Shop, in_base64
 Headers = list[tuple[bytes, bytes]]
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MOST_BYTES = 1 << 20
+_MERCHANTS = ("a", "a", "a", "A", "-", "_" * 64)
+"""How names end, which are cut at what a token's subject may have."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def requests(seed: int, events: int) -> Iterator[Request]:
 
 
 def _request(chance: random.Random, shop: Shop, name: str, most: int) -> Request:
-    merchant = f"{name}.{chance.choice(('a', 'A', '-', '_' * (63 - len(name))))}"
+    merchant = f"{name}.{chance.choice(_MERCHANTS)}"[:64]
     mode = (
         chance.choice((Mode.BATCH, Mode.BATCH, Mode.BATCH, Mode.BEACON, Mode.SINGLE, Mode.BINARY))
         if most > 1

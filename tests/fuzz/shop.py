@@ -12,7 +12,7 @@ from typing import Any
 from ingestion.shapes import MAX_ID, MAX_SOURCE
 from lakehouse.contracts.events import SHAPES, EventType
 from tests.fuzz import anything, breaks, moments, spelling
-from tests.fuzz.grammar import Grammar
+from tests.fuzz.grammar import BUSINESS_KEYS, Grammar
 
 TYPES = sorted(SHAPES)
 SALES = (EventType.ORDER_PLACED, EventType.ORDER_PLACED, EventType.ORDER_CANCELLED, EventType.REFUND_ISSUED)
@@ -27,44 +27,47 @@ class Shop:
         self._chance = chance
         self._grammar = Grammar(chance)
         self._days = moments.Days(chance)
-        self._sent: list[dict[str, Any]] = []
-        self._instants: list[int] = [self._days.instant()]
+        self._sent: list[tuple[dict[str, Any], int]] = []
         self._count = 0
 
     def event(self) -> dict[str, Any]:
         kind = self._chance.random()
-        if kind < 0.12 and self._sent:
-            return self._again(copy.deepcopy(self._chance.choice(self._sent[-300:])))
-        event = self._fresh()
-        self._sent.append(copy.deepcopy(event))
-        return breaks.broken(self._chance, self._grammar, event) if kind > 0.8 else event
+        if kind < 0.25 and self._sent:
+            event, instant = copy.deepcopy(self._chance.choice(self._sent[-300:]))
+            return self._under_its_key(event, instant) if kind < 0.13 else self._again(event)
+        event = self._fresh(self._chance.choice(SALES if self._chance.random() < 0.6 else TYPES), self._days.instant())
+        return breaks.broken(self._chance, self._grammar, copy.deepcopy(event)) if kind > 0.8 else event
 
     def _again(self, event: dict[str, Any]) -> dict[str, Any]:
         """A copy, or a conflict: something else under an identity that is taken."""
         if self._chance.random() < 0.5:
-            other = self._fresh()
+            other, _ = self._chance.choice(self._sent)
             for name in self._chance.choice((("data", "type"), ("time",), ("data", "type", "time"))):
-                event[name] = other[name]
+                event[name] = copy.deepcopy(other[name])
         return event
 
-    def _fresh(self) -> dict[str, Any]:
-        event_type = self._chance.choice(SALES if self._chance.random() < 0.6 else TYPES)
+    def _under_its_key(self, event: dict[str, Any], instant: int) -> dict[str, Any]:
+        """The same order or refund in another event, about 35 days away; or the order's cancellation."""
+        event_type = self._chance.choice(
+            (EventType(event["type"]), EventType(event["type"]), EventType.ORDER_CANCELLED)
+        )
+        other = self._fresh(event_type, self._days.repeat_of(instant))
+        other["data"] |= {
+            name: event["data"][name] for name in BUSINESS_KEYS if name in event["data"] and name in other["data"]
+        }
+        return other
+
+    def _fresh(self, event_type: EventType, instant: int) -> dict[str, Any]:
         event = {
             "specversion": "1.0",
             "id": self._id(),
             "source": self._source(),
             "type": str(event_type),
-            "time": moments.spelled(self._instant(), self._chance),
+            "time": moments.spelled(instant, self._chance),
             "data": self._grammar.data(event_type),
         }
-        return event | self._attributes()
-
-    def _instant(self) -> int:
-        near = self._chance.random() < 0.3
-        instant = self._days.repeat_of(self._chance.choice(self._instants)) if near else self._days.instant()
-        if not near:
-            self._instants = [*self._instants[-20:], instant]
-        return instant
+        self._sent.append((event | self._attributes(), instant))
+        return copy.deepcopy(self._sent[-1][0])
 
     def _id(self) -> str:
         self._count += 1

@@ -52,7 +52,7 @@ def with_the_culprit(line: Line, played: Round, words: str) -> str:
         said = trials.failure(rows)
         return said if culprit.kind_of(said) == kind else None
 
-    rows, said = halves.smallest(played.rows, alike, SEARCH)
+    rows, said = halves.smallest(sorted(played.rows, key=culprit.by_what_they_share), alike, SEARCH)
     if said is None:
         return f"{words}\nA build of this round alone does not fail so: it takes the builds before it."
     return f"{words}\nThe smallest part that was found, of which is said: {said}\n{culprit.told(rows)}"
