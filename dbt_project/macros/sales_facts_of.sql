@@ -34,11 +34,13 @@
     coalesce({{ value }} between {{ least }} and {{ most }}, false)
 {%- endmacro %}
 
-{# The same for a field that may be absent; null is absence, too. Only what was not read is looked at again. #}
+{# Whether a number is within its bounds, or absent; null is absence, too. Parsing JSON is what a build's time is spent on:
+   what was not read is looked at again only where the event's text has a field of that name, or one that it may hide. #}
 {% macro is_within_or_absent(value, json, field, most) -%}
     if(
         {{ value }} is null,
-        coalesce(json_format(json_extract({{ json }}, '$.{{ field }}')), 'null') = 'null',
+        (strpos(data, '"{{ field }}":') = 0 and strpos(data, '\u') = 0)
+        or coalesce(json_format(json_extract({{ json }}, '$.{{ field }}')), 'null') = 'null',
         {{ value }} between 0 and {{ most }}
     )
 {%- endmacro %}
@@ -53,17 +55,18 @@
                 {{ integer_of('line', 'unit_price_minor') }},
                 {{ integer_of('line', 'amount_minor') }},
                 {{ integer_of('line', 'discount_minor') }},
-                {{ is_within_or_absent(integer_of('line', 'unit_price_minor'), 'line', 'unit_price_minor', most_money()) }}
-                and {{ is_within_or_absent(integer_of('line', 'amount_minor'), 'line', 'amount_minor', most_money()) }}
-                and {{ is_within_or_absent(integer_of('line', 'discount_minor'), 'line', 'discount_minor', most_money()) }}
-            ) as row(quantity bigint, unit_price bigint, amount bigint, discount bigint, is_within boolean)
+                line
+            ) as row(quantity bigint, unit_price bigint, amount bigint, discount bigint, whole json)
         )
     )
 {%- endmacro %}
 
 {% macro is_readable_line(line) -%}
-    {{ line }}.is_within and {{ is_within(line ~ '.quantity', 1, most_quantity()) }}
+    {{ is_within(line ~ '.quantity', 1, most_quantity()) }}
     and coalesce({{ line }}.amount, {{ line }}.unit_price) is not null
+    and {{ is_within_or_absent(line ~ '.unit_price', line ~ '.whole', 'unit_price_minor', most_money()) }}
+    and {{ is_within_or_absent(line ~ '.amount', line ~ '.whole', 'amount_minor', most_money()) }}
+    and {{ is_within_or_absent(line ~ '.discount', line ~ '.whole', 'discount_minor', most_money()) }}
 {%- endmacro %}
 
 {% macro sum_of_lines(amount) -%}

@@ -59,14 +59,15 @@ def sales(rows: list[Row]) -> dict[Key, dict[str, int]]:
 
 
 def _currency_of_order(cancellation: Row, order_id: str, orders: list[tuple[Row, dict[str, Any]]]) -> str:
-    """Of the earliest one in the 35 days up to the cancellation; at one instant, the first in the alphabet."""
+    """Of the last one in the 35 days up to the cancellation; of some at one instant, the first that was accepted."""
     found = [
-        (row.time, body["currency"])
+        (row, body["currency"])
         for row, body in orders
         if (row.merchant_id, body["order_id"]) == (cancellation.merchant_id, order_id)
         and timedelta(0) <= cancellation.time - row.time <= REPEAT
     ]
-    return str(min(found)[1]) if found else ""
+    last = max((row.time for row, _ in found), default=None)
+    return str(next((currency for row, currency in found if row.time == last), ""))
 
 
 def is_readable(row: Row) -> bool:

@@ -104,8 +104,8 @@ def test_every_past_snapshot_is_a_filter(warehouse: Settings, stepped: int, step
 
 def test_the_same_facts_in_both(warehouse: Settings, stepped: int, rebuilt: int) -> None:
     columns = (
-        "merchant_id, source, id, event_date, type, business_key, time, currency, gross_sales, orders_cancelled, counted, "
-        "unreadable"
+        "merchant_id, source, id, event_date, type, business_key, time, currency, gross_sales, orders_cancelled, "
+        "counted, unreadable"
     )
     query = f"SELECT {columns} FROM lake.silver_v{{}}.sales_facts WHERE NOT replaced"
     for one, other in ((stepped, rebuilt), (rebuilt, stepped)):

@@ -80,26 +80,30 @@ known as (
     {%- endif %}
 ),
 
+-- One pass in the order of time: what has the same key, is of the same kind and came before, and which order a
+-- cancellation is of. Of what happened at one instant, orders come first.
 compared as (
     select
         *,
-        not unreadable and coalesce(
-            "time" - interval '{{ days }}' day > lag("time") over (
-                partition by merchant_id, type, business_key, unreadable
-                order by "time", accepted_at, edge, segment, seq
-            ),
-            true
-        ) as is_first,
-        min(
-            if(
-                type = 'order.placed' and not unreadable,
-                cast(row("time", named_currency) as row(at timestamp(3) with time zone, currency varchar))
-            )
-        ) over (
-            partition by merchant_id, {{ key_of('type') }}, business_key
-            order by "time" range between interval '{{ days }}' day preceding and current row
-        ).currency as currency_of_order
+        max(if(type = 'order.placed' and not unreadable, "time")) over before as order_before,
+        max(if(type <> 'order.placed' and not unreadable, "time")) over before as other_before,
+        max_by(named_currency, if(type = 'order.placed' and not unreadable, "time")) over before as currency_before_it
     from known
+    window before as (
+        partition by merchant_id, {{ key_of('type') }}, business_key
+        order by "time", type <> 'order.placed', accepted_at, edge, segment, seq
+        rows between unbounded preceding and 1 preceding
+    )
+),
+
+repeats as (
+    select
+        *,
+        not unreadable and coalesce(
+            "time" - interval '{{ days }}' day > if(type = 'order.placed', order_before, other_before), true
+        ) as is_first,
+        if(order_before >= "time" - interval '{{ days }}' day, currency_before_it) as currency_of_order
+    from compared
 ),
 
 -- A cancellation moves its own money, however often its order is cancelled; the order is cancelled once.
@@ -111,7 +115,7 @@ judged as (
         if(
             type = 'order.cancelled' and named_currency = '', coalesce(currency_of_order, ''), named_currency
         ) as currency
-    from compared
+    from repeats
 )
 
 select
