@@ -5,11 +5,11 @@ is asked for again (promise 4): no clock is looked at here.
 """
 
 from api.buckets import SLOT, Buckets, local_stamps
+from api.integers import Ints
 from api.lines import Figures, Line, lines_of
 from api.parameters import bad
 from api.previous_period import shifted_back
 from api.query import MetricsQuery
-from api.runs import Ints
 from api.schemas import MetricsAnswer, Previous, Series
 from api.visible import ReleaseView
 

@@ -8,7 +8,8 @@ from decimal import Decimal
 
 import numpy as np
 
-from api.runs import Column, Ints, Rows
+from api.integers import Column, Ints
+from api.runs import Rows
 from lakehouse.contracts.metrics import Metric, Sum, Unit
 
 Value = int | float | Decimal | None

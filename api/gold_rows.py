@@ -1,7 +1,7 @@
 """Rows of a gold table, from Arrow to a run of the serving copy.
 
 In: an Arrow table with the columns of a gold table (``contracts.tables``), in any order of rows. Out: a :class:`Run`.
-Exact: a DECIMAL(38,0) that does not fit 64 bits makes its column one of Python integers.
+Exact: a DECIMAL(38,0) is read as the 128 bits that it is, never by way of Python objects.
 """
 
 from typing import Any
@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from api.buckets import SLOT
-from api.runs import MERCHANT_WIDTH, Column, Currencies, Ints, Run, fixed_width, narrow
+from api.integers import Column, Integers, Ints, of_int64, of_limbs
+from api.runs import MERCHANT_WIDTH, Currencies, Run, fixed_width
 
 KEY_COLUMNS = ("merchant_id", "slot", "currency", "snapshot")
 CODED_COLUMNS = ("merchant_id", "currency")
@@ -30,7 +31,7 @@ def run_from_arrow(table: pa.Table, measures: tuple[str, ...], currencies: Curre
         slot.take(order).astype(np.int32),
         _currency_numbers(table, currencies).take(order),
         _numbers(pc.cast(table["snapshot"], pa.int32())).take(order),
-        {name: narrow(_measure(table, name)).take(order) for name in measures},
+        {name: _measure(table, name).take(order) for name in measures},
     )
 
 
@@ -66,15 +67,19 @@ def _currency_numbers(table: pa.Table, currencies: Currencies) -> Column:
     return numbers
 
 
-def _measure(table: pa.Table, name: str) -> Column:
-    """A column as int64, or as Python integers where one does not fit. A version without the column has nothing."""
+def _measure(table: pa.Table, name: str) -> Integers:
+    """A column of counts or amounts. A version without it has nothing."""
     if name not in table.column_names:
-        return np.zeros(len(table), dtype=np.int64)
+        return of_int64(np.zeros(len(table), dtype=np.int64))
     column = table[name].combine_chunks()
-    try:
-        return _numbers(pc.cast(column, pa.int64()).fill_null(0))
-    except pa.ArrowInvalid:
-        return np.array([int(value or 0) for value in column.to_pylist()], dtype=object)
+    if pa.types.is_integer(column.type):
+        return of_int64(_numbers(pc.cast(column, pa.int64()).fill_null(0)))
+    amounts = pc.fill_null(pc.cast(column, _AMOUNT), pa.scalar(0, _AMOUNT))
+    data = np.frombuffer(amounts.buffers()[1] or b"", dtype=np.int64)
+    return of_limbs(data.reshape(-1, 2)[amounts.offset : amounts.offset + len(amounts)])
+
+
+_AMOUNT = pa.decimal128(38, 0)
 
 
 def _numbers(column: Any) -> Column:

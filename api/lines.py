@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from api.buckets import SLOT
 from api.figures import BucketSums, Value, values
-from api.runs import Ints, Rows, currencies_at, rows_at
+from api.integers import Ints
+from api.runs import Rows, currencies_at, rows_at
 from api.visible import ReleaseView
 from lakehouse.contracts.currencies import EXPONENTS
 from lakehouse.contracts.metrics import Metric, Unit

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from api.buckets import SLOT, SLOT_MICROS, Buckets, Grain, divide
+from api.integers import Ints
 from api.parameters import (
     bad,
     currency_code,
@@ -22,7 +23,6 @@ from api.parameters import (
     required,
     zone_named,
 )
-from api.runs import Ints
 from api.zones import EARLIEST, LATEST, Zone
 from lakehouse.contracts.metrics import Metric
 from lakehouse.problems import ProblemError

@@ -22,9 +22,10 @@ import pyarrow.parquet as pq
 
 from api.gold_files import GoldFiles
 from api.gold_rows import run_from_arrow
+from api.integers import Column
 from api.live_files import follow
 from api.query import RestatementsQuery
-from api.runs import Column, Currencies, Run, add_run, merge, to_merge
+from api.runs import Currencies, Run, add_run, merge, to_merge
 from api.visible import Visible
 from lakehouse.clients.files import Files
 from lakehouse.contracts.layout import Layout
@@ -160,8 +161,8 @@ def _asked(run: Run, merchant: str, query: RestatementsQuery, through: int) -> l
     wanted = (release >= query.after) & (release <= through) & (start >= query.first) & (start < query.last)
     # The catalogue may have lost a metric; it can be explained no more.
     wanted &= metric >= 0 if query.metric is None else metric == _NAMES.index(query.metric)
-    rest = (run.measures["grain"], run.measures["metric"], run.currency, *(run.measures[name] for name in _VALUES))
-    return [column[rows][wanted] for column in (run.snapshot, run.slot, *rest)]
+    grain, *values = (run.measures[name][rows] for name in ("grain", *_VALUES))
+    return [column[wanted] for column in (release, start, grain, metric, run.currency[rows], *values)]
 
 
 def _first_of_each(keys: list[Column]) -> npt.NDArray[np.bool_]:

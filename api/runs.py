@@ -5,8 +5,8 @@ of a merchant in any snapshot. Keeps the half of promise 4 that is a filter: the
 with the greatest ``snapshot`` <= S, so one copy answers for every release of its gold version.
 
 A run is a handful of flat arrays and an index of merchants, all of fixed width, so that a memory-mapped file can take
-the place of memory without a change here. Amounts are integers of as few bits as they need; where a sum could overflow
-64, they become Python integers.
+the place of memory without a change here. Amounts are integers of as few bits as nearly all of them need, with the
+others beside (:mod:`api.integers`); where a sum could overflow 64, the rows that are asked for become Python integers.
 
 Runs are made and merged in threads beside the event loop: what works on all rows here is a call that leaves the
 interpreter to others (sorts, takes, arithmetic), or is cut into pieces.
@@ -15,21 +15,15 @@ interpreter to others (sorts, takes, arithmetic), or is cut into pieces.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Ints = npt.NDArray[np.int64]
-Column = npt.NDArray[Any]
-"""Integers of any width, or Python integers (dtype object)."""
+from api.integers import Column, Integers, Ints, joined, safe_to_sum
 
 MERCHANT_WIDTH = 64
-SAFE_SUM = 1 << 58
-"""Sums of absolute values stay below this in int64; formulas add at most a few of them."""
-
 PIECE = 1 << 20
 """Rows that are worked on at a time by what does not let other threads run."""
 MERGED_AT_ONCE = 1 << 18
@@ -69,7 +63,7 @@ class Run:
     slot: npt.NDArray[np.int32]
     currency: npt.NDArray[np.int16]
     snapshot: npt.NDArray[np.int32]
-    measures: dict[str, Column]
+    measures: dict[str, Integers]
 
     def __len__(self) -> int:
         return len(self.slot)
@@ -100,8 +94,8 @@ def merge(runs: Sequence[Run]) -> Run:
         counts[number] += np.diff(run.offsets)
     # The rows of each run are in order already, which a stable sort finds and merges.
     order = np.argsort(_keys(runs, numbers), kind="stable")
-    slot, currency, snapshot = (_taken([getattr(run, name) for run in runs], order) for name in _KEYS)
-    measures = {name: _taken([run.measures[name] for run in runs], order) for name in runs[0].measures}
+    slot, currency, snapshot = (np.concatenate([getattr(run, name) for run in runs]).take(order) for name in _KEYS)
+    measures = {name: joined([run.measures[name] for run in runs]).take(order) for name in runs[0].measures}
     return Run(merchants, np.concatenate(([0], np.cumsum(counts))), slot, currency, snapshot, measures)
 
 
@@ -176,11 +170,6 @@ def _pieces(offsets: Ints) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def _taken(columns: list[Column], order: Ints) -> Column:
-    taken: Column = np.concatenate(columns).take(order)
-    return taken
-
-
 def rows_at(runs: tuple[Run, ...], merchant: bytes, snapshot: int, first: int, last: int, names: Iterable[str]) -> Rows:
     """The merchant's rows with ``first`` <= slot < ``last`` as they were in a snapshot, with the measures named."""
     parts = [(run, _window(run, merchant, first, last)) for run in runs]
@@ -210,28 +199,6 @@ def currencies_at(runs: tuple[Run, ...], merchant: bytes, snapshot: int) -> set[
 def snapshots_at(runs: tuple[Run, ...], merchant: bytes, first: int, last: int) -> Ints:
     """The snapshots that wrote rows of the merchant with ``first`` <= slot < ``last``, rising, each once."""
     return np.unique(np.concatenate([_NOTHING, *(run.snapshot[_window(run, merchant, first, last)] for run in runs)]))
-
-
-def safe_to_sum(column: Column) -> Column:
-    """The column as int64 if no sum of its values can overflow, else as Python integers."""
-    if column.dtype == object:
-        return column
-    if not len(column):
-        return _NOTHING
-    largest = max(int(column.max()), -int(column.min()))
-    return column.astype(np.int64 if largest * len(column) < SAFE_SUM else object, copy=False)
-
-
-def narrow(column: Column) -> Column:
-    """The column in as few bits as its values need."""
-    if column.dtype == object or not len(column):
-        return column
-    least, most = int(column.min()), int(column.max())
-    kind = next(k for k in _WIDTHS if np.iinfo(k).min <= least and most <= np.iinfo(k).max)
-    return column.astype(kind, copy=False)
-
-
-_WIDTHS = (np.int8, np.int16, np.int32, np.int64)
 
 
 def _window(run: Run, merchant: bytes, first: int, last: int) -> slice:

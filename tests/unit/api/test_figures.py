@@ -11,7 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from api.figures import BucketSums, divide_half_away, quotient, values
-from api.runs import Rows, safe_to_sum
+from api.integers import safe_to_sum
+from api.runs import Rows
 from api.schemas import encode
 from lakehouse.contracts.metrics import METRICS
 

@@ -7,23 +7,30 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.buckets import SLOT
 from api.gold_rows import run_from_arrow
-from api.runs import Currencies, Run, add_run, currencies_at, merge, rows_at, safe_to_sum, snapshots_at, to_merge
+from api.integers import BESIDE, safe_to_sum
+from api.runs import Currencies, Run, add_run, currencies_at, merge, rows_at, snapshots_at, to_merge
 
 MERCHANTS = ["a", "ab", "b", "shop-1", "Z" * 64]
 CODES = ["", "BRL", "JPY", "KWD"]
 MEASURES = ("gross_sales", "orders")
 Row = tuple[str, int, str, int, int]
 
+AMOUNTS = st.one_of(
+    st.integers(-50, 50),
+    *(st.integers(edge - 2, edge + 2) for bits in (7, 15, 31, 63, 64) for edge in (-(1 << bits), 1 << bits)),
+    st.integers(-(10**32), 10**32),
+)
 ROWS = st.tuples(
     st.sampled_from(MERCHANTS),
     st.integers(0, 12),
     st.sampled_from(CODES),
-    st.one_of(st.integers(-50, 50), st.integers(-(10**30), 10**30)),
+    AMOUNTS,
     st.integers(0, 9),
 )
 BATCHES = st.lists(st.lists(ROWS, max_size=25), min_size=1, max_size=12)
@@ -131,6 +138,30 @@ def test_what_is_merged_later_reads_the_same(batches: list[list[Row]]) -> None:
 def test_sums_never_overflow(values: list[int]) -> None:
     column = safe_to_sum(np.array(values, dtype=np.int64))
     assert int(np.sum(column)) == sum(values)
+
+
+def _shop(number: int, amount: int, rows: int) -> list[Row]:
+    return [(f"shop-{number}", slot, "BRL", amount, 1) for slot in range(rows)]
+
+
+def _amounts_of(run: Run, number: int) -> Any:
+    return rows_at((run,), f"shop-{number}".encode(), 9, 0, 10**6, ("gross_sales",)).measures["gross_sales"]
+
+
+@pytest.mark.parametrize("amount", [10**13, 10**19, -(10**32)])
+def test_one_merchant_s_amount_leaves_the_others_as_they_are(amount: int) -> None:
+    """Made with them or merged with them: their rows keep their width, and the sums their speed."""
+    currencies = Currencies()
+    made = run_from_arrow(arrow([*_shop(1, 300, 3000), *_shop(2, amount, 1)], 1), MEASURES, currencies)
+    alone = [
+        run_from_arrow(arrow(rows, 1), MEASURES, currencies) for rows in (_shop(1, 300, 3000), _shop(2, amount, 1))
+    ]
+    for run in (made, merge(alone)):
+        column = run.measures["gross_sales"]
+        assert column.narrow.dtype == np.int16
+        assert column.nbytes == 2 * len(run) + BESIDE
+        assert _amounts_of(run, 1).dtype == np.int64
+        assert _amounts_of(run, 2).tolist() == [amount]
 
 
 def test_a_table_without_a_currency_or_a_newer_measure() -> None:
