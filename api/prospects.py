@@ -11,7 +11,7 @@ from lakehouse.clients.files import Files
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError
 from lakehouse.releases.model import Snapshot
-from lakehouse.releases.standing import is_built
+from lakehouse.releases.version_status import is_built
 from lakehouse.releases.versions import Versions
 
 

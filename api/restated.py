@@ -31,8 +31,8 @@ from lakehouse.clients.files import Files
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.metrics import METRICS
 from lakehouse.errors import LakehouseError, NotFoundError
+from lakehouse.releases import restated
 from lakehouse.releases.model import TableState
-from lakehouse.releases.past import restatements
 
 INTERVAL = timedelta(seconds=1)
 _NAMES = tuple(METRICS)
@@ -117,7 +117,7 @@ class Restated:
 
     def _advance(self) -> int | None:
         """Blocks. Loads the files that are new, or all of them."""
-        said = restatements.restated(self._files, self._layout)
+        said = restated.restated(self._files, self._layout)
         if said is None or said.log is None:
             return self.through
         if said.log != self._log:

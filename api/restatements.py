@@ -24,7 +24,7 @@ from lakehouse.contracts.currencies import EXPONENTS
 from lakehouse.contracts.metrics import METRICS, Unit
 from lakehouse.problems import Kind, ProblemError
 from lakehouse.releases.log import Published
-from lakehouse.releases.past.restatements import REASONS
+from lakehouse.releases.restated import REASONS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SLOT = timedelta(minutes=15)

@@ -23,7 +23,7 @@ from api.runs import snapshots_at
 from api.schemas import Revision, RevisionsAnswer
 from api.visible import ReleaseView, Visible
 from lakehouse.releases.log import Published
-from lakehouse.releases.past.restatements import REASONS
+from lakehouse.releases.restated import REASONS
 
 FIRST_FINAL = "first_final"
 """The reason of the first entry: the bucket's end had been passed by ``complete_through``."""

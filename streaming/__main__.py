@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 from lakehouse.clients.files import Files, HdfsFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import LakehouseError, SupersededError
-from lakehouse.releases.rebuilding import generations
+from lakehouse.releases import generations
 from lakehouse.service import Health, fields, log_as_json, serve
 from lakehouse.settings import Settings, load_settings
 from streaming.bronze_tables import BronzePaths

@@ -38,9 +38,9 @@ from lakehouse.clients.files import Files, publish
 from lakehouse.contracts.commit_info import BronzeCommit, SegmentRanges
 from lakehouse.contracts.topics import EVENTS
 from lakehouse.errors import AlreadyExistsError, SupersededError
+from lakehouse.releases import generations
+from lakehouse.releases.generations import Streamed
 from lakehouse.releases.model import new_nonce
-from lakehouse.releases.rebuilding import generations
-from lakehouse.releases.rebuilding.generations import Streamed
 from streaming import kafka_cut, raw_files
 from streaming.bronze_tables import BronzePaths, create_tables
 from streaming.bronze_writer import BronzeWriter

@@ -16,8 +16,8 @@ from typing import Any
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import LakehouseError, RefusedError, SupersededError
-from lakehouse.releases.rebuilding import generations
-from lakehouse.releases.rebuilding.generations import Streamed
+from lakehouse.releases import generations
+from lakehouse.releases.generations import Streamed
 from lakehouse.settings import Settings, load_settings
 from streaming.bronze_tables import BronzePaths
 from streaming.kafka_source import Source

@@ -21,8 +21,8 @@ from bench.rounds import interleaved, spread
 from bench.station import Station
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError
-from lakehouse.releases import catalog
-from lakehouse.releases.definition import PROJECT
+from lakehouse.transform import catalog
+from lakehouse.transform.definition import PROJECT
 
 PLAIN_VERSION = 9_000
 """Gold versions that only dbt knows begin here."""

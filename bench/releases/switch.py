@@ -23,10 +23,10 @@ from bench.sqlmesh_peer import SqlMesh
 from bench.station import LAKEHOUSE, Station
 from lakehouse.clients import insights
 from lakehouse.errors import LakehouseError
-from lakehouse.releases.publishing.rollback import Return, rollback
 from lakehouse.releases.versions import Versions
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
+from lakehouse.transform.publishing.rollback import Return, rollback
 
 MOST_SECONDS = 1.0
 PATIENCE = 600.0

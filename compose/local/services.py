@@ -18,7 +18,7 @@ def programs(settings: Settings) -> tuple[Program, ...]:
     return (
         _service("edge", "ingestion", [ports.edge]),
         _service("streaming", "streaming", [ports.streaming], java_home, BACKGROUND),
-        _service("transform", "lakehouse.releases", [ports.transform], niceness=BACKGROUND),
+        _service("transform", "lakehouse.transform", [ports.transform], niceness=BACKGROUND),
         _service("insights", "api", [ports.insights]),
     )
 

@@ -13,7 +13,7 @@ from typing import Any
 from tqdm import tqdm
 
 from lakehouse.cli.output import progress
-from lakehouse.releases.rebuilding.progress import Phase, Progress, Watch, duration
+from lakehouse.transform.backfill.progress import Phase, Progress, Watch, duration
 
 Say = Callable[[str], None]
 

@@ -13,11 +13,11 @@ import typer
 from lakehouse.cli.output import progress
 from lakehouse.clients.trino import Trino
 from lakehouse.errors import RefusedError
-from lakehouse.releases.diff import page, text
-from lakehouse.releases.diff.document import json_text
-from lakehouse.releases.diff.model import Difference, Limits
-from lakehouse.releases.diff.request import difference_of
 from lakehouse.settings import load_settings
+from lakehouse.transform.diff import page, text
+from lakehouse.transform.diff.document import json_text
+from lakehouse.transform.diff.model import Difference, Limits
+from lakehouse.transform.diff.request import difference_of
 
 app = typer.Typer(add_completion=False)
 

@@ -7,9 +7,9 @@ import typer
 from lakehouse.cli.operator import Actor, Why
 from lakehouse.cli.output import Format, print_json, progress
 from lakehouse.clients.files import HdfsFiles
-from lakehouse.releases.building.advance import Builder
-from lakehouse.releases.upkeep.drop import drop as drop_version
 from lakehouse.settings import load_settings
+from lakehouse.transform.building.builder import Builder
+from lakehouse.transform.maintenance.drop import drop as drop_version
 
 app = typer.Typer(add_completion=False)
 

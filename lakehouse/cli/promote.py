@@ -9,11 +9,11 @@ from lakehouse.cli.output import Format, print_json, progress
 from lakehouse.cli.release import summary
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.contracts.tables import reprocess_user
-from lakehouse.releases import catalog
-from lakehouse.releases.building.advance import Builder
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.publishing.promote import Order, Promote
 from lakehouse.settings import load_settings
+from lakehouse.transform import catalog
+from lakehouse.transform.building.builder import Builder
+from lakehouse.transform.publishing.promote import Order, Promote
 
 app = typer.Typer(add_completion=False)
 

@@ -14,14 +14,14 @@ from lakehouse.cli.output import Format, print_json
 from lakehouse.clients.files import Files, HdfsFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError, RefusedError
-from lakehouse.releases.door import answers
-from lakehouse.releases.door.answers import Document
 from lakehouse.releases.log import Published, ReleaseLog
-from lakehouse.releases.rebuilding.progress import Phase, ProgressFile
-from lakehouse.releases.standing import Stand, Standing, stands
-from lakehouse.releases.upkeep.sizes import Cost, costs
+from lakehouse.releases.version_status import Stand, Standing, stands
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import load_settings
+from lakehouse.transform.backfill.progress import Phase, ProgressFile
+from lakehouse.transform.maintenance.sizes import Cost, costs
+from lakehouse.transform.ops_api import responses
+from lakehouse.transform.ops_api.responses import Document
 
 app = typer.Typer(add_completion=False, help="List the releases, or show one of them.", no_args_is_help=True)
 _Output = Annotated[Format, typer.Option("--format", help="For people or for programs.")]
@@ -124,7 +124,7 @@ def _shown(value: Any) -> str:
 def _version(files: Files, layout: Layout, stand: Stand) -> Document:
     """As the operator's door tells it."""
     progress = ProgressFile(files, layout, stand.number).read()
-    return answers.gold_version(stand, progress, Versions(files, layout).drop_of(stand.number))
+    return responses.gold_version(stand, progress, Versions(files, layout).drop_of(stand.number))
 
 
 def _priced(files: Files, layout: Layout, found: list[Cost]) -> list[Document]:

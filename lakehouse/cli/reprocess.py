@@ -12,10 +12,10 @@ import typer
 from lakehouse.cli import bars
 from lakehouse.cli.operator import Actor, Why
 from lakehouse.cli.output import Format, print_json, progress
-from lakehouse.releases import definition
-from lakehouse.releases.rebuilding.plan import Source, Wish, bound
-from lakehouse.releases.rebuilding.reprocess import carry_out, start
 from lakehouse.settings import load_settings
+from lakehouse.transform import definition
+from lakehouse.transform.backfill.plan import Source, Wish, bound
+from lakehouse.transform.backfill.reprocess import carry_out, start
 
 app = typer.Typer(add_completion=False)
 

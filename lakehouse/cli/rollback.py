@@ -12,10 +12,10 @@ from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import NotFoundError, RefusedError
-from lakehouse.releases import catalog
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.publishing.rollback import Return, how_stale, roll_back, seconds_behind
 from lakehouse.settings import load_settings
+from lakehouse.transform import catalog
+from lakehouse.transform.publishing.rollback import Return, how_stale, roll_back, seconds_behind
 
 app = typer.Typer(add_completion=False)
 

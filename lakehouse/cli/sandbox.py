@@ -10,9 +10,9 @@ import typer
 
 from lakehouse.cli.output import progress
 from lakehouse.errors import RefusedError
-from lakehouse.releases.definition import PROJECT
-from lakehouse.releases.sandboxes import sandbox as sandboxes
 from lakehouse.settings import load_settings
+from lakehouse.transform.definition import PROJECT
+from lakehouse.transform.sandboxes import sandbox as sandboxes
 
 app = typer.Typer(add_completion=False)
 _Project = Annotated[

@@ -14,9 +14,9 @@ from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import RefusedError
+from lakehouse.event_trace.stages import Wanted
+from lakehouse.event_trace.story import Tracer
 from lakehouse.settings import load_settings
-from lakehouse.tracing.stations import Wanted
-from lakehouse.tracing.story import Tracer
 
 app = typer.Typer(add_completion=False)
 

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from lakehouse.cli.output import Format, print_json, progress
-from lakehouse.releases.service import run_once
 from lakehouse.settings import load_settings
+from lakehouse.transform.service import run_once
 
 app = typer.Typer(add_completion=False)
 

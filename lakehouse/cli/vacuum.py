@@ -10,10 +10,10 @@ from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
-from lakehouse.releases.locks import undisturbed
-from lakehouse.releases.past.restatements import restated_through
-from lakehouse.releases.upkeep import vacuum as work
+from lakehouse.releases.restated import restated_through
 from lakehouse.settings import load_settings
+from lakehouse.transform.locks import undisturbed
+from lakehouse.transform.maintenance import vacuum as work
 
 app = typer.Typer(add_completion=False)
 

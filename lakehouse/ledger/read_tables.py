@@ -13,8 +13,8 @@ from typing import NamedTuple
 from lakehouse.clients.trino import Row, SqlError, Trino, literal
 from lakehouse.contracts import tables
 from lakehouse.contracts.topics import REJECTED
+from lakehouse.ledger.bitmaps import BITS, TooManyCopiesError, Words, copies
 from lakehouse.ledger.model import Run, Station, show_hour
-from lakehouse.ledger.words import BITS, TooManyCopiesError, Words, copies
 from lakehouse.releases.model import BronzeCursor, Release, Snapshot
 
 _HOUR = "date_diff('hour', TIMESTAMP '1970-01-01 00:00:00 UTC', {column})"

@@ -1,6 +1,6 @@
-"""Definitions, gold versions, snapshots and releases: how numbers are built, audited, published and kept.
+"""Gold versions, snapshots and releases, as documents on HDFS: what every hop may read of them.
 
-The documents of the protocol and who reads them stand here: ``model``, ``definition`` (what builds), ``versions`` (what
-was built), ``log`` (what is shown). A number's life goes through the folders: ``building``, ``rebuilding``, ``diff``,
-``publishing``, ``past``, ``upkeep``. ``door`` takes operators' orders over HTTP, ``service`` keeps all of it going.
+``model`` has the documents, ``versions`` what was built, ``log`` what is shown, ``version_status`` what each version is
+at the moment, ``generations`` which bronze there is, ``restated`` how far restatements are. What builds and publishes
+them is ``lakehouse.transform``.
 """

@@ -14,10 +14,10 @@ from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import CATALOG, TRANSFORM_USER, VERSION_LAYERS, physical_schema
 from lakehouse.errors import LakehouseError
-from lakehouse.releases import catalog, definition
-from lakehouse.releases.building.build import Build, run
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
+from lakehouse.transform import catalog, definition
+from lakehouse.transform.building.build import Build, run
 from tests.fuzz import checks
 from tests.integration.bronze_rows import START, Row, write
 

@@ -18,10 +18,10 @@ from lakehouse.contracts import topics
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import AcceptedBatch
 from lakehouse.contracts.tables import GOLD_SCHEMA
-from lakehouse.releases.cycle import Outcome
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.service import Transform
 from lakehouse.settings import Settings
+from lakehouse.transform.cycle import Outcome
+from lakehouse.transform.service import Transform
 from streaming import split_events
 from streaming.bronze_tables import BronzePaths, create_tables
 from streaming.bronze_writer import BronzeWriter, Written

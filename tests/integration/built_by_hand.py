@@ -11,10 +11,10 @@ from lakehouse.clients.trino import Trino
 from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
-from lakehouse.releases import catalog, definition
-from lakehouse.releases.building import build
 from lakehouse.releases.model import BronzeCursor, Snapshot, TableState
 from lakehouse.releases.versions import Versions
+from lakehouse.transform import catalog, definition
+from lakehouse.transform.building import build
 from tests import release_documents
 from tests.embedded_stack import EmbeddedStack
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from shutil import copytree
 
-from lakehouse.releases import definition
+from lakehouse.transform import definition
 
 _RIGHT = "{{ money('amount_minor') }} - {{ money('shipping_minor') }} - {{ money('tax_minor') }}"
 

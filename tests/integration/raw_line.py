@@ -22,9 +22,9 @@ from lakehouse import delta_log
 from lakehouse.contracts import tables, topics
 from lakehouse.contracts.commit_info import BronzeCommit, EdgeMark
 from lakehouse.contracts.records import AcceptedEvent, LowMark
-from lakehouse.releases.building import watermark
-from lakehouse.releases.rebuilding import generations
 from lakehouse.settings import EdgeSettings, Settings
+from lakehouse.transform.backfill import raw_build_process
+from lakehouse.transform.building import watermark
 from streaming.offsets import Offsets, ends_of
 from tests.embedded_stack import EmbeddedStack
 from tests.integration.streaming_line import EVENTS_PER_BATCH, Line
@@ -127,12 +127,12 @@ class Build:
             (home / "run").symlink_to(line.stack.settings.home_path / "run")
         settings = Settings(home=home, port_base=line.stack.settings.port_base)
         own = {**line.environment, "LAKEHOUSE_HOME": str(home)}
-        command = generations.rebuild_command(generation)
+        command = raw_build_process.rebuild_command(generation)
         self.log = home / "build.log"
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 [*command, "--topic-prefix", line.prefix, "--events-per-commit", str(events_per_commit)],
-                env=generations.rebuild_environment(settings) | own,
+                env=raw_build_process.rebuild_environment(settings) | own,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -16,13 +16,13 @@ import pytest
 
 from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
-from lakehouse.releases import definition
-from lakehouse.releases.diff.common_point import common_point
-from lakehouse.releases.diff.model import Difference, Limits, MetricChange
-from lakehouse.releases.diff.run import difference
-from lakehouse.releases.diff.share import largest_change
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.publishing.publish import publish_snapshot
+from lakehouse.transform import definition
+from lakehouse.transform.diff.common_point import common_point
+from lakehouse.transform.diff.model import Difference, Limits, MetricChange
+from lakehouse.transform.diff.run import difference
+from lakehouse.transform.diff.share import largest_change
+from lakehouse.transform.publishing.publish import publish_snapshot
 from tests.embedded_stack import EmbeddedStack
 from tests.integration import naive_models
 from tests.integration.bronze_rows import START, Row, chunks, random_rows, write

@@ -17,11 +17,12 @@ from api.app import create_app
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.metrics import METRICS
 from lakehouse.contracts.tables import GOLD_KEYS, GOLD_MEASURES, GOLD_TABLES
+from lakehouse.releases import restated
 from lakehouse.releases.model import Release
-from lakehouse.releases.past import history, restatements
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
 from lakehouse.tokens.keys import KeyFolder
+from lakehouse.transform.history import by_release, restatements
 from tests.embedded_stack import EmbeddedStack
 from tests.integration import naive_restatements
 from tests.integration.bronze_rows import START, chunks, random_rows, write
@@ -67,7 +68,7 @@ def test_every_release_shows_again_what_it_showed(told: Told) -> None:
         for one in releases:
             query = f"SELECT {columns} FROM gold.{table}_by_release WHERE release = {one.number}"
             assert sorted(told.trino.query(query), key=str) == told.shown[one.number][table], one.release
-            instant = history.timestamp(one.released_at)
+            instant = by_release.timestamp(one.released_at)
             then = (
                 f"SELECT {columns} FROM gold.{table}_by_release "
                 f"WHERE released_at <= {instant} AND (superseded_at > {instant} OR superseded_at IS NULL)"
@@ -97,7 +98,7 @@ def test_asking_for_a_release_reads_the_history_once(told: Told) -> None:
 
 
 def test_the_log_of_releases_is_complete_and_repeating_changes_nothing(told: Told) -> None:
-    assert history.record(told.trino, told.log.refresh()) == 0
+    assert by_release.record(told.trino, told.log.refresh()) == 0
     rows = told.trino.query("SELECT * FROM ops.releases ORDER BY release")
     releases = told.log.refresh()
     assert [row["release"] for row in rows] == [one.number for one in releases]
@@ -121,7 +122,7 @@ def naive(told: Told) -> dict[Any, tuple[int, int, int]]:
         [
             naive_restatements.Release(
                 one.number,
-                restatements.REASONS[one.release.reason],
+                restated.REASONS[one.release.reason],
                 _instant(one.release),
                 told.shown[one.number],
             )
@@ -162,7 +163,7 @@ def test_restatements_are_the_naive_difference(told: Told) -> None:
     reasons = {(key[1], key[5]) for key in expected}
     assert {reason for reason, _ in reasons} == {"late_events", "new_definition", "rollback"}
     assert {grain for _, grain in reasons} == {"hour", "day"}
-    assert restatements.restated_through(told.files, told.layout) == newest
+    assert restated.restated_through(told.files, told.layout) == newest
 
 
 @pytest.fixture
@@ -213,7 +214,7 @@ def _all_pages(api: httpx.Client, path: str) -> Iterator[Any]:
 def test_interrupted_after_each_part_and_repeated_it_is_the_same(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of a few rows, a call for each, and all of it a second time over what the first has left."""
     expected = stored(told)
-    monkeypatch.setattr("lakehouse.releases.past.restatement_sql.parts.__defaults__", (400,))
+    monkeypatch.setattr("lakehouse.transform.history.restatement_sql.parts.__defaults__", (400,))
     told.files.delete(told.layout.restated)
     calls = 0
     while restatements.follow(told.trino, told.files, told.layout, told.log, timedelta(0)) < len(told.shown):

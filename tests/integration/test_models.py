@@ -18,16 +18,15 @@ from lakehouse.errors import LakehouseError
 from lakehouse.ledger import read_tables
 from lakehouse.ledger.proof import SILVER, Proof
 from lakehouse.ledger.prove import Prover
-from lakehouse.releases import catalog, definition, views
-from lakehouse.releases.building import advance
-from lakehouse.releases.building.advance import Builder
-from lakehouse.releases.building.build import Build, BuildFailedError, run
-from lakehouse.releases.gold_columns import Columns, missing_measures
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import BronzeCursor, Definition, GoldVersion, Release
-from lakehouse.releases.service import Transform
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
+from lakehouse.transform import catalog, definition, views
+from lakehouse.transform.building.build import Build, BuildFailedError, run
+from lakehouse.transform.building.builder import Builder
+from lakehouse.transform.gold_columns import Columns, missing_measures
+from lakehouse.transform.service import Transform
 from tests.embedded_stack import EmbeddedStack
 from tests.integration import naive_models
 from tests.integration.bronze_rows import START, chunks, random_rows, write
@@ -186,7 +185,7 @@ def test_what_a_dead_build_left_behind_is_replaced(
     )
     write(f"{warehouse.hdfs_url}{layout.bronze(1)}", [LATER], START + timedelta(days=82))
     with monkeypatch.context() as death:
-        death.setattr("lakehouse.releases.cycle.publish_snapshot", die)
+        death.setattr("lakehouse.transform.cycle.publish_snapshot", die)
         with pytest.raises(LakehouseError, match="killed"):
             Transform(warehouse).turn()
     outcome = Transform(warehouse).turn()
@@ -224,7 +223,7 @@ def test_what_a_build_that_was_too_large_has_left_is_put_back(
         return found.rows
 
     with monkeypatch.context() as small:
-        small.setattr(advance, "run", too_large)
+        small.setattr("lakehouse.transform.building.builder.run", too_large)
         with pytest.raises(BuildFailedError):
             consume()
     assert verdicts(trino, stepped) == naive_models.verdicts(ROWS + LATER + new + sooner)

@@ -19,9 +19,9 @@ import pytest
 
 from lakehouse.clients.trino import SqlError, Trino
 from lakehouse.contracts.layout import Layout
-from lakehouse.releases import definition
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
+from lakehouse.transform import definition
 from tests import embedded_stack
 from tests.embedded_stack import EmbeddedStack
 from tests.integration.bronze_rows import START, Row, chunks, random_rows, write
@@ -118,7 +118,7 @@ def carriers(order: str) -> list[int]:
             words = (folder / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if order.encode() in words and b"lakehouse.releases.door.order" in words:
+        if order.encode() in words and b"lakehouse.transform.ops_api.worker" in words:
             found.append(int(folder.name))
     return found
 

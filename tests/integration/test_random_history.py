@@ -16,12 +16,12 @@ import httpx
 import pytest
 
 from lakehouse.contracts import tables
-from lakehouse.releases import definition
-from lakehouse.releases.rebuilding.plan import Source, Wish
-from lakehouse.releases.rebuilding.reprocess import carry_out, start
-from lakehouse.releases.standing import Standing, stands
+from lakehouse.releases.version_status import Standing, stands
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
+from lakehouse.transform import definition
+from lakehouse.transform.backfill.plan import Source, Wish
+from lakehouse.transform.backfill.reprocess import carry_out, start
 from tests import embedded_stack
 from tests.embedded_stack import EmbeddedStack
 from tests.integration.bronze_rows import random_rows

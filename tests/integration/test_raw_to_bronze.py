@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse.releases.rebuilding import generations
+from lakehouse.releases import generations
 from tests.embedded_stack import EmbeddedStack
 from tests.integration.raw_line import Build, RawLine
 from tests.integration.test_kafka_to_bronze import Supervised

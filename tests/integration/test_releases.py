@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from lakehouse.errors import LakehouseError, RefusedError
-from lakehouse.releases import catalog, definition
-from lakehouse.releases.building.advance import Builder
-from lakehouse.releases.building.build import BuildFailedError
 from lakehouse.releases.model import Snapshot
-from lakehouse.releases.publishing.rollback import Return, rollback
-from lakehouse.releases.rebuilding.plan import Source, Wish
-from lakehouse.releases.rebuilding.reprocess import carry_out, start
-from lakehouse.releases.upkeep.drop import drop
 from lakehouse.settings import Settings
+from lakehouse.transform import catalog, definition
+from lakehouse.transform.backfill.plan import Source, Wish
+from lakehouse.transform.backfill.reprocess import carry_out, start
+from lakehouse.transform.building.build import BuildFailedError
+from lakehouse.transform.building.builder import Builder
+from lakehouse.transform.maintenance.drop import drop
+from lakehouse.transform.publishing.rollback import Return, rollback
 from tests.embedded_stack import EmbeddedStack
 from tests.integration.bronze_rows import START, Row, chunks, random_rows
 from tests.integration.gold_state import expected_sales, sales, shown_sales, shown_traffic, traffic

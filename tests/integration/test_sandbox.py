@@ -16,8 +16,8 @@ from lakehouse.clients.trino import SqlError, Trino
 from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
-from lakehouse.releases import definition
-from lakehouse.releases.service import Transform
+from lakehouse.transform import definition
+from lakehouse.transform.service import Transform
 from tests.embedded_stack import EmbeddedStack
 from tests.integration import naive_models
 from tests.integration.bronze_rows import START, chunks, random_rows, write

@@ -14,9 +14,9 @@ import pytest
 
 from lakehouse.ledger.model import Station
 from lakehouse.ledger.read_tables import Span, counted_runs
-from lakehouse.releases import definition
-from lakehouse.releases.building.build import BuildFailedError
 from lakehouse.releases.model import BronzeCursor
+from lakehouse.transform import definition
+from lakehouse.transform.building.build import BuildFailedError
 from tests.embedded_stack import EmbeddedStack
 from tests.integration import naive_models
 from tests.integration.bronze_rows import START, Row, random_rows

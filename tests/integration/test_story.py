@@ -19,9 +19,9 @@ from lakehouse import delta_log
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.ledger.prove import Prover
-from lakehouse.releases import definition
 from lakehouse.releases.versions import Versions
 from lakehouse.simulate.dataset import simulated
+from lakehouse.transform import definition
 from tests import embedded_stack
 from tests.datasets.shown import send, settle, under_prefix
 from tests.integration.planted_bug import plant

@@ -16,16 +16,17 @@ from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError, RefusedError
-from lakehouse.releases import catalog, definition
-from lakehouse.releases.building.build import Build, run
+from lakehouse.releases import restated
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import BronzeCursor, Drop, Plan, TableState, new_nonce
-from lakehouse.releases.past import restatements
-from lakehouse.releases.service import Transform
-from lakehouse.releases.upkeep import removal, sizes
-from lakehouse.releases.upkeep import vacuum as work
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import ReleaseSettings, Settings
+from lakehouse.transform import catalog, definition
+from lakehouse.transform.building.build import Build, run
+from lakehouse.transform.history import restatements
+from lakehouse.transform.maintenance import removal, sizes
+from lakehouse.transform.maintenance import vacuum as work
+from lakehouse.transform.service import Transform
 from tests.embedded_stack import EmbeddedStack
 from tests.integration.bronze_rows import START, Row, chunks, random_rows, write
 from tests.integration.gold_state import expected_sales, newest, sales
@@ -129,7 +130,7 @@ def test_what_is_retained_is_read_as_before_and_the_rest_goes(
         silver_window=timedelta(),
         vacuum_margin=timedelta(),
     )
-    planned = work.plan(files, layout, terms, at, restatements.restated_through(files, layout))
+    planned = work.plan(files, layout, terms, at, restated.restated_through(files, layout))
     assert all(is_whole(files, state) for one in releases for state in one.release.tables.values())
     work.carry_out(planned, trino, files, warehouse.settings)
     done = planned.document()

@@ -11,15 +11,15 @@ from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import GOLD_TABLES, TRANSFORM_USER
-from lakehouse.releases import catalog, definition
-from lakehouse.releases.building.advance import Builder
-from lakehouse.releases.building.build import Build, run
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import new_nonce
-from lakehouse.releases.past.history import History
-from lakehouse.releases.service import Transform
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
+from lakehouse.transform import catalog, definition
+from lakehouse.transform.building.build import Build, run
+from lakehouse.transform.building.builder import Builder
+from lakehouse.transform.history.by_release import History
+from lakehouse.transform.service import Transform
 from tests.integration.bronze_rows import START, Row, write
 from tests.integration.naive_restatements import Shown
 

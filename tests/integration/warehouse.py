@@ -7,16 +7,16 @@ import msgspec
 from lakehouse.clients.files import HdfsFiles, publish
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
-from lakehouse.releases.building.advance import Builder
+from lakehouse.releases.generations import Streamed
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import new_nonce
-from lakehouse.releases.publishing import gates
-from lakehouse.releases.publishing.promote import Order, Promote
-from lakehouse.releases.publishing.rollback import Return, rollback
-from lakehouse.releases.rebuilding.generations import Streamed
-from lakehouse.releases.service import Transform
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
+from lakehouse.transform.building.builder import Builder
+from lakehouse.transform.publishing import gates
+from lakehouse.transform.publishing.promote import Order, Promote
+from lakehouse.transform.publishing.rollback import Return, rollback
+from lakehouse.transform.service import Transform
 from tests.integration.bronze_rows import START, Row, write
 
 LAYOUT = Layout("/lakehouse")

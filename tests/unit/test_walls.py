@@ -17,6 +17,18 @@ CLIENTS = {
 }
 """A client library, and how the names of the modules begin that may import it."""
 
+SHARED = (
+    *("clients", "contracts", "releases", "tokens"),
+    *("delta_log", "errors", "problem_pages", "problems", "service", "settings"),
+)
+APPLICATION = {
+    *("cli", "event_trace", "ledger", "replay", "simulate", "stack_health", "table_files", "transform", "trino_plugin"),
+}
+"""The shared floor: what the hops may import of ``lakehouse``. Everything else there is the application floor."""
+
+MODULE_NAME = re.compile(r"(?:lakehouse|ingestion|streaming|api)(?:\.[a-z_]+)+")
+"""A module that a text names, as for a process of its own."""
+
 MODULES = sorted(
     path.relative_to(ROOT) for hop in (*HOPS, "lakehouse", "compose") for path in (ROOT / hop).rglob("*.py")
 )
@@ -31,6 +43,46 @@ def imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module)
     return names
+
+
+def named(path: Path) -> set[str]:
+    """What a module imports, and what its texts name as a module of ours."""
+    texts = {
+        node.value
+        for node in ast.walk(ast.parse((ROOT / path).read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and MODULE_NAME.fullmatch(node.value)
+    }
+    whole = {
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(ast.parse((ROOT / path).read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module == "lakehouse"
+        for alias in node.names
+    }
+    return (imported(path) - {"lakehouse"}) | texts | whole
+
+
+def is_shared(name: str) -> bool:
+    return name.split(".")[1] in SHARED
+
+
+@pytest.mark.parametrize("path", [m for m in MODULES if m.parts[0] in HOPS], ids=str)
+def test_a_hop_imports_the_shared_floor_only(path: Path) -> None:
+    assert not [name for name in named(path) if name.startswith("lakehouse.") and not is_shared(name)], path
+
+
+@pytest.mark.parametrize(
+    "path", [m for m in MODULES if m.parts[0] == "lakehouse" and Path(m.parts[1]).stem in SHARED], ids=str
+)
+def test_the_shared_floor_knows_nobody_above_it(path: Path) -> None:
+    above = [name for name in named(path) if name.startswith("lakehouse.") and not is_shared(name)]
+    hops = [name for name in named(path) if name.partition(".")[0] in HOPS]
+    assert not above + hops, path
+
+
+def test_every_module_of_lakehouse_has_its_floor() -> None:
+    floors = {Path(module.parts[1]).stem for module in MODULES if module.parts[0] == "lakehouse"} - {"__init__"}
+    assert floors >= set(SHARED)
+    assert floors - set(SHARED) == APPLICATION
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)

@@ -15,7 +15,7 @@ from deltalake import DeltaTable, write_deltalake
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.releases.model import TableState
-from lakehouse.releases.past import restatements
+from lakehouse.releases.restated import Restated
 from lakehouse.tokens import Scope
 
 FEED = "/v1/merchants/m/restatements"
@@ -37,7 +37,7 @@ def append(root: Path, rows: list[Row]) -> TableState:
 
 
 def complete(files: LocalFiles, through: int, log: TableState) -> None:
-    files.write(Layout("/lakehouse").restated, msgspec.json.encode(restatements.Restated(through, log)))
+    files.write(Layout("/lakehouse").restated, msgspec.json.encode(Restated(through, log)))
 
 
 FIRST: list[Row] = [

@@ -8,7 +8,7 @@ import pytest
 
 from lakehouse.cli import bars
 from lakehouse.cli.replay import _bar
-from lakehouse.releases.rebuilding.progress import Phase, Progress
+from lakehouse.transform.backfill.progress import Phase, Progress
 
 
 class Terminal(io.StringIO):

@@ -14,8 +14,8 @@ from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import BronzeCursor, Definition, Drop, GoldVersion, Plan, Release, new_nonce
-from lakehouse.releases.rebuilding.progress import Phase, ProgressFile
 from lakehouse.releases.versions import Versions
+from lakehouse.transform.backfill.progress import Phase, ProgressFile
 from tests import release_documents
 from tests.release_documents import snapshot
 

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from lakehouse.cli import rollback
-from lakehouse.releases import catalog
-from tests.unit.releases.logged_warehouse import CANDIDATE, LAYOUT, LoggedWarehouse
+from lakehouse.transform import catalog
+from tests.unit.transform.logged_warehouse import CANDIDATE, LAYOUT, LoggedWarehouse
 
 HOUR = 3_600_000_000
 Run = Callable[..., Result]

@@ -17,7 +17,7 @@ from lakehouse.contracts.tables import (
     reprocess_user,
     sandbox_schema,
 )
-from lakehouse.releases import definition
+from lakehouse.transform import definition
 
 RULES: dict[str, Any] = trino_access.rules()
 CHANGES = {"INSERT", "DELETE", "UPDATE", "OWNERSHIP"}

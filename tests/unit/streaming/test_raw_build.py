@@ -20,8 +20,8 @@ from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.commit_info import BronzeCommit
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, LowMark, RawManifest
-from lakehouse.releases.rebuilding import generations
-from lakehouse.releases.rebuilding.generations import Streamed
+from lakehouse.releases import generations
+from lakehouse.releases.generations import Streamed
 from streaming import kafka_cut, raw_build
 from streaming.bronze_tables import BronzePaths
 from streaming.bronze_writer import BronzeWriter

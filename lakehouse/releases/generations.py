@@ -1,0 +1,143 @@
+"""Bronze generations: which there are, which of them Kafka feeds, and how a new one is made from the raw files.
+
+In: the documents beside the bronze tables. Out: numbers. The first generation is fed from the beginning; every other
+once its raw build has published ``streamed.json``; each until it is retired. Documents are written once, so whoever
+asks again gets the same answer.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+
+from lakehouse import delta_log
+from lakehouse.clients.files import Files, publish
+from lakehouse.contracts.commit_info import SegmentRanges
+from lakehouse.contracts.layout import Layout
+from lakehouse.errors import AlreadyExistsError, NotFoundError
+from lakehouse.releases.model import BronzeCursor, new_nonce
+
+FIRST_GENERATION = 1
+
+Document = TypeVar("Document", bound=msgspec.Struct)
+
+
+class Planned(msgspec.Struct, frozen=True):
+    """Somebody has taken this number for a generation made from raw files."""
+
+    generation: int
+    at: int
+    nonce: str
+
+
+class Streamed(msgspec.Struct, frozen=True):
+    """A raw build has ended. Bronze up to ``delta_version`` holds ``rows`` rows, all of ``segments``, and the low marks
+    before the Kafka offsets from which the generation is fed from now on."""
+
+    generation: int
+    delta_version: int
+    rows: int
+    segments: SegmentRanges
+    at: int
+    nonce: str
+
+    @property
+    def cursor(self) -> BronzeCursor:
+        """What a candidate's slices read; what Kafka brings afterwards, cycles catch up."""
+        return BronzeCursor(self.generation, self.delta_version)
+
+
+class Retired(msgspec.Struct, frozen=True):
+    """The generation is fed no more."""
+
+    generation: int
+    actor: str
+    why: str | None
+    at: int
+    nonce: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is in so far: raw files and their rows."""
+
+    segments: int
+    rows: int
+
+
+def numbers(files: Files, layout: Layout) -> list[int]:
+    """All generations that anybody has begun."""
+    names = (entry.name for entry in files.list(layout.bronze_generations))
+    return sorted(int(name[1:]) for name in names if name[:1] == "g" and name[1:].isdigit())
+
+
+def next_generation(files: Files, layout: Layout) -> int:
+    """A number that nobody has, taken for the caller. Costs nothing if it is never built."""
+    while True:
+        number = max(numbers(files, layout), default=FIRST_GENERATION) + 1
+        planned = Planned(number, _now(), new_nonce())
+        try:
+            publish(files, layout.staging, layout.bronze_planned(number), msgspec.json.encode(planned))
+        except AlreadyExistsError:
+            continue
+        return number
+
+
+def streamed(files: Files, layout: Layout, generation: int) -> Streamed | None:
+    """What the raw build said when it ended; None for the first generation, and while it goes on."""
+    return _read(files, layout.bronze_streamed(generation), Streamed)
+
+
+def is_complete(files: Files, layout: Layout, generation: int) -> bool:
+    """Whether all history is in, so that a candidate can be built from it."""
+    return generation == FIRST_GENERATION or streamed(files, layout, generation) is not None
+
+
+def retire(files: Files, layout: Layout, generation: int, actor: str, why: str | None = None) -> None:
+    """Ends the feeding of a generation, within seconds and for ever. Safe to repeat.
+
+    Only for a generation that no gold version is brought up to date from: what it lacks from now on is never filled.
+    """
+    document = Retired(generation, actor, why, _now(), new_nonce())
+    try:
+        publish(files, layout.staging, layout.bronze_retired(generation), msgspec.json.encode(document))
+    except AlreadyExistsError:
+        return
+
+
+def retirement(files: Files, layout: Layout, generation: int) -> Retired | None:
+    return _read(files, layout.bronze_retired(generation), Retired)
+
+
+def complete(files: Files, layout: Layout) -> list[int]:
+    """The generations that hold all history."""
+    known = {FIRST_GENERATION, *numbers(files, layout)}
+    return [number for number in sorted(known) if is_complete(files, layout, number)]
+
+
+def active(files: Files, layout: Layout) -> list[int]:
+    """The generations that Kafka feeds."""
+    return [number for number in complete(files, layout) if retirement(files, layout, number) is None]
+
+
+def progress(files: Files, layout: Layout, generation: int) -> Progress:
+    """How far a raw build is, from its commits: also of one that runs elsewhere, or was killed."""
+    segments = rows = 0
+    for commit in delta_log.commits_since(files, layout.bronze(generation), -1):
+        said = delta_log.bronze_commit(commit)
+        if said is not None and said.segments:
+            rows += said.rows
+            segments += sum(last - first + 1 for ranges in said.segments.values() for first, last in ranges)
+    return Progress(segments, rows)
+
+
+def _read(files: Files, path: str, kind: type[Document]) -> Document | None:
+    try:
+        return msgspec.json.decode(files.read(path), type=kind)
+    except NotFoundError:
+        return None
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

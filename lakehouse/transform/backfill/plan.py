@@ -1,0 +1,176 @@
+"""What a reprocess is to build: a plan beside the current release, published with the candidate's gold version.
+
+In: the dbt project that is checked out, where to read from, and an operator's bounds. Out: the gold version that the
+plan belongs to, new or unfinished. Nothing is built here.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from lakehouse import delta_log
+from lakehouse.errors import NotFoundError, RefusedError
+from lakehouse.releases import generations
+from lakehouse.releases.log import Published, ReleaseLog
+from lakehouse.releases.model import Base, BronzeCursor, Definition, GoldVersion, Plan
+from lakehouse.releases.version_status import Standing, stands
+from lakehouse.transform import definition
+from lakehouse.transform.backfill.progress import Phase, ProgressFile
+from lakehouse.transform.backfill.reuse import refuse_bounds, shared_tables
+from lakehouse.transform.backfill.slices import DAY
+from lakehouse.transform.building.builder import FIRST_GENERATION, Builder
+
+
+class Source(StrEnum):
+    BRONZE = "bronze"
+    RAW = "raw"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What an operator asks for. Bounds are widened to whole UTC days, because an identity is looked up within one.
+
+    A definition is frozen from ``project``, or with ``fingerprint`` it is one that has been frozen before. The same
+    ``order`` (an id) gets the same gold version, however often it is planned.
+    """
+
+    source: Source
+    actor: str
+    why: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    reuse: bool = False
+    project: Path = definition.PROJECT
+    fingerprint: str | None = None
+    order: str | None = None
+
+    @property
+    def first(self) -> int | None:
+        return None if self.since is None else _micros(self.since) // DAY * DAY
+
+    @property
+    def end(self) -> int | None:
+        return None if self.until is None else -(-_micros(self.until) // DAY) * DAY
+
+
+def plan(builder: Builder, wish: Wish) -> GoldVersion:
+    """The version to build. An unfinished one of the same wish is taken up again.
+
+    Raises :class:`RefusedError` where the wish cannot be fulfilled; nothing has changed then.
+    """
+    if wish.first is not None and wish.end is not None and wish.end <= wish.first:
+        raise RefusedError("--until must be after --since")
+    if wish.since is not None and wish.since > datetime.now(UTC):
+        raise RefusedError("--since lies in the future: nothing would be built anew")
+    if wish.reuse:
+        refuse_bounds(wish.first is not None or wish.end is not None, wish.source is Source.RAW)
+    log = ReleaseLog(builder.files, builder.layout)
+    current = log.current()
+    if current is None and (wish.first is not None or wish.end is not None):
+        raise RefusedError("nothing has been released yet that --since and --until could leave as it is")
+    planned = _planned(builder, wish.order)
+    if planned is not None:
+        return planned
+    frozen = _definition(builder, wish)
+    base = _base(current)
+    shared = shared_tables(builder, frozen, base) if wish.reuse and base else ()
+    unfinished = _unfinished(builder, log, wish, frozen.fingerprint, base, shared)
+    if unfinished is not None:
+        return unfinished
+    return builder.versions.create(
+        frozen,
+        Plan(
+            source=wish.source,
+            bronze=_bronze(builder, current, wish),
+            base=base,
+            actor=wish.actor,
+            why=wish.why,
+            since=wish.first,
+            until=wish.end,
+            shared=shared,
+            order=wish.order,
+        ),
+    )
+
+
+def bound(name: str, text: str | None) -> datetime | None:
+    """A bound as an operator writes it: a date, or an instant with an offset."""
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise RefusedError(f"{name} must be a date or an instant, for example 2026-03-01") from error
+    if instant.tzinfo is None and len(text) > len("2026-03-01"):
+        raise RefusedError(f"{name} needs an offset, for example 2026-03-01T00:00:00Z")
+    if not 1970 < instant.year < 9999:
+        raise RefusedError(f"{name} must lie in a year from 1971 to 9998")
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant
+
+
+def _planned(builder: Builder, order: str | None) -> GoldVersion | None:
+    versions = builder.versions.all() if order is not None else []
+    return next((version for version in versions if version.plan and version.plan.order == order), None)
+
+
+def _definition(builder: Builder, wish: Wish) -> Definition:
+    if wish.fingerprint is None:
+        return definition.freeze(builder.files, builder.layout, wish.project)
+    for version in builder.versions.all():
+        if version.definition.fingerprint == wish.fingerprint:
+            return version.definition
+    try:
+        builder.files.stat(builder.layout.definition(wish.fingerprint))
+    except NotFoundError as error:
+        raise RefusedError(f"there is no frozen definition {wish.fingerprint}: store it first") from error
+    return Definition(wish.fingerprint)
+
+
+def _unfinished(
+    builder: Builder, log: ReleaseLog, wish: Wish, fingerprint: str, base: Base | None, shared: tuple[str, ...]
+) -> GoldVersion | None:
+    """What is taken over from a version must be what readers see now."""
+    for stand in reversed(stands(builder.versions, log.refresh())):
+        made = stand.version.plan
+        if made is None or stand.standing not in (Standing.BUILDING, Standing.CANDIDATE):
+            continue
+        same = (made.source, made.since, made.until, made.shared) == (wish.source, wish.first, wish.end, shared)
+        if made.since is not None or made.until is not None or made.shared:
+            same &= made.base is not None and base is not None and made.base.gold_version == base.gold_version
+        progress = ProgressFile(builder.files, builder.layout, stand.number).read()
+        is_done = progress is not None and progress.phase is Phase.DONE
+        if same and stand.version.definition.fingerprint == fingerprint and not is_done:
+            return stand.version
+    return None
+
+
+def _bronze(builder: Builder, current: Published | None, wish: Wish) -> BronzeCursor:
+    """Where the release stands: then both can be compared as soon as history is built."""
+    if wish.source is Source.RAW:
+        return BronzeCursor(generations.next_generation(builder.files, builder.layout), -1)
+    if current is not None:
+        return _still_fed(builder, current.release.bronze)
+    head = delta_log.head_version(builder.files, builder.layout.bronze(FIRST_GENERATION))
+    if head is None:
+        raise RefusedError("bronze holds nothing yet: send events, then look at `lakehouse status`")
+    return BronzeCursor(FIRST_GENERATION, head)
+
+
+def _still_fed(builder: Builder, bronze: BronzeCursor) -> BronzeCursor:
+    if generations.retirement(builder.files, builder.layout, bronze.generation) is not None:
+        raise RefusedError(
+            f"bronze generation {bronze.generation}, which readers see, is fed no more: what is built from it would "
+            "never be up to date; `lakehouse reprocess --from raw` builds from all raw files"
+        )
+    return bronze
+
+
+def _base(current: Published | None) -> Base | None:
+    if current is None:
+        return None
+    return Base(current.number, current.release.gold_version, current.release.snapshot)
+
+
+def _micros(instant: datetime) -> int:
+    return (instant - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)

@@ -1,0 +1,265 @@
+"""Brings a gold version forward by one audited snapshot, whoever wants it: the live cycle, a rebuild, a promote.
+
+In: a version, its newest snapshot and the bronze commits (or the slice of them) to consume. Out: the next snapshot,
+published. Killed anywhere, the next builder starts from the last audited snapshot again and replaces what was left.
+The caller holds the version's lock (``locks``).
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Thread
+
+import msgspec
+
+from lakehouse import delta_log
+from lakehouse.clients.files import Files
+from lakehouse.clients.trino import Trino
+from lakehouse.contracts import tables
+from lakehouse.contracts.commit_info import BronzeCommit
+from lakehouse.contracts.layout import Layout
+from lakehouse.delta_log import Commit
+from lakehouse.releases.model import BronzeCursor, GoldVersion, Snapshot, TableState, new_nonce
+from lakehouse.releases.versions import Versions
+from lakehouse.settings import Settings
+from lakehouse.transform import catalog, definition
+from lakehouse.transform.building import watermark
+from lakehouse.transform.building.build import Build, BuildFailedError, parse, run
+from lakehouse.transform.building.culprits import Culprits, DefinitionAtFaultError
+from lakehouse.transform.building.input_rows import InputRows
+from lakehouse.transform.building.set_aside import AsideDocuments, Failed
+from lakehouse.transform.building.table_states import Tables
+
+FIRST_GENERATION = 1
+MOST_PARTS = 1024
+EPOCH = datetime.fromtimestamp(0, UTC)
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Input:
+    """The bronze commits of one cycle."""
+
+    generation: int
+    after: int
+    through: int
+    commits: list[BronzeCommit]
+    rows: int
+    newest_at: datetime
+
+    @property
+    def is_smallest(self) -> bool:
+        """Whether no smaller part of it could be built: commits are taken whole."""
+        return sum(1 for commit in self.commits if commit.rows) <= 1
+
+
+@dataclass(frozen=True)
+class Built:
+    """The tables after a build, and the queries that wrote them."""
+
+    tables: dict[str, TableState]
+    query_ids: list[str]
+
+
+class Builder:
+    """Builds with the rights and the priority of one Trino user."""
+
+    def __init__(self, settings: Settings, files: Files, *, user: str = tables.TRANSFORM_USER) -> None:
+        self.settings = settings
+        self.files = files
+        self.user = user
+        self.trino = Trino.of(settings, user=user)
+        self.layout = Layout(settings.warehouse)
+        self.versions = Versions(files, self.layout)
+        self.aside = AsideDocuments(files, self.layout)
+        self._prepared: set[tuple[int, int]] = set()
+        self._parts = 1
+
+    def fitting(self, rows: int) -> int:
+        """How many of ``rows`` one build should take: all, or what Trino's memory has been found to hold."""
+        return max(1, rows // self._parts)
+
+    @property
+    def can_shrink(self) -> bool:
+        """Whether a build that is too large will be tried with fewer rows."""
+        return self._parts < MOST_PARTS
+
+    def new_commits(self, version: int, cursor: BronzeCursor, through: int | None = None) -> Input | None:
+        """The commits after the cursor, at most ``max_rows_per_cycle`` rows of them (or one commit), and none after
+        ``through``; None if there is none. Where the version has failed on them, one commit at a time."""
+        found: list[Commit] = []
+        said: list[BronzeCommit] = []
+        rows, most = 0, self.fitting(self.settings.transform.max_rows_per_cycle)
+        failed = self.aside.of(version).failed
+        if failed is not None and failed.generation == cursor.generation and cursor.delta_version < failed.through:
+            most = 1
+        for commit in delta_log.commits_since(self.files, self.layout.bronze(cursor.generation), cursor.delta_version):
+            if through is not None and commit.version > through:
+                break
+            statement = delta_log.bronze_commit(commit)
+            found.append(commit)
+            if statement is not None:
+                said.append(statement)
+                rows += statement.rows
+            if rows >= most:
+                break
+        if not said:
+            return None
+        return Input(cursor.generation, cursor.delta_version, found[-1].version, said, rows, found[-1].timestamp)
+
+    def consume(
+        self, version: GoldVersion, last: Snapshot | None, found: Input, progress: Progress, *, always: bool = False
+    ) -> Snapshot | None:
+        """The next snapshot: built where rows have come, else only if ``complete_through`` has moved a step, or
+        ``always``."""
+        marks = watermark.fold_marks(last.marks if last else (), found.commits)
+        reached = watermark.complete_through(
+            marks,
+            found.newest_at,
+            self.settings.transform.grace,
+            self.settings.transform.edge_silent_after,
+            last.complete_through if last else None,
+        )
+        built = Built(dict(last.tables) if last else {}, [])
+        if found.rows:
+            number = last.number + 1 if last else 1
+            progress(f"building snapshot {number} of gold version {version.version} from {found.rows} bronze rows")
+            plan = self.plain_build(version, number, found.generation, found.after, found.through)
+            built = self._build_or_set_aside(version, last, plan, found, progress)
+        elif last is None or (reached == last.complete_through and not always):
+            return None
+        return self.publish(
+            Snapshot(
+                gold_version=version.version,
+                number=last.number + 1 if last else 1,
+                bronze=BronzeCursor(found.generation, found.through),
+                tables=built.tables,
+                marks=marks,
+                offsets=watermark.fold_offsets(last.offsets if last else {}, found.commits),
+                complete_through=reached,
+                changed=bool(found.rows) and (last is None or built.tables != last.tables),
+                query_ids=built.query_ids,
+                nonce=new_nonce(),
+                set_aside=self._set_aside(version, built, last),
+            )
+        )
+
+    def _set_aside(self, version: GoldVersion, built: Built, last: Snapshot | None) -> int:
+        """How many events lie aside after a build; asked only where there may be some."""
+        duplicates = built.tables.get(f"{tables.SILVER_SCHEMA}.{tables.SILVER_DUPLICATES}")
+        if duplicates is None or not self.aside.of(version.version).rules:
+            return last.set_aside if last else 0
+        found = self.trino.query(
+            f"SELECT count(*) AS n FROM {duplicates.pinned(tables.SILVER_DUPLICATES)} "
+            f"WHERE verdict = '{tables.SET_ASIDE}'"
+        )
+        return int(found[0]["n"])
+
+    def plain_build(self, version: GoldVersion, number: int, generation: int, after: int, through: int) -> Build:
+        return Build(
+            gold_version=version.version,
+            snapshot=number,
+            generation=generation,
+            from_version=after,
+            to_version=through,
+            order_repeat_days=self.settings.transform.order_repeat_days,
+            user=self.user,
+        )
+
+    def _build_or_set_aside(
+        self, version: GoldVersion, last: Snapshot | None, plan: Build, found: Input, progress: Progress
+    ) -> Built:
+        """The build; where it fails by its data, the next one takes less, and what has failed twice goes on without the
+        events that it fails on."""
+        aside = self.aside.of(version.version)
+        try:
+            return self.build(version, last, replace(plan, set_aside=aside.rules))
+        except BuildFailedError as error:
+            this = Failed(found.generation, found.after, found.through)
+            if not error.is_of_data or aside.hopeless == this:
+                raise
+            if aside.failed != this or not found.is_smallest:
+                self.aside.keep(version.version, msgspec.structs.replace(aside, failed=this))
+                raise
+            search = Culprits(
+                InputRows(self.trino, plan),
+                plan,
+                attempt=lambda tried: self.build(version, last, tried),
+                keep=lambda known: self.aside.keep(version.version, known),
+                progress=progress,
+            )
+            try:
+                return search.set_aside(aside, error)
+            except DefinitionAtFaultError:
+                self.aside.keep(version.version, msgspec.structs.replace(aside, hopeless=this))
+                raise
+
+    def build(self, version: GoldVersion, last: Snapshot | None, plan: Build) -> Built:
+        """Runs the version's own frozen definition, and makes sure that nobody else wrote to its tables meanwhile."""
+        self.prepare(version, plan.generation)
+        before = self.tables.without_leftovers(version, last, last.number + 1 if last else 1)
+        queries = self._run(self._project(version), plan)
+        states = self.tables.found(version, last)
+        self.tables.refuse_foreign_commits(states, before, set(queries))
+        return Built(states, queries)
+
+    def parse_ahead(self, version: GoldVersion, plan: Build) -> None:
+        """Begins to parse the definition, which takes dbt seconds, while the caller prepares its build. Should it fail,
+        it fails in the build again."""
+        project = self._project(version)
+
+        def ahead() -> None:
+            with suppress(BuildFailedError):
+                parse(self.settings, project, plan)
+
+        Thread(target=ahead, name="parse", daemon=True).start()
+
+    def _project(self, version: GoldVersion) -> Path:
+        return definition.thaw(self.files, self.layout, version.definition, self.definitions)
+
+    def _run(self, project: Path, plan: Build) -> list[str]:
+        try:
+            return run(self.settings, project, plan)
+        except BuildFailedError as error:
+            if error.is_too_large and self.can_shrink:
+                self._parts *= 2
+            raise
+
+    def publish(self, snapshot: Snapshot) -> Snapshot:
+        self.versions.add_snapshot(snapshot)
+        return snapshot
+
+    def prove(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot with what all of its bronze commits say of marks and offsets."""
+        bronze, said, newest_at = self.layout.bronze(snapshot.bronze.generation), [], EPOCH
+        for commit in delta_log.commits(self.files, bronze, -1, snapshot.bronze.delta_version):
+            statement = delta_log.bronze_commit(commit)
+            said += [statement] if statement else []
+            newest_at = commit.timestamp
+        marks, settings = watermark.fold_marks((), said), self.settings.transform
+        return msgspec.structs.replace(
+            snapshot,
+            marks=marks,
+            offsets=watermark.fold_offsets({}, said),
+            complete_through=watermark.complete_through(
+                marks, newest_at, settings.grace, settings.edge_silent_after, None
+            ),
+        )
+
+    def prepare(self, version: GoldVersion, generation: int) -> None:
+        """Schemas of the version, and the bronze tables that it reads."""
+        if (version.version, generation) not in self._prepared:
+            catalog.prepare(self.trino, self.settings, self.layout, version.version, generation)
+            self._prepared.add((version.version, generation))
+
+    @property
+    def tables(self) -> Tables:
+        return Tables(self.settings, self.files, self.trino)
+
+    @property
+    def definitions(self) -> Path:
+        folder = self.settings.home_path / "definitions"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder

@@ -1,0 +1,117 @@
+"""Drop: a candidate is needed no more; its tables go.
+
+In: a gold version's number. Out: its drop document, after which nobody feeds or promotes it, and the removal of its
+tables now or, where it is being built, by its builder as soon as that sees the document. What readers were shown is
+never dropped within the retention.
+"""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+from lakehouse.errors import AlreadyExistsError, RefusedError
+from lakehouse.releases import restated
+from lakehouse.releases.log import ReleaseLog
+from lakehouse.releases.model import Drop, new_nonce
+from lakehouse.releases.version_status import Stand, Standing, stands
+from lakehouse.releases.versions import Versions
+from lakehouse.transform.building.builder import Builder, Progress
+from lakehouse.transform.history.by_release import History
+from lakehouse.transform.locks import building, deciding
+from lakehouse.transform.maintenance import removal
+from lakehouse.transform.orphaned_queries import end_queries
+
+
+def drop(
+    builder: Builder,
+    number: int,
+    actor: str,
+    why: str | None,
+    say: Progress = lambda _: None,
+    order: str | None = None,
+) -> None:
+    """Raises :class:`RefusedError` where readers see the version, or may ask for it within the retention.
+
+    ``order`` is the id of a durable order; the same one again goes on where a kill has ended it.
+    """
+    before = builder.versions.drop_of(number)
+    if before is None or order is None or before.order != order:
+        with deciding(builder.settings):  # what is published meanwhile is not what was looked at
+            _say_so(builder, number, actor, why, order)
+    _forget(builder)
+    _remove(builder, number, say)
+
+
+def _say_so(builder: Builder, number: int, actor: str, why: str | None, order: str | None) -> None:
+    log = ReleaseLog(builder.files, builder.layout)
+    found = next((stand for stand in stands(builder.versions, log.refresh()) if stand.number == number), None)
+    if found is None:
+        raise RefusedError(f"there is no gold version {number}; see `lakehouse release list`")
+    _refuse_by_standing(found)
+    sharing = _sharing(builder.versions, number)
+    _refuse_within_retention(found, builder.settings.releases.retention, sharing)
+    if sharing is not None:
+        raise RefusedError(f"gold version {sharing} shares tables of gold version {number}: drop {sharing} first")
+    try:
+        builder.versions.add_drop(Drop(number, actor, why, time.time_ns() // 1000, new_nonce(), order))
+    except AlreadyExistsError as error:
+        raise RefusedError(f"gold version {number} has been dropped already") from error
+
+
+def _forget(builder: Builder) -> None:
+    """SQL's view of the past must not read what is about to go."""
+    log = ReleaseLog(builder.files, builder.layout)
+    if log.current() is not None:
+        history = History(builder.trino, log, builder.settings.releases.retention)
+        history.follow(lambda version: builder.versions.drop_of(version) is not None, datetime.now(UTC))
+
+
+def _remove(builder: Builder, number: int, say: Progress) -> None:
+    end_queries(builder.trino, number)
+    with building(builder.settings, number, wait=False) as mine:
+        if mine:
+            remove(builder, number)
+            say(f"the tables of gold version {number} are removed")
+        else:
+            say(f"gold version {number} is being built; whoever builds it stops, and removes its tables")
+
+
+def remove(builder: Builder, number: int) -> None:
+    """What only this dropped version needs. The caller holds its lock."""
+    files, layout = builder.files, builder.layout
+    removal.remove_version(
+        builder.trino,
+        files,
+        layout,
+        number,
+        builder.settings.releases,
+        datetime.now(UTC),
+        restated.restated_through(files, layout),
+    )
+
+
+def _sharing(versions: Versions, number: int) -> int | None:
+    """A version that shares tables of this one, and has not been dropped."""
+    for other in versions.all():
+        plan = other.plan
+        is_owner = plan is not None and plan.shared and plan.base is not None and plan.base.gold_version == number
+        if is_owner and versions.drop_of(other.version) is None:
+            return other.version
+    return None
+
+
+def _refuse_by_standing(stand: Stand) -> None:
+    if stand.standing is Standing.CURRENT:
+        raise RefusedError(f"gold version {stand.number} is what readers see; roll back or promote another first")
+    if stand.standing is Standing.DROPPED:
+        raise RefusedError(f"gold version {stand.number} has been dropped already")
+
+
+def _refuse_within_retention(stand: Stand, retention: timedelta, sharing: int | None) -> None:
+    """What shares its tables is named, but nobody should drop that for it: it would stay all the same."""
+    left_at = stand.left_at
+    also = "" if sharing is None else f"; gold version {sharing} shares tables of it, too"
+    if stand.standing is Standing.FORMER and left_at is not None and datetime.now(UTC) - left_at < retention:
+        raise RefusedError(
+            f"gold version {stand.number} was shown to readers until {left_at.isoformat()}; what was shown "
+            f"stays readable for {retention.days} days (LAKEHOUSE_RELEASES__RETENTION){also}"
+        )

@@ -1,0 +1,93 @@
+"""The transform service's HTTP application: the operator's verbs, and what every service answers of its health.
+
+In: a desk, a verifier of tokens, the service's health. Out: a FastAPI application; every error is a problem (RFC 9457).
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi_offline import FastAPIOffline
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+
+from lakehouse import problem_pages
+from lakehouse.errors import LakehouseError, NotReadyError
+from lakehouse.problems import Kind, ProblemError
+from lakehouse.service import Health
+from lakehouse.tokens import Verifier
+from lakehouse.transform.ops_api import openapi
+from lakehouse.transform.ops_api.handlers import Desk, Reply
+from lakehouse.transform.ops_api.request import Asked, ask
+from lakehouse.transform.ops_api.routes import Handler, Route, routes
+
+_DESCRIPTION = (
+    "For operators: rebuild history beside what readers see, look at the difference, promote, roll back, drop. A token "
+    "needs the scope `ops`; its `sub` is written into the log. An order is carried out until it has a result, whatever "
+    "is restarted meanwhile. Errors are problems (RFC 9457); see /problems for their types."
+)
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def create_app(desk: Desk, verifier: Verifier, health: Health, registry: CollectorRegistry = REGISTRY) -> FastAPI:
+    app: FastAPI = FastAPIOffline(title="Transform", version="1", description=_DESCRIPTION, redoc_url=None)
+    problem_pages.install(app)
+    _install_health(app, health, registry)
+    table = routes(desk)
+    for route in table:
+        app.add_api_route(
+            route.path,
+            _endpoint(route, verifier),
+            methods=[route.method],
+            summary=route.summary,
+            tags=["operator"],
+            response_class=Response,
+            openapi_extra=openapi.operation(route),
+        )
+    openapi.describe(app, table)
+    return app
+
+
+def _endpoint(route: Route, verifier: Verifier) -> Endpoint:
+    async def answer(request: Request) -> Response:
+        asked = await ask(request, verifier, route.most_bytes)
+        reply = await run_in_threadpool(_reply, route.handler, asked)
+        return Response(reply.content, reply.status, {**_HEADERS, **reply.headers}, reply.media_type)
+
+    return answer
+
+
+def _reply(handler: Handler, asked: Asked) -> Reply:
+    """What the warehouse cannot say now is 503."""
+    try:
+        return handler(asked)
+    except ProblemError:
+        raise
+    except NotReadyError as error:
+        raise ProblemError(Kind.UNAVAILABLE, str(error), headers={"Retry-After": "5"}) from error
+    except LakehouseError as error:
+        raise ProblemError(Kind.INTERNAL, str(error)) from error
+
+
+def _install_health(app: FastAPI, health: Health, registry: CollectorRegistry) -> None:
+    async def healthz(response: Response) -> dict[str, object]:
+        report = health.report()
+        response.status_code = 200 if report["healthy"] else 503
+        return report
+
+    async def readyz(response: Response) -> dict[str, object]:
+        report = health.report()
+        response.status_code = 200 if report["ready"] else 503
+        return report
+
+    async def metrics() -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    no: dict[int | str, dict[str, Any]] = {503: {"description": "No, and why."}}
+    for path, look, summary in (
+        ("/healthz", healthz, "Whether the process works"),
+        ("/readyz", readyz, "Whether cycles run"),
+    ):
+        app.add_api_route(path, look, methods=["GET"], summary=summary, tags=["operation"], responses=no)
+    app.add_api_route("/metrics", metrics, methods=["GET"], summary="Prometheus", tags=["operation"])

@@ -1,0 +1,40 @@
+"""Opens the operator's door of a running transform service.
+
+In: settings, the service's health, and the event that stops it. Out: HTTP on the transform's port, and orders that are
+carried out, those of a former service too.
+"""
+
+import threading
+from functools import partial
+
+from lakehouse.clients.files import HdfsFiles
+from lakehouse.clients.trino import Trino
+from lakehouse.contracts.layout import Layout
+from lakehouse.service import Health
+from lakehouse.settings import Settings
+from lakehouse.tokens import Verifier
+from lakehouse.transform.locks import is_carried_out
+from lakehouse.transform.ops_api.app import create_app
+from lakehouse.transform.ops_api.differences import Differences, through
+from lakehouse.transform.ops_api.dispatcher import Carrier
+from lakehouse.transform.ops_api.handlers import Desk
+from lakehouse.transform.ops_api.operations import Orders
+from lakehouse.transform.ops_api.server import Listening
+
+
+class Door:
+    """Open from now on. Close it after ``stop`` is set."""
+
+    def __init__(self, settings: Settings, health: Health, stop: threading.Event) -> None:
+        files, layout = HdfsFiles(settings.hdfs_url), Layout(settings.warehouse)
+        self._carrier = Carrier(Orders(files, layout), stop, partial(is_carried_out, settings))
+        compared = Differences(files, layout, through(Trino.of(settings, read_only=True)))
+        desk = Desk(files, layout, compared, self._carrier.wake)
+        self._listening = Listening(
+            create_app(desk, Verifier(settings), health), settings.host, settings.ports.transform
+        )
+        self._carrier.begin()
+
+    def close(self) -> None:
+        self._listening.close()
+        self._carrier.end()

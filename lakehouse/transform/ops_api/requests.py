@@ -1,0 +1,127 @@
+"""What an operator may ask for: the bodies of the requests, and a part of the order that is kept.
+
+In: JSON. Out: one of four wishes, checked as far as it can be without looking at the warehouse; an unknown field is an
+error, because a misspelt bound would rebuild all of history.
+"""
+
+import json
+import re
+from typing import Annotated, TypeVar
+
+import msgspec
+
+from lakehouse.errors import RefusedError
+from lakehouse.problems import Kind, ProblemError
+from lakehouse.transform.backfill import plan
+from lakehouse.transform.backfill.plan import Source
+
+Number = Annotated[int, msgspec.Meta(ge=1, le=2**31)]
+Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=1000, description="Why, in your own words.")]
+Fingerprint = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Bound = Annotated[str, msgspec.Meta(max_length=64, description="A UTC day, or an instant for the day it lies in.")]
+
+
+class Reprocess(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="verb", tag="reprocess"
+):
+    """Build history anew beside what readers see. ``definition`` is the fingerprint of a frozen one; without it, that
+    of the release that readers see."""
+
+    source: Source = msgspec.field(default=Source.BRONZE, name="from")
+    since: Bound | None = None
+    until: Bound | None = None
+    definition: Fingerprint | None = None
+    reuse_unchanged: bool = False
+    reason: Reason | None = None
+
+    def __post_init__(self) -> None:
+        wish = self.planned("", None, "")
+        if wish.first is not None and wish.end is not None and wish.end <= wish.first:
+            raise ValueError("until must be after since")
+        if self.reuse_unchanged and (self.source is Source.RAW or self.since is not None or self.until is not None):
+            raise ValueError("reuse_unchanged goes with bronze and all of history")
+
+    def planned(self, actor: str, fingerprint: str | None, order: str) -> plan.Wish:
+        """As the planner takes it."""
+        try:
+            since, until = plan.bound("since", self.since), plan.bound("until", self.until)
+        except RefusedError as error:
+            raise ValueError(str(error)) from error
+        return plan.Wish(
+            self.source,
+            actor,
+            self.reason,
+            since,
+            until,
+            reuse=self.reuse_unchanged,
+            fingerprint=fingerprint,
+            order=order,
+        )
+
+
+class Promote(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="verb", tag="promote"
+):
+    """Show readers a candidate. ``accept``: also with differences beyond the limit, or without some measures; needs
+    ``reason``."""
+
+    gold_version: Number
+    accept: bool = False
+    reason: Reason | None = None
+
+    def __post_init__(self) -> None:
+        if self.accept and self.reason is None:
+            raise ValueError("accept needs a reason")
+
+
+class Rollback(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="verb", tag="rollback"
+):
+    """Show readers the gold version that was current before the last promote, or that of the release ``to``; with
+    ``exact`` that release's own numbers."""
+
+    to: Number | None = None
+    exact: bool = False
+    reason: Reason | None = None
+
+
+class Drop(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="verb", tag="drop"):
+    """A candidate is needed no more."""
+
+    gold_version: Number
+    reason: Reason | None = None
+
+
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+Wish = Reprocess | Promote | Rollback | Drop
+W = TypeVar("W", Reprocess, Promote, Rollback, Drop)
+
+
+def read(body: bytes, kind: type[W]) -> W:
+    """Raises 400."""
+    try:
+        json.loads(body or b"{}", object_pairs_hook=_checked)
+        return msgspec.json.decode(body or b"{}", type=kind)
+    except msgspec.ValidationError as error:
+        raise ProblemError(Kind.BAD_PARAMETER, f"{error}; /docs shows what the body may be") from error
+    except RecursionError as error:
+        raise ProblemError(Kind.UNREADABLE_BODY, "the body is nested too deep") from error
+    except (msgspec.DecodeError, ValueError) as error:
+        raise ProblemError(Kind.UNREADABLE_BODY, f"the body is no JSON object: {error}") from error
+
+
+def _checked(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """JSON's decoders take the last of two; which of them is meant, only the operator knows. A text is one that logs
+    and files can hold."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ProblemError(Kind.BAD_PARAMETER, "a field is given twice")
+    for name, value in pairs:
+        if isinstance(value, str) and _NO_TEXT.search(value):
+            raise ProblemError(Kind.BAD_PARAMETER, f"{name!r} holds a NUL, or half of a surrogate pair")
+    return found
+
+
+def verb(wish: Wish) -> str:
+    """``reprocess``, ``promote``, ``rollback`` or ``drop``."""
+    return str(type(wish).__struct_config__.tag)

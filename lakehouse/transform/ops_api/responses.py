@@ -1,0 +1,118 @@
+"""What operators are told: orders, gold versions and releases as JSON documents.
+
+In: the documents of the protocol. Out: plain dicts; instants as text in UTC. Pure.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from lakehouse.releases.log import Published
+from lakehouse.releases.model import Drop
+from lakehouse.releases.version_status import Stand
+from lakehouse.transform.backfill.progress import Progress
+from lakehouse.transform.ops_api import requests
+from lakehouse.transform.ops_api.operations import Note, Order, Result
+
+Document = dict[str, Any]
+ORDERS = "/v1/ops/orders"
+
+
+def order(given: Order, note: Note | None, result: Result | None, progress: Progress | None) -> Document:
+    """``state`` is ``waiting``, ``running``, ``done``, ``refused`` or ``failed``."""
+    gold_version = (result and result.gold_version) or (note and note.gold_version)
+    said = result.says if result else note.says if note else None
+    return {
+        "order": given.id,
+        "url": f"{ORDERS}/{given.id}",
+        "verb": requests.verb(given.wish),
+        "wish": _without_tag(given.wish),
+        "actor": given.actor,
+        "ordered_at": instant(given.ordered_at),
+        "seen_release": given.seen,
+        "definition": given.definition,
+        "state": result.end if result else "running" if note else "waiting",
+        "says": said,
+        "gold_version": gold_version,
+        "release": result.release if result else None,
+        "seconds_behind": result.seconds_behind if result else None,
+        "finished_at": instant(result.finished_at) if result else None,
+        "progress": _progress(progress),
+    }
+
+
+def gold_version(stand: Stand, progress: Progress | None, drop: Drop | None) -> Document:
+    """One gold version, with what it was planned from, how far it is, and who has dropped it."""
+    made, newest, plan = stand.version, stand.newest, stand.version.plan
+    return {
+        "gold_version": stand.number,
+        "standing": stand.standing,
+        "definition": msgspec.to_builtins(made.definition),
+        "created_at": instant(made.created_at),
+        "left_at": stand.left_at and text(stand.left_at),
+        "plan": plan
+        and {
+            "from": plan.source,
+            "since": instant(plan.since),
+            "until": instant(plan.until),
+            "base": msgspec.to_builtins(plan.base),
+            "shared": list(plan.shared),
+            "actor": plan.actor,
+            "reason": plan.why,
+            "order": plan.order,
+        },
+        "snapshot": newest
+        and {
+            "number": newest.number,
+            "bronze": msgspec.to_builtins(newest.bronze),
+            "complete_through": instant(newest.complete_through),
+        },
+        "progress": _progress(progress),
+        "dropped": drop
+        and {
+            "dropped_at": instant(drop.dropped_at),
+            "actor": drop.actor,
+            "why": drop.why,
+            "order": drop.order,
+        },
+    }
+
+
+def release(published: Published) -> Document:
+    """A row of the log, with who, when and why."""
+    said = published.release
+    return {
+        "release": said.release,
+        "released_at": text(published.released_at),
+        "gold_version": said.gold_version,
+        "snapshot": said.snapshot,
+        "reason": said.reason,
+        "actor": said.actor,
+        "why": said.why,
+        "held": said.held,
+        "order": said.order,
+        "complete_through": instant(said.complete_through),
+        "definition": msgspec.to_builtins(said.definition),
+    }
+
+
+def instant(micros: int | None) -> str | None:
+    return None if micros is None else text(datetime.fromtimestamp(micros / 1_000_000, UTC))
+
+
+def text(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def _progress(progress: Progress | None) -> Document | None:
+    if progress is None:
+        return None
+    left = progress.seconds_left
+    said: Document = msgspec.to_builtins(progress)
+    return said | {"updated_at": instant(progress.updated_at), "seconds_left": left and round(left, 1)}
+
+
+def _without_tag(wish: requests.Wish) -> Document:
+    found: Document = msgspec.to_builtins(wish)
+    return {name: value for name, value in found.items() if name != "verb"}

@@ -1,0 +1,184 @@
+"""Promote: a candidate becomes what readers see, in one release for all tables. Gates first.
+
+In: a gold version and the operator's word. Out: a release, or a refusal that has changed nothing. Slow gates are
+checked first and, once the candidate has caught up, again. While the others are checked the live version's lock is
+held, so that the release follows exactly the one that the gates were checked against; should another machine publish
+meanwhile, the gates are checked again, and after another operator we are refused.
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from lakehouse.errors import AlreadyExistsError, NotFoundError, RefusedError
+from lakehouse.ledger.prove import Prover
+from lakehouse.releases import generations
+from lakehouse.releases.log import Published, ReleaseLog
+from lakehouse.releases.model import GoldVersion, Reason, Snapshot
+from lakehouse.releases.version_status import is_built
+from lakehouse.transform.backfill.progress import not_built
+from lakehouse.transform.building.builder import Builder, Progress
+from lakehouse.transform.building.catch_up import Feeder
+from lakehouse.transform.locks import building, deciding
+from lakehouse.transform.orphaned_queries import end_queries
+from lakehouse.transform.publishing.gates import (
+    Gate,
+    Prospect,
+    caught_up,
+    differs_within_limits,
+    is_prepared,
+    is_whole,
+    ledger_is_balanced,
+    stands_beside,
+)
+from lakehouse.transform.publishing.publish import following, refuse_after_another_operator
+
+PATIENCE = 600.0
+"""Seconds to wait for who builds one of the two versions."""
+CATCH_UP_PATIENCE = 60.0
+"""Seconds in which another bronze generation must have got what the live one has."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """An operator's word: who, why, and whether he accepts differences beyond the limit.
+
+    ``id`` is that of a durable order, ``seen`` the release that was current when it was given: since then no other
+    operator may have published one.
+    """
+
+    gold_version: int
+    actor: str
+    why: str | None = None
+    accept: bool = False
+    id: str | None = None
+    seen: int | None = None
+
+
+class Promote:
+    """``gates`` are checked in order: ``slow`` ones before the live version's lock is taken, the others while it is
+    held."""
+
+    def __init__(self, builder: Builder, slow: tuple[Gate, ...], gates: tuple[Gate, ...]) -> None:
+        self._builder = builder
+        self._slow = slow
+        self._gates = gates
+        self._log = ReleaseLog(builder.files, builder.layout)
+
+    @classmethod
+    def of(cls, builder: Builder) -> "Promote":
+        """With the gates that every promote has to pass, whichever door the operator takes."""
+        settings = builder.settings
+        judged = Prover(settings, builder.files).verdict
+        slow = (is_whole(settings), ledger_is_balanced(judged), is_prepared(settings))
+        # The live line stands still meanwhile: only what the last step has brought may still have to be loaded.
+        differs = differs_within_limits(settings, builder.versions)
+        return cls(builder, slow, (caught_up, differs, is_prepared(settings, patience=3.0)))
+
+    def run(self, order: Order, say: Progress = lambda _: None) -> Published:
+        """The new release. Raises :class:`RefusedError` with the gate that does not open."""
+        seen = self._log.current()
+        if seen is None:
+            raise RefusedError("nothing has been released yet: the first cycle publishes the first release")
+        if order.accept and not order.why:
+            raise RefusedError("differences are accepted for a reason: give one (--reason)")
+        if order.seen is not None:
+            seen = refuse_after_another_operator(self._log, self._log.get(order.seen))
+        version, newest = self._candidate(order, seen)
+        self._check(self._slow, order, Prospect(version, newest, seen, self._live(seen)), say)
+        with _locked(self._builder, [version.version]):
+            self._refuse_dropped(version.version)
+            end_queries(self._builder.trino, version.version)
+            caught_up, live = self._follow(version, seen, say)
+            if caught_up != newest:
+                self._check(self._slow, order, Prospect(version, caught_up, seen, live), say)
+        with _locked(self._builder, [*self._built_from(version), seen.release.gold_version]):
+            self._refuse_dropped(version.version)
+            return self._publish(order, version, seen, say)
+
+    def _candidate(self, order: Order, seen: Published) -> tuple[GoldVersion, Snapshot]:
+        number, versions = order.gold_version, self._builder.versions
+        try:
+            version = versions.get(number)
+        except NotFoundError as error:
+            raise RefusedError(f"there is no gold version {number}; see `lakehouse release list`") from error
+        self._refuse_dropped(number)
+        if seen.release.gold_version == number and not seen.release.held:
+            raise RefusedError(f"gold version {number} is what readers see already (release {seen.number})")
+        newest = versions.latest_snapshot(number)
+        if newest is None or not is_built(newest):
+            raise not_built(self._builder.files, self._builder.layout, number)
+        if generations.retirement(self._builder.files, self._builder.layout, newest.bronze.generation) is not None:
+            raise RefusedError(
+                f"bronze generation {newest.bronze.generation}, which gold version {number} is built from, is fed no "
+                "more: the live line would stand still; `lakehouse reprocess --from raw` builds the definition anew"
+            )
+        return version, newest
+
+    def _refuse_dropped(self, number: int) -> None:
+        if self._builder.versions.drop_of(number) is not None:
+            raise RefusedError(f"gold version {number} has been dropped; `lakehouse reprocess` builds a new one")
+
+    def _built_from(self, version: GoldVersion) -> list[int]:
+        """The version, and those whose tables it shares: they may have to take a step first."""
+        plan = version.plan
+        if plan is None or not plan.shared or plan.base is None:
+            return [version.version]
+        return [version.version, *self._built_from(self._builder.versions.get(plan.base.gold_version))]
+
+    def _publish(self, order: Order, version: GoldVersion, seen: Published, say: Progress) -> Published:
+        while True:
+            parent = refuse_after_another_operator(self._log, seen)
+            snapshot, beside = self._follow(version, parent, say)
+            self._check(self._gates, order, Prospect(version, snapshot, parent, beside), say)
+            release = following(
+                parent, version, snapshot, Reason.PROMOTE, actor=order.actor, why=order.why, order=order.id
+            )
+            try:
+                with deciding(self._builder.settings):
+                    self._refuse_dropped(version.version)
+                    return self._log.append(release)
+            except AlreadyExistsError:
+                say("another release was published meanwhile: the gates are checked again")
+
+    def _follow(self, version: GoldVersion, parent: Published, say: Progress) -> tuple[Snapshot, Snapshot]:
+        """The candidate where its parent stands, or later; and the parent's version there."""
+        live = self._live(parent)
+        deadline = time.monotonic() + CATCH_UP_PATIENCE
+        while True:
+            ours = Feeder(self._builder).catch_up(version, live, say)
+            if stands_beside(ours, live) or time.monotonic() > deadline:
+                return ours, live
+            time.sleep(1)  # another bronze generation, which Kafka feeds as well, is about to have it
+
+    def _live(self, parent: Published) -> Snapshot:
+        newest = self._builder.versions.latest_snapshot(parent.release.gold_version)
+        assert newest is not None, "a version that was released has a snapshot"
+        return newest
+
+    def _check(self, gates: tuple[Gate, ...], order: Order, prospect: Prospect, say: Progress) -> None:
+        for gate in gates:
+            say(gate(prospect, order.accept))
+
+
+@contextmanager
+def _locked(builder: Builder, versions: Iterable[int]) -> Iterator[None]:
+    """The locks of all of them, in the order in which everybody takes them."""
+    with ExitStack() as locks:
+        for version in sorted(set(versions), reverse=True):
+            locks.enter_context(_lock(builder, version))
+        yield
+
+
+@contextmanager
+def _lock(builder: Builder, version: int) -> Iterator[None]:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        with building(builder.settings, version, wait=False) as mine:
+            if mine:
+                yield
+                return
+        if time.monotonic() > deadline:
+            raise RefusedError(f"gold version {version} is being built by another process; try again later")
+        time.sleep(0.1)

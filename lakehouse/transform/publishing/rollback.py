@@ -1,0 +1,154 @@
+"""Rollback: readers are shown an earlier gold version again, by a new release. Nothing is built and nothing is checked:
+what is published was audited and shown before.
+
+In: the release log and an operator's word. Out: a release that names the version's newest audited snapshot, or with
+``exact`` a former release's own; then the live line holds still until an operator publishes again.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lakehouse import table_files
+from lakehouse.clients.files import Files
+from lakehouse.contracts.layout import Layout
+from lakehouse.errors import AlreadyExistsError, NotFoundError, RefusedError
+from lakehouse.releases import generations
+from lakehouse.releases.log import Published, ReleaseLog
+from lakehouse.releases.model import GoldVersion, Reason, Snapshot
+from lakehouse.releases.version_status import is_built
+from lakehouse.releases.versions import Versions
+from lakehouse.settings import Settings
+from lakehouse.transform.locks import deciding, undisturbed
+from lakehouse.transform.publishing.publish import following, refuse_after_another_operator
+
+
+@dataclass(frozen=True)
+class Return:
+    """Where to go back to. Without ``to``: to what was current before the last promote.
+
+    ``order`` is the id of a durable order, ``seen`` the release that was current when it was given: since then no other
+    operator may have published one.
+    """
+
+    actor: str
+    to: int | None = None
+    exact: bool = False
+    why: str | None = None
+    order: str | None = None
+    seen: int | None = None
+
+
+def roll_back(settings: Settings, files: Files, log: ReleaseLog, wish: Return) -> Published:
+    """:func:`rollback` on a warehouse: refuses, too, what could not be kept up to date or is beyond the retention."""
+    layout = Layout(settings.warehouse)
+
+    def refuse_stale(snapshot: Snapshot) -> None:
+        if generations.retirement(files, layout, snapshot.bronze.generation) is not None:
+            raise RefusedError(
+                f"bronze generation {snapshot.bronze.generation}, which gold version {snapshot.gold_version} is built "
+                "from, is fed no more: it could not be kept up to date. With --to and --exact, what a release showed "
+                "is shown again; `lakehouse reprocess --from raw` builds the definition anew"
+            )
+
+    def refuse_unreadable(snapshot: Snapshot) -> None:
+        for name, state in snapshot.tables.items():
+            if table_files.missing(files, state.location, state.delta_version):
+                raise RefusedError(
+                    f"{name} cannot be shown as it was then: a vacuum has removed files of it, which are beyond "
+                    "LAKEHOUSE_RELEASES__RETENTION (gold) or LAKEHOUSE_RELEASES__SILVER_WINDOW (silver)"
+                )
+
+    if not wish.exact:
+        with deciding(settings):
+            return rollback(log, Versions(files, layout), wish, refuse_stale)
+    with undisturbed(settings), deciding(settings):
+        return rollback(log, Versions(files, layout), wish, refuse_unreadable)
+
+
+def rollback(
+    log: ReleaseLog, versions: Versions, wish: Return, check: Callable[[Snapshot], None] = lambda _: None
+) -> Published:
+    """The new release. ``check`` may refuse the snapshot that would be shown (see :func:`roll_back`).
+
+    Raises :class:`RefusedError` and changes nothing where there is nothing to go back to."""
+    seen = log.current()
+    if seen is None:
+        raise RefusedError("nothing has been released yet")
+    if wish.seen is not None:
+        seen = refuse_after_another_operator(log, log.get(wish.seen))
+    target = log.get(wish.to) if wish.to is not None else _before_last_promote(log)
+    version, snapshot = _what_to_show(versions, target, wish)
+    check(snapshot)
+    while True:
+        parent = refuse_after_another_operator(log, seen)
+        _refuse_what_is_shown(parent, snapshot, wish)
+        release = following(
+            parent,
+            version,
+            snapshot,
+            Reason.ROLLBACK,
+            actor=wish.actor,
+            why=wish.why,
+            held=wish.exact,
+            order=wish.order,
+        )
+        try:
+            return log.append(release)
+        except AlreadyExistsError:
+            continue  # a cycle was first: what we go back to is the same
+
+
+def seconds_behind(log: ReleaseLog, published: Published) -> int | None:
+    """How much earlier the hours end that ``published`` is complete through than those of the release before it: 0 if
+    they do not, None where it is complete through none."""
+    parent, reached = published.release.parent, published.release.complete_through
+    before = log.get(parent).release.complete_through if parent is not None else None
+    if before is None:
+        return 0
+    return None if reached is None else max(0, before - reached) // 1_000_000
+
+
+def how_stale(published: Published, seconds: int | None) -> str | None:
+    """The sentence for the operator about what is so many :func:`seconds_behind`; None if it is as fresh as what
+    readers saw before. A former version is fed for LAKEHOUSE_RELEASES__FEED_FORMER only."""
+    if seconds == 0:
+        return None
+    behind = "complete through no hour yet" if seconds is None else f"{seconds / 3600:.1f} hours behind"
+    then = "" if published.release.held else "; the next cycles bring it up to date"
+    return f"Gold version {published.release.gold_version} is {behind}{then}."
+
+
+def _before_last_promote(log: ReleaseLog) -> Published:
+    for published in reversed(log.refresh()):
+        if published.release.reason == Reason.PROMOTE and published.release.parent is not None:
+            return log.get(published.release.parent)
+    raise RefusedError("nothing has been promoted yet; `rollback --to RELEASE` goes back to any release's gold version")
+
+
+def _what_to_show(versions: Versions, target: Published, wish: Return) -> tuple[GoldVersion, Snapshot]:
+    number = target.release.gold_version
+    if versions.drop_of(number) is not None:
+        raise RefusedError(f"gold version {number}, which release {target.number} showed, has been dropped")
+    version = versions.get(number)
+    if wish.exact:
+        return version, versions.snapshot(number, target.release.snapshot)
+    newest = versions.latest_snapshot(number)
+    if newest is None or not is_built(newest):
+        raise NotFoundError(
+            f"gold version {number}, which release {target.number} showed, has no whole snapshot: documents of it are "
+            "lost. `rollback --to RELEASE` goes back to another version (`lakehouse release list --versions`), "
+            "`lakehouse reprocess` builds this one's definition anew where it is checked out"
+        )
+    return version, newest
+
+
+def _refuse_what_is_shown(parent: Published, snapshot: Snapshot, wish: Return) -> None:
+    shown = parent.release
+    if shown.gold_version != snapshot.gold_version:
+        return
+    is_same = shown.held and shown.snapshot == snapshot.number if wish.exact else not shown.held
+    if is_same:
+        raise RefusedError(
+            f"readers see gold version {shown.gold_version} already (release {shown.release}); "
+            "`lakehouse release list` shows what there was, and `rollback --to RELEASE` goes back to it"
+        )

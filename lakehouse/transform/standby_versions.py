@@ -1,0 +1,161 @@
+"""Gold versions that are not current, as the transform service looks after them.
+
+In: the versions' standings. Out: candidates and former versions are brought up to date, one step every now and then;
+plans that nobody carries out any more are, each by a process of its own.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from lakehouse.contracts.tables import TRANSFORM_USER
+from lakehouse.errors import LakehouseError
+from lakehouse.ledger.model import hour_of
+from lakehouse.ledger.prove import Judged
+from lakehouse.releases import generations
+from lakehouse.releases.log import ReleaseLog
+from lakehouse.releases.model import Reason, Release, Snapshot
+from lakehouse.releases.version_status import Stand, Standing, is_fed, stands
+from lakehouse.service import fields
+from lakehouse.transform.backfill.progress import ProgressFile
+from lakehouse.transform.building.builder import FIRST_GENERATION, Builder
+from lakehouse.transform.building.catch_up import Feeder
+from lakehouse.transform.locks import building
+from lakehouse.transform.orphaned_queries import end_queries
+from lakehouse.transform.publishing.publish import following
+from lakehouse.transform.worker_process import Process, start
+
+log = logging.getLogger(__name__)
+
+
+def start_rebuild(gold_version: int) -> Process:
+    """Begins to carry out its plan, where that was left."""
+    return start("lakehouse.transform.backfill.reprocess", str(gold_version))
+
+
+class Others:
+    """Call :meth:`turn` after each live cycle. A failure here never stops the live line."""
+
+    def __init__(
+        self,
+        builder: Builder,
+        judged: Judged,
+        start: Callable[[int], Process] = start_rebuild,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._builder = builder
+        self._settings = builder.settings
+        self._judged = judged
+        self._start = start
+        self._clock = clock
+        self._feeder = Feeder(builder)
+        self._log = ReleaseLog(builder.files, builder.layout)
+        self._fed_at: dict[int, float] = {}
+        self._workers: dict[int, Process] = {}
+        self._prover: threading.Thread | None = None
+        self._proved: dict[int, int] = {}
+
+    def turn(self, say: Callable[[str], None]) -> None:
+        """At most one step of one version, so that the next live cycle is not kept waiting."""
+        self._workers = {number: worker for number, worker in self._workers.items() if worker.poll() is None}
+        found = stands(self._builder.versions, self._log.refresh())
+        self._retire_generations(found)
+        for stand in found:
+            if stand.standing is Standing.BUILDING:
+                self._take_up(stand)
+        self._prove_ahead(found)
+        for stand in sorted(found, key=self._last_fed):
+            if self._is_due(stand) and self._feed(stand, _live(found), say):
+                return
+
+    def _retire_generations(self, found: list[Stand]) -> None:
+        """A bronze generation that no version is built from any more need not be fed."""
+        now, former = datetime.now(UTC), self._settings.releases.feed_former
+        needed = {
+            generation
+            for stand in found
+            if stand.standing in (Standing.CURRENT, Standing.BUILDING) or is_fed(stand, now, former)
+            for generation in _generations(stand)
+        }
+        files, layout = self._builder.files, self._builder.layout
+        active = set(generations.active(files, layout))
+        if not active & needed:
+            active -= {max(active, default=0)}  # else there would be none any more to build new versions from
+        for generation in active - needed:
+            log.info("a bronze generation is retired", extra=fields(generation=generation))
+            generations.retire(files, layout, generation, TRANSFORM_USER, "no gold version is built from it")
+
+    def stop(self) -> None:
+        """Whoever carries out a plan goes on at the next start."""
+        for worker in self._workers.values():
+            worker.terminate()
+            worker.wait()
+
+    def _take_up(self, stand: Stand) -> None:
+        progress = ProgressFile(self._builder.files, self._builder.layout, stand.number)
+        if stand.number in self._workers or progress.failed() is not None:
+            return
+        with building(self._settings, stand.number, wait=False) as free:
+            if not free:
+                return
+        log.info("a plan is taken up", extra=fields(gold_version=stand.number))
+        self._workers[stand.number] = self._start(stand.number)
+
+    def _prove_ahead(self, found: list[Stand]) -> None:
+        """Each hour the ledger of every candidate, so that its promote need not read all of history; one at a time,
+        beside the live line, for the first time takes long."""
+        if self._prover is not None and self._prover.is_alive():
+            return
+        for stand in found:
+            newest = stand.newest
+            if stand.standing is not Standing.CANDIDATE or newest is None or newest.complete_through is None:
+                continue
+            hour = hour_of(newest.complete_through)
+            if self._proved.get(stand.number) != hour:
+                self._proved[stand.number] = hour
+                shown = following(self._log.current(), stand.version, newest, Reason.PROMOTE)
+                self._prover = threading.Thread(target=self._prove, args=(shown,), daemon=True)
+                self._prover.start()
+                return
+
+    def _prove(self, shown: Release) -> None:
+        try:
+            # As a reader: whoever builds the version or promotes it ends the queries of its builders.
+            verdict = self._judged(shown)
+        except LakehouseError as error:
+            log.error("not proved", extra=fields(gold_version=shown.gold_version, reason=str(error)))
+            return
+        if not verdict.balanced:
+            reason = f"{len(verdict.missing)} runs are missing, {len(verdict.doubled)} are counted twice"
+            log.error("the ledger is not balanced", extra=fields(gold_version=shown.gold_version, reason=reason))
+
+    def _last_fed(self, stand: Stand) -> float:
+        return self._fed_at.get(stand.number, float("-inf"))
+
+    def _is_due(self, stand: Stand) -> bool:
+        due = self._clock() - self._last_fed(stand) >= self._settings.releases.feed_every.total_seconds()
+        return due and is_fed(stand, datetime.now(UTC), self._settings.releases.feed_former)
+
+    def _feed(self, stand: Stand, live: Snapshot | None, say: Callable[[str], None]) -> bool:
+        """Whether it was its turn: not while its rebuild catches up or it is promoted, nor once it has been dropped."""
+        with building(self._settings, stand.number, wait=False) as mine:
+            if not mine or self._builder.versions.drop_of(stand.number) is not None:
+                return False
+            self._fed_at[stand.number] = self._clock()
+            try:
+                end_queries(self._builder.trino, stand.number)
+                self._feeder.step(stand.version, live, say)
+            except LakehouseError as error:
+                log.error("not fed", extra=fields(gold_version=stand.number, reason=str(error)))
+            return True
+
+
+def _generations(stand: Stand) -> set[int]:
+    planned = {stand.version.plan.bronze.generation} if stand.version.plan else set()
+    return planned | ({stand.newest.bronze.generation} if stand.newest else {FIRST_GENERATION})
+
+
+def _live(found: list[Stand]) -> Snapshot | None:
+    return next((stand.newest for stand in found if stand.standing is Standing.CURRENT), None)

@@ -1,0 +1,67 @@
+"""What tests of the operator's door share: the door, and a warehouse whose orders are carried out."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from lakehouse.clients.files import LocalFiles
+from lakehouse.releases.log import ReleaseLog
+from lakehouse.releases.model import BronzeCursor, Plan, Snapshot
+from lakehouse.service import Health
+from lakehouse.settings import Settings
+from lakehouse.tokens import Scope, Verifier
+from lakehouse.tokens.issue import issue
+from lakehouse.transform import catalog
+from lakehouse.transform.diff.model import Difference, Limits, Side
+from lakehouse.transform.ops_api.app import create_app
+from lakehouse.transform.ops_api.differences import Differences
+from lakehouse.transform.ops_api.handlers import Desk
+from lakehouse.transform.ops_api.server import Listening
+from tests.unit.transform.door import LAYOUT, Door, undocumented
+from tests.unit.transform.promoted_warehouse import Warehouse
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[Door]:
+    """Whatever a test asks of it, the OpenAPI document knows each answer."""
+    settings = Settings(home=tmp_path / "home")
+    files, health = LocalFiles(tmp_path / "hdfs"), Health(timedelta(minutes=1))
+    woken: list[int] = []
+    compared: list[tuple[int, int]] = []
+
+    def compare(left: Snapshot, right: Snapshot, release: int, limits: Limits) -> Difference:
+        compared.append((left.gold_version, right.gold_version))
+        return Difference(
+            Side(left.gold_version, left.number, left.bronze, release),
+            Side(right.gold_version, right.number, right.bronze),
+        )
+
+    issue(settings, "olga", [Scope.OPS])
+    desk = Desk(files, LAYOUT, Differences(files, LAYOUT, compare), lambda: woken.append(1))
+    listening = Listening(create_app(desk, Verifier(settings), health, CollectorRegistry()), "127.0.0.1", 0)
+    answers: list[httpx.Response] = []
+    url, hooks = f"http://127.0.0.1:{listening.port}", {"response": [answers.append]}
+    with httpx.Client(base_url=url, trust_env=False, timeout=20, event_hooks=hooks) as client:
+        made = Door(client, settings, files, health, woken, compared)
+        made.snapshot(1, None)
+        made.snapshot(2, Plan("bronze", BronzeCursor(1, 1), None, "olga"))
+        yield made
+        document = client.get("/openapi.json").json()
+    listening.close()
+    assert undocumented(document, answers) == set()
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    made = Warehouse(Settings(home=tmp_path / "home"), LocalFiles(tmp_path / "hdfs"))
+
+    def show(_: object, log: ReleaseLog, *__: object) -> None:
+        current = log.current()
+        made.shown.append(current.number if current else 0)
+
+    monkeypatch.setattr(catalog, "show_current", show)
+    return made
