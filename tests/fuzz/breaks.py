@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lakehouse.contracts.events import SHAPES, EventType
-from tests.fuzz import anything
+from tests.fuzz import anything, corners
 from tests.fuzz.grammar import Grammar
 from tests.fuzz.spelling import Number
 
@@ -37,13 +37,13 @@ def _other_known_field(chance: random.Random, _: Grammar, event: Event) -> None:
 
 
 def _just_outside(chance: random.Random, _: Grammar, event: Event) -> None:
-    name = chance.choice(anything.KNOWN_NAMES)
+    name = chance.choice(corners.KNOWN_NAMES)
     event["data"][name] = Number(chance.choice(("-1", "10000000000001", "1000001", "0", "5.0", "1e3", "-0")))
 
 
 def _other_line(chance: random.Random, _: Grammar, event: Event) -> None:
     line = {"product_id": "p", "quantity": 1, "unit_price_minor": 1}
-    line[chance.choice(anything.KNOWN_NAMES)] = anything.value(chance, 1)
+    line[chance.choice(corners.KNOWN_NAMES)] = anything.value(chance, 1)
     event["data"]["items"] = chance.choice(([line], [line, anything.value(chance, 1)], line))
 
 
@@ -76,7 +76,7 @@ def _other_currency(chance: random.Random, _: Grammar, event: Event) -> None:
 def _not_text(chance: random.Random, _: Grammar, event: Event) -> None:
     """NUL and lone surrogates, as a value or as a name, known or not."""
     bad = chance.choice(("\0", "a\0b", "\ud800", "x\udfff"))
-    name = chance.choice(anything.KNOWN_NAMES)
+    name = chance.choice(corners.KNOWN_NAMES)
     event["data"] |= chance.choice(({name: bad}, {bad: 1}, {"x": {"y": [bad]}}))
 
 
@@ -127,5 +127,5 @@ def with_a_key_twice(chance: random.Random, text: bytes) -> bytes:
     """The same key again at the front of some object, perhaps in another spelling."""
     places = [place for place in range(len(text)) if text[place : place + 1] == b"{"]
     start = chance.choice(places) + 1 if places else 0
-    name = chance.choice(anything.KNOWN_NAMES).encode()
+    name = chance.choice(corners.KNOWN_NAMES).encode()
     return text[:start] + b'"' + chance.choice((name, b"\\u%04x" % name[0] + name[1:])) + b'":1,' + text[start:]

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from ingestion.shapes import LINE_PRICES
 from lakehouse.contracts.currencies import EXPONENTS
 from lakehouse.contracts.events import (
     MAX_MONEY,
@@ -19,8 +20,7 @@ from lakehouse.contracts.events import (
     EventType,
     Kind,
 )
-from tests.fuzz import anything
-from tests.fuzz.anything import LINE_PRICES
+from tests.fuzz import anything, corners
 
 BUSINESS_KEYS = ("order_id", "refund_id")
 CURRENCIES = sorted(EXPONENTS)
@@ -99,7 +99,7 @@ class Grammar:
         if kind < 0.02:
             return anything.long_text(self.chance, self.chance.choice((1_000, 5_000, 40_000)))
         return (
-            self.chance.choice(anything.TEXTS if kind < 0.5 and not name.endswith("_id") else anything.TEXTS[2:])
+            self.chance.choice(corners.TEXTS if kind < 0.5 and not name.endswith("_id") else corners.TEXTS[2:])
             if kind < 0.6
             else anything.text(self.chance)
         )

@@ -11,8 +11,8 @@ from typing import Any
 
 from ingestion.content import Mode
 from ingestion.json_text import BYTE_ORDER_MARK
+from ingestion.shapes import LINE_PRICES
 from lakehouse.contracts.events import ORDER_LINE, PERSONAL_FIELDS, REFUND_LINE, SHAPES, DataShape, EventType, Kind
-from tests.fuzz.anything import LINE_PRICES
 from tests.fuzz.requests import Request
 
 LINES = {Kind.ORDER_LINES: (ORDER_LINE, LINE_PRICES), Kind.REFUND_LINES: (REFUND_LINE, ())}

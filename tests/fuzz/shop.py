@@ -11,7 +11,7 @@ from typing import Any
 
 from ingestion.shapes import MAX_ID, MAX_SOURCE
 from lakehouse.contracts.events import SHAPES, EventType
-from tests.fuzz import anything, breaks, moments, spelling
+from tests.fuzz import anything, breaks, corners, moments, spelling
 from tests.fuzz.grammar import BUSINESS_KEYS, Grammar
 
 TYPES = sorted(SHAPES)
@@ -85,7 +85,7 @@ class Shop:
         """What CloudEvents allows besides: most events have none."""
         if self._chance.random() < 0.6:
             return {}
-        extension: Any = self._chance.choice((True, False, 0, -(2**31), 2**31 - 1, "", *anything.TEXTS))
+        extension: Any = self._chance.choice((True, False, 0, -(2**31), 2**31 - 1, "", *corners.TEXTS))
         choices: list[dict[str, Any]] = [
             {"subject": anything.text(self._chance)},
             {"dataschema": anything.text(self._chance)},

@@ -60,8 +60,12 @@ def with_the_culprit(line: Line, played: Round, words: str) -> str:
 
 def test_what_the_edge_accepts_goes_through(line: Line, tmp_path: Path) -> None:
     for seed in seeds():
-        played = play(seed, EVENTS, tmp_path)
-        if (words := failure(line, played)) is not None:
-            pytest.fail(f"make fuzz SEED={seed} EVENTS={EVENTS} MINUTES=0\n{words}", pytrace=False)
-        checks.bronze_has_it_all(line, played)
-        checks.api_reads_it(line, played)
+        try:
+            played = play(seed, EVENTS, tmp_path)
+            if (words := failure(line, played)) is not None:
+                pytest.fail(words, pytrace=False)
+            checks.bronze_has_it_all(line, played)
+            checks.api_reads_it(line, played)
+        except BaseException:
+            print(f"This round alone: make fuzz SEED={seed} EVENTS={EVENTS} MINUTES=0")
+            raise
