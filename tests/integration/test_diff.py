@@ -155,6 +155,7 @@ def test_a_planted_mistake_shows_in_money_by_merchant(
 
 def test_silver_differs_where_a_refund_does(built: Warehouse) -> None:
     refunds = [row for row in naive_models.winners(seen_rows()) if row.type == "refund.issued"]
+    refunds = list(filter(naive_models.is_readable, refunds))
     for limits in (None, TINY):
         found = {table.name: table for table in compare(built, WRONG, RIGHT, limits).tables}
         facts = found["silver.sales_facts"]
