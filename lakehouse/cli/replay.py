@@ -63,7 +63,7 @@ def replay(
     with ExitStack() as stack:
         source = stack.enter_context(_open(file))
         bar = stack.enter_context(_bar(file))
-        keep = stack.enter_context(rejects.open("wb")) if rejects else None
+        keep = stack.enter_context(_rejects(rejects)) if rejects else None
         sender = Sender(
             url=edge or settings.edge_url,
             token_of=_constant(token) if token else _tokens(settings),
@@ -96,6 +96,13 @@ def _open(file: str) -> BinaryIO:
         return open(file, "rb")
     except OSError as error:
         raise NotFoundError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _rejects(file: Path) -> BinaryIO:
+    try:
+        return file.open("wb")
+    except OSError as error:
+        raise RefusedError(f"{file} cannot be written: {error.strerror}; name another file with --rejects") from error
 
 
 def _bar(file: str) -> "tqdm[Any]":

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from lakehouse.cli.replay import app
+from lakehouse.errors import RefusedError
 from tests.unit.replay.door import Answer, accept, open_door
 
 
@@ -89,3 +90,20 @@ def test_dots_are_no_merchant(tmp_path: Path, merchant: str) -> None:
     assert "no merchant id" in str(result.exception)
     assert getattr(result.exception, "exit_code", None) == 1
     assert door.requests == []
+
+
+def test_rejects_that_cannot_be_written_are_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def note(token: str, events: list[dict[str, Any]]) -> Answer:
+        asked.append(token)
+        return accept(token, events)
+
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b'{"id": "1"}\n')
+    with open_door(note) as door:
+        arguments = [str(file), "--token", "t", "--edge", door.url, "--rejects", str(tmp_path / "nowhere" / "x")]
+        result = CliRunner().invoke(app, arguments)
+    assert isinstance(result.exception, RefusedError)
+    assert "--rejects" in str(result.exception)
+    assert asked == []
