@@ -12,7 +12,6 @@
 {%- endmacro %}
 
 {% macro position_of(alias=none) -%}
-    {%- set prefix = alias ~ '.' if alias else '' -%}
     row({{ acceptance_order(alias) }})
 {%- endmacro %}
 

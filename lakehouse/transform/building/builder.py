@@ -29,7 +29,7 @@ from lakehouse.transform.building import watermark
 from lakehouse.transform.building.build import Build, BuildFailedError, parse, run
 from lakehouse.transform.building.culprits import Culprits, DefinitionAtFaultError
 from lakehouse.transform.building.input_rows import InputRows
-from lakehouse.transform.building.set_aside import AsideDocuments, Failed
+from lakehouse.transform.building.set_aside import Aside, AsideDocuments, Failed
 from lakehouse.transform.building.table_states import Tables
 
 FIRST_GENERATION = 1
@@ -40,7 +40,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Input:
-    """The bronze commits of one cycle."""
+    """The bronze commits of one cycle, and what the version is known to have failed on."""
 
     generation: int
     after: int
@@ -48,6 +48,7 @@ class Input:
     commits: list[BronzeCommit]
     rows: int
     newest_at: datetime
+    aside: Aside
 
     @property
     def is_smallest(self) -> bool:
@@ -92,12 +93,13 @@ class Builder:
         found: list[Commit] = []
         said: list[BronzeCommit] = []
         rows, most = 0, self.fitting(self.settings.transform.max_rows_per_cycle)
-        failed = self.aside.of(version).failed
-        if failed is not None and failed.generation == cursor.generation and cursor.delta_version < failed.through:
-            most = 1
+        aside: Aside | None = None
         for commit in delta_log.commits_since(self.files, self.layout.bronze(cursor.generation), cursor.delta_version):
             if through is not None and commit.version > through:
                 break
+            if aside is None:  # only now: most looks find nothing new
+                aside = self.aside.of(version)
+                most = 1 if aside.suspects(cursor) else most
             statement = delta_log.bronze_commit(commit)
             found.append(commit)
             if statement is not None:
@@ -105,9 +107,10 @@ class Builder:
                 rows += statement.rows
             if rows >= most:
                 break
-        if not said:
+        if aside is None or not said:
             return None
-        return Input(cursor.generation, cursor.delta_version, found[-1].version, said, rows, found[-1].timestamp)
+        newest = found[-1]
+        return Input(cursor.generation, cursor.delta_version, newest.version, said, rows, newest.timestamp, aside)
 
     def consume(
         self, version: GoldVersion, last: Snapshot | None, found: Input, progress: Progress, *, always: bool = False
@@ -122,12 +125,13 @@ class Builder:
             self.settings.transform.edge_silent_after,
             last.complete_through if last else None,
         )
-        built = Built(dict(last.tables) if last else {}, [])
+        built, set_aside = Built(dict(last.tables) if last else {}, []), last.set_aside if last else 0
         if found.rows:
             number = last.number + 1 if last else 1
             progress(f"building snapshot {number} of gold version {version.version} from {found.rows} bronze rows")
             plan = self.plain_build(version, number, found.generation, found.after, found.through)
-            built = self._build_or_set_aside(version, last, plan, found, progress)
+            built, has_rules = self._build_or_set_aside(version, last, plan, found, progress)
+            set_aside = self._count_set_aside(built) if has_rules else set_aside
         elif last is None or (reached == last.complete_through and not always):
             return None
         return self.publish(
@@ -142,15 +146,13 @@ class Builder:
                 changed=bool(found.rows) and (last is None or built.tables != last.tables),
                 query_ids=built.query_ids,
                 nonce=new_nonce(),
-                set_aside=self._set_aside(version, built, last),
+                set_aside=set_aside,
             )
         )
 
-    def _set_aside(self, version: GoldVersion, built: Built, last: Snapshot | None) -> int:
-        """How many events lie aside after a build; asked only where there may be some."""
-        duplicates = built.tables.get(f"{tables.SILVER_SCHEMA}.{tables.SILVER_DUPLICATES}")
-        if duplicates is None or not self.aside.of(version.version).rules:
-            return last.set_aside if last else 0
+    def _count_set_aside(self, built: Built) -> int:
+        """How many events lie aside after a build."""
+        duplicates = built.tables[f"{tables.SILVER_SCHEMA}.{tables.SILVER_DUPLICATES}"]
         found = self.trino.query(
             f"SELECT count(*) AS n FROM {duplicates.pinned(tables.SILVER_DUPLICATES)} "
             f"WHERE verdict = '{tables.SET_ASIDE}'"
@@ -170,12 +172,12 @@ class Builder:
 
     def _build_or_set_aside(
         self, version: GoldVersion, last: Snapshot | None, plan: Build, found: Input, progress: Progress
-    ) -> Built:
-        """The build; where it fails by its data, the next one takes less, and what has failed twice goes on without the
-        events that it fails on."""
-        aside = self.aside.of(version.version)
+    ) -> tuple[Built, bool]:
+        """The build, and whether there are rules that set something aside. Where it fails by its data, the next one
+        takes less, and what has failed twice goes on without the events that it fails on."""
+        aside = found.aside
         try:
-            return self.build(version, last, replace(plan, set_aside=aside.rules))
+            return self.build(version, last, replace(plan, set_aside=aside.rules)), bool(aside.rules)
         except BuildFailedError as error:
             this = Failed(found.generation, found.after, found.through)
             if not error.is_of_data or aside.hopeless == this:
@@ -191,7 +193,7 @@ class Builder:
                 progress=progress,
             )
             try:
-                return search.set_aside(aside, error)
+                return search.set_aside(aside, error), True
             except DefinitionAtFaultError:
                 self.aside.keep(version.version, msgspec.structs.replace(aside, hopeless=this))
                 raise

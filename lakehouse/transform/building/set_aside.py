@@ -12,6 +12,7 @@ import msgspec
 from lakehouse.clients.files import Files, replace
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError
+from lakehouse.releases.model import BronzeCursor
 from lakehouse.transform.building.literals import timestamp
 
 MOST_ALONE = 3
@@ -69,6 +70,11 @@ class Aside(msgspec.Struct, frozen=True):
     rules: tuple[Rule, ...] = ()
     failed: Failed | None = None
     hopeless: Failed | None = None
+
+    def suspects(self, cursor: BronzeCursor) -> bool:
+        """Whether what comes after the cursor has been part of an input that failed."""
+        failed = self.failed
+        return failed is not None and failed.generation == cursor.generation and cursor.delta_version < failed.through
 
     def with_rule(self, rule: Rule) -> "Aside":
         """Where a merchant has had too many of a type, one rule takes the place of theirs."""
