@@ -29,8 +29,8 @@ def main() -> None:
 
 
 def _give_memory_back() -> None:
-    """Arrays from 1 MiB on go back to the system as soon as they are free. By itself, glibc keeps twice the size of a
-    copy of 40 million rows from its loading (2.2 GB instead of 1.1)."""
+    """Arrays from 1 MiB on go back to the system as soon as they are free. By itself, glibc keeps twice the size of
+    40 million rows from their loading (2.2 GB instead of 1.1)."""
     mmap_threshold = -3
     with suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL("libc.so.6").mallopt(mmap_threshold, 1 << 20)

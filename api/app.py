@@ -7,18 +7,18 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from api import openapi, web
-from api.copies import Copies
-from api.facts import Facts
-from api.front import Front
-from api.gold_files import GoldFiles
-from api.numbers import Numbers
-from api.observe import Observed
-from api.prospects import Prospects
-from api.restated import Restated
-from api.restatements import Restatements
-from api.visible import Visible
-from api.warm import Warmer
+from api import web
+from api.http import openapi
+from api.http.merchant_routes import MerchantRoutes
+from api.http.public_routes import PublicRoutes
+from api.http.router import Router
+from api.http.telemetry import Telemetry
+from api.serving.cache_warmer import CacheWarmer
+from api.serving.gold_files import GoldFiles
+from api.serving.release_views import ReleaseViews
+from api.serving.restatement_store import RestatementStore
+from api.serving.standby_candidates import StandbyCandidates
+from api.serving.table_cache import TableCache
 from lakehouse import problem_pages
 from lakehouse.clients.files import Files, HdfsFiles
 from lakehouse.contracts.layout import Layout
@@ -27,31 +27,31 @@ from lakehouse.settings import Settings
 from lakehouse.tokens import Verifier
 
 
-def create_app(settings: Settings) -> Front:
+def create_app(settings: Settings) -> Router:
     """The application over HDFS."""
     return assemble(settings, HdfsFiles(settings.hdfs_url), settings.hdfs_url)
 
 
-def assemble(settings: Settings, files: Files, root_url: str) -> Front:
+def assemble(settings: Settings, files: Files, root_url: str) -> Router:
     """The application over any file system; ``root_url`` is what Delta calls its root."""
     layout = Layout(settings.warehouse)
-    gold, prospects = GoldFiles(files, root_url), Prospects(files, layout)
-    copies, retention = Copies(gold), settings.releases.retention
-    visible = Visible(ReleaseLog(files, layout), copies, prospects, retention, settings.insights.poll_interval)
-    warmer = Warmer(visible, copies, prospects, settings.insights.warm_versions, retention)
-    restated = Restated(files, layout, gold, visible)
-    observed = Observed()
-    numbers = Numbers(visible, Verifier(settings), settings)
-    feed = Restatements(numbers, visible, restated)
-    return Front(numbers, feed, Facts(visible, warmer, observed), observed, _pages(copies, visible, restated, warmer))
+    gold, candidates = GoldFiles(files, root_url), StandbyCandidates(files, layout)
+    cache, retention = TableCache(gold), settings.releases.retention
+    views = ReleaseViews(ReleaseLog(files, layout), cache, candidates, retention, settings.insights.poll_interval)
+    warmer = CacheWarmer(views, cache, candidates, settings.insights.warm_versions, retention)
+    restatements = RestatementStore(files, layout, gold, views)
+    telemetry = Telemetry()
+    merchant = MerchantRoutes(views, restatements, Verifier(settings), settings)
+    public = PublicRoutes(views, warmer, telemetry)
+    return Router(merchant, public, telemetry, _pages(cache, views, restatements, warmer))
 
 
-def _pages(copies: Copies, *running: Visible | Restated | Warmer) -> FastAPI:
+def _pages(cache: TableCache, *running: ReleaseViews | RestatementStore | CacheWarmer) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(one.run()) for one in running]
         yield
-        copies.close()
+        cache.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -121,6 +121,13 @@ class ForbiddenError(ProblemError):
         super().__init__(Kind.FORBIDDEN, detail)
 
 
+class BadParameterError(ProblemError):
+    """400: the parameter that is wrong is named in the body, too."""
+
+    def __init__(self, parameter: str, detail: str) -> None:
+        super().__init__(Kind.BAD_PARAMETER, f"{parameter}: {detail}", members={"parameter": parameter})
+
+
 def responses(kinds: Iterable[Kind], schema: Mapping[str, Any] = _ANY_OBJECT) -> dict[str, dict[str, Any]]:
     """What an OpenAPI document says of them, by status. ``schema`` is that of a problem's body."""
     found: dict[str, list[str]] = {}

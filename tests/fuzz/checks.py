@@ -9,8 +9,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from api.gold_rows import run_from_arrow
-from api.runs import Currencies, rows_at
+from api.serving.gold_rows import run_from_arrow
+from api.serving.runs import Currencies, rows_at
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.records import AcceptedEvent
 from lakehouse.contracts.tables import GOLD_MEASURES, MERCHANT_SALES, SLOT_SECONDS

@@ -8,7 +8,8 @@ from typing import Any
 from deltalake import DeltaTable
 
 from lakehouse.tokens import Scope
-from tests.unit.api.conftest import DAY, check_problem, sale, view
+from tests.support.gold_warehouse import sale, view
+from tests.support.insights_service import DAY, check_problem
 
 _METRICS = "/v1/merchants/m/metrics"
 

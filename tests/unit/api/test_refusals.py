@@ -8,7 +8,7 @@ import pytest
 from lakehouse.errors import NotReadyError
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.tokens import Scope
-from tests.unit.api.conftest import DAY, check_problem
+from tests.support.insights_service import DAY, check_problem
 
 BAD = [
     {"metrics": "orders", "from": "2026-11-16"},
@@ -100,7 +100,7 @@ def test_the_log_cannot_be_read(service: Any, warehouse: Any, monkeypatch: pytes
         raise NotReadyError("HDFS is away")
 
     monkeypatch.setattr(ReleaseLog, "refresh", refuse)
-    monkeypatch.setattr("api.visible.PATIENCE", timedelta(seconds=0.3))
+    monkeypatch.setattr("api.serving.release_views.WAIT_LIMIT", timedelta(seconds=0.3))
     late = service.get("/v1/merchants/m/metrics", as_known_at=datetime.now(UTC).isoformat(), **asked)
     check_problem(late, 503)
     assert late.headers["retry-after"].isdigit()
@@ -115,9 +115,9 @@ def test_beyond_retention(warehouse: Any, service: Any, monkeypatch: pytest.Monk
     service.wait_for(3)
     stamps = [warehouse.log.get(number).released_at for number in (1, 2, 3)]
     asked = {"metrics": "orders", **DAY}
-    monkeypatch.setattr("api.visible.utc_now", lambda: stamps[2] + timedelta(hours=23))
+    monkeypatch.setattr("api.serving.release_views.utc_now", lambda: stamps[2] + timedelta(hours=23))
     assert service.get("/v1/merchants/m/metrics", release=1, **asked).status_code == 200
-    monkeypatch.setattr("api.visible.utc_now", lambda: stamps[2] + timedelta(days=2))
+    monkeypatch.setattr("api.serving.release_views.utc_now", lambda: stamps[2] + timedelta(days=2))
     check_problem(service.get("/v1/merchants/m/metrics", release=1, **asked), 410)
     check_problem(service.get("/v1/merchants/m/metrics", as_known_at=stamps[1].isoformat(), **asked), 410)
     assert service.get("/v1/merchants/m/metrics", as_known_at=stamps[2].isoformat(), **asked).status_code == 200

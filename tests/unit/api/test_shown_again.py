@@ -17,20 +17,21 @@ from deltalake import DeltaTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.calls import Call
-from api.copies import Copies
-from api.gold_files import GoldFiles
-from api.numbers import Numbers
-from api.prospects import Prospects
-from api.visible import Visible
-from api.warm import Warmer
+from api.http.merchant_routes import MerchantRoutes
+from api.http.messages import Request
+from api.serving.cache_warmer import CacheWarmer
+from api.serving.gold_files import GoldFiles
+from api.serving.release_views import ReleaseViews
+from api.serving.restatement_store import RestatementStore
+from api.serving.standby_candidates import StandbyCandidates
+from api.serving.table_cache import TableCache
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import Snapshot
 from lakehouse.settings import Settings
 from lakehouse.tokens import Scope, Verifier
 from lakehouse.tokens.issue import issue
 from lakehouse.tokens.keys import KeyFolder
-from tests.unit.api.conftest import ROOT, Warehouse
+from tests.support.gold_warehouse import ROOT, Warehouse
 
 HOUR = datetime(2026, 11, 16, 10, tzinfo=UTC)
 SLOTS = [HOUR + timedelta(minutes=15 * place) for place in range(12)]
@@ -120,25 +121,27 @@ class Process:
 
     def __init__(self, warehouse: Warehouse, keys: Settings) -> None:
         files, layout = warehouse.files, warehouse.layout
-        prospects, copies = Prospects(files, layout), Copies(GoldFiles(files, f"file://{warehouse.folder}"))
-        self.visible = Visible(ReleaseLog(files, layout), copies, prospects, timedelta(days=1), timedelta(seconds=1))
-        self.warmer = Warmer(self.visible, copies, prospects, 3, timedelta(days=1))
-        self._numbers = Numbers(self.visible, Verifier(keys), keys)
+        gold, candidates = GoldFiles(files, f"file://{warehouse.folder}"), StandbyCandidates(files, layout)
+        cache, day = TableCache(gold), timedelta(days=1)
+        self.views = ReleaseViews(ReleaseLog(files, layout), cache, candidates, day, timedelta(seconds=1))
+        self.warmer = CacheWarmer(self.views, cache, candidates, 3, day)
+        restatements = RestatementStore(files, layout, gold, self.views)
+        self._routes = MerchantRoutes(self.views, restatements, Verifier(keys), keys)
         token = issue(keys, "m", [Scope.INSIGHTS_READ], timedelta(hours=1))
         self._headers = {b"authorization": f"Bearer {token}".encode()}
 
     async def metrics(self, **more: Any) -> bytes:
         asked = {"metrics": "orders,gross_sales,average_order_value", "from": SLOTS[0], "to": HOUR + timedelta(hours=3)}
-        return (await self._numbers.metrics(self._call(asked | more), "m")).body
+        return (await self._routes.metrics(self._request(asked | more), "m")).body
 
     async def revisions(self, hour: int, **more: Any) -> list[tuple[int, int, str]]:
         asked = {"metric": "orders", "start": HOUR + timedelta(hours=hour)}
-        answer = json.loads((await self._numbers.revisions(self._call(asked | more), "m")).body)
+        answer = json.loads((await self._routes.revisions(self._request(asked | more), "m")).body)
         return [(entry["value"], entry["release"], entry["reason"]) for entry in answer["revisions"]]
 
-    def _call(self, asked: dict[str, Any]) -> Call:
+    def _request(self, asked: dict[str, Any]) -> Request:
         texts = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asked.items()}
-        return Call("GET", "/", urlencode(texts).encode(), self._headers)
+        return Request("GET", "/", urlencode(texts).encode(), self._headers)
 
 
 @pytest.fixture(scope="module")
@@ -166,10 +169,10 @@ async def _live_through(history: History, keys: Settings, steps: list[Any]) -> N
             process = Process(history.warehouse, keys)
         else:
             _take(history, name, what)
-        await process.visible.poll()
+        await process.views.poll()
         bodies += [await process.metrics() for _ in history.released[len(bodies) :]]
     for answering in (process, Process(history.warehouse, keys)):
-        await answering.visible.poll()
+        await answering.views.poll()
         await _check(history, answering, bodies)
 
 

@@ -1,0 +1,94 @@
+"""The insights API over a :class:`~tests.support.gold_warehouse.Warehouse`, on a real port."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+
+from api.app import assemble
+from lakehouse.settings import InsightsSettings, ReleaseSettings, Settings
+from lakehouse.tokens import Scope
+from lakehouse.tokens.issue import issue
+from lakehouse.tokens.keys import KeyFolder
+from tests.support.gold_warehouse import ROOT, Warehouse
+
+DAY = {"from": "2026-11-16T00:00:00Z", "to": "2026-11-17T00:00:00Z"}
+
+
+@dataclass
+class Service:
+    """The API, and a client that may read the merchant ``m``."""
+
+    client: httpx.Client
+    settings: Settings
+
+    def token(self, merchant: str, *scopes: Scope) -> dict[str, str]:
+        token = issue(self.settings, merchant, list(scopes), timedelta(hours=1))
+        return {"Authorization": f"Bearer {token}"}
+
+    def get(self, path: str, headers: dict[str, str] | None = None, **params: Any) -> httpx.Response:
+        mine = self.token("m", Scope.INSIGHTS_READ)
+        return self.client.get(path, params=params, headers=mine | (headers or {}))
+
+    def metrics(self, metrics: str, **params: Any) -> Any:
+        answer = self.get("/v1/merchants/m/metrics", metrics=metrics, **params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def wait_for(self, release: int) -> None:
+        deadline = time.monotonic() + 20
+        while self.client.get("/v1/status").json()["current_release"] != release:
+            assert time.monotonic() < deadline, f"release {release} did not become visible"
+            time.sleep(0.02)
+
+
+@contextmanager
+def served(warehouse: Warehouse, home: Path) -> Iterator[Service]:
+    """Started before any release; retention is a day, an answer holds at most 1,000 values."""
+    settings = Settings(
+        home=home,
+        warehouse=ROOT,
+        releases=ReleaseSettings(retention=timedelta(days=1)),
+        insights=InsightsSettings(max_values=1000, poll_interval=timedelta(milliseconds=50)),
+    )
+    KeyFolder(settings.keys_path).ensure()
+    app = assemble(settings, warehouse.files, f"file://{warehouse.folder}")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=30) as client:
+            _wait_until_ready(client)
+            yield Service(client, settings)
+        server.should_exit = True
+        thread.join()
+
+
+def _wait_until_ready(client: httpx.Client) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            if client.get("/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        assert time.monotonic() < deadline, "the service did not become ready"
+        time.sleep(0.02)
+
+
+def check_problem(answer: httpx.Response, status: int) -> None:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == status
+    assert problem["type"].startswith("/problems/")
+    assert problem["detail"]
