@@ -6,7 +6,7 @@ from contextlib import suppress
 import uvicorn
 
 from api.app import create_app
-from lakehouse.service import log_as_json
+from lakehouse.json_logs import log_as_json
 from lakehouse.settings import load_settings
 
 

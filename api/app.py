@@ -19,9 +19,9 @@ from api.serving.release_views import ReleaseViews
 from api.serving.restatement_store import RestatementStore
 from api.serving.standby_candidates import StandbyCandidates
 from api.serving.table_cache import TableCache
-from lakehouse import problem_pages
 from lakehouse.clients.files import Files, HdfsFiles
 from lakehouse.contracts.layout import Layout
+from lakehouse.http import problem_pages
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.settings import Settings
 from lakehouse.tokens import Verifier

@@ -9,7 +9,7 @@ import uvicorn
 from ingestion.app import App
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.errors import LakehouseError
-from lakehouse.service import log_as_json
+from lakehouse.json_logs import log_as_json
 from lakehouse.settings import load_settings
 
 GRACE_SECONDS = 10

@@ -11,7 +11,7 @@ from ingestion.binary_mode import Headers
 from ingestion.reasons import Reason, Refusal
 from ingestion.request import ScopeMap
 from ingestion.segment_log import Position
-from lakehouse.problems import Kind, ProblemError, Send
+from lakehouse.http.problems import Kind, ProblemError, Send
 from lakehouse.tokens import Scope
 
 RETRY_SECONDS = 2

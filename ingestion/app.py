@@ -18,9 +18,9 @@ from ingestion.measures import Measures
 from ingestion.openapi import EVENTS_PATH, describe
 from ingestion.pseudonyms import Pseudonyms
 from ingestion.request import Receive, ScopeMap
-from lakehouse import problem_pages
 from lakehouse.clients.files import Files
-from lakehouse.problems import Kind, ProblemError, Send
+from lakehouse.http import problem_pages
+from lakehouse.http.problems import Kind, ProblemError, Send
 from lakehouse.settings import Settings
 from lakehouse.tokens import Verifier
 from lakehouse.tokens.keys import KeyFolder

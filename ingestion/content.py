@@ -7,7 +7,7 @@ from enum import Enum
 
 from ingestion import compression
 from ingestion.event_data import is_json, is_utf8
-from lakehouse.problems import Kind, ProblemError
+from lakehouse.http.problems import Kind, ProblemError
 
 BATCH_TYPE = "application/cloudevents-batch+json"
 EVENT_TYPE = "application/cloudevents+json"

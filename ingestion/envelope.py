@@ -23,7 +23,7 @@ from ingestion.pseudonyms import Pseudonyms
 from ingestion.reasons import Reason, Refusal, RejectedError
 from ingestion.typed import Sender, Typed
 from lakehouse.contracts.records import AcceptedEvent
-from lakehouse.problems import Kind, ProblemError
+from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.settings import EdgeSettings
 
 REPLAY_EXTENSION = "replayof"

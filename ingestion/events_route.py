@@ -21,10 +21,10 @@ from ingestion.reasons import Reason, Refusal
 from ingestion.request import Receive, Request, ScopeMap, read_body
 from ingestion.segment_log import Position
 from ingestion.typed import Sender
-from lakehouse import problems
 from lakehouse.contracts.events import BROWSER_TYPES
 from lakehouse.errors import NotReadyError, RefusedError
-from lakehouse.problems import ForbiddenError, Kind, ProblemError, Send, UnauthorizedError
+from lakehouse.http import problems
+from lakehouse.http.problems import ForbiddenError, Kind, ProblemError, Send, UnauthorizedError
 from lakehouse.tokens import Principal, Scope, Verifier
 from lakehouse.tokens.verify import bearer
 

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from ingestion.content import BATCH_TYPE, EVENT_TYPE
 from ingestion.reasons import Reason
 from lakehouse.contracts.events import SHAPES
-from lakehouse.problems import CONTENT_TYPE, Kind
+from lakehouse.http.problems import CONTENT_TYPE, Kind
 from lakehouse.tokens import MERCHANT_ID_RULE
 
 EVENTS_PATH = "/v1/events"

@@ -9,7 +9,7 @@ from typing import Any
 
 from ingestion import content
 from ingestion.binary_mode import Headers
-from lakehouse.problems import Kind, ProblemError
+from lakehouse.http.problems import Kind, ProblemError
 
 ScopeMap = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

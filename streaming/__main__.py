@@ -17,8 +17,9 @@ from pyspark.sql import SparkSession
 from lakehouse.clients.files import Files, HdfsFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import LakehouseError, SupersededError
+from lakehouse.http.health import Health, serve
+from lakehouse.json_logs import fields, log_as_json
 from lakehouse.releases import generations
-from lakehouse.service import Health, fields, log_as_json, serve
 from lakehouse.settings import Settings, load_settings
 from streaming.bronze_tables import BronzePaths
 from streaming.feeds import Feeds
@@ -45,7 +46,7 @@ def main() -> int:
     try:
         settings = load_settings()
         port = settings.ports.streaming if arguments.port is None else arguments.port
-        serve(health, settings.host, port)
+        serve("streaming", health, settings.host, port)
         run(settings, arguments, health, stop)
     except SupersededError as error:
         log.warning("superseded", extra=fields(reason=str(error)))

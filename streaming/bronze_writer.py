@@ -26,7 +26,7 @@ from lakehouse.clients.files import Files
 from lakehouse.contracts import tables
 from lakehouse.contracts.commit_info import BronzeCommit, PartitionRange, SegmentRanges
 from lakehouse.errors import LakehouseError, SupersededError
-from lakehouse.service import fields
+from lakehouse.json_logs import fields
 from streaming import split_events
 from streaming.batch_facts import BatchFacts, facts_of
 from streaming.bronze_tables import BronzePaths

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from lakehouse.errors import LakehouseError, NotReadyError
-from lakehouse.service import Health, fields
+from lakehouse.http.health import Health
+from lakehouse.json_logs import fields
 from streaming.feeds_health import FeedsHealth
 
 log = logging.getLogger(__name__)

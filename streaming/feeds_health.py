@@ -8,7 +8,7 @@ import threading
 from datetime import timedelta
 from typing import Any
 
-from lakehouse.service import Health
+from lakehouse.http.health import Health
 
 
 class FeedsHealth(Health):

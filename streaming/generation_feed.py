@@ -15,7 +15,8 @@ from pyspark.sql import functions as f
 from lakehouse.clients.files import Files
 from lakehouse.contracts.commit_info import SegmentRanges
 from lakehouse.errors import NotReadyError
-from lakehouse.service import Health, fields
+from lakehouse.http.health import Health
+from lakehouse.json_logs import fields
 from streaming import measures
 from streaming.bronze_tables import BronzePaths, create_tables
 from streaming.bronze_writer import BronzeWriter

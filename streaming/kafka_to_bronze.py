@@ -22,7 +22,8 @@ from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse.errors import NotReadyError
-from lakehouse.service import Health, fields
+from lakehouse.http.health import Health
+from lakehouse.json_logs import fields
 from streaming import measures
 from streaming.generation_feed import GenerationFeed
 from streaming.kafka_bounds import read_bounds

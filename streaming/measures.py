@@ -9,7 +9,7 @@ from typing import Any
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from lakehouse.service import fields
+from lakehouse.json_logs import fields
 from streaming.bronze_writer import Written
 
 log = logging.getLogger(__name__)

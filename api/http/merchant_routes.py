@@ -20,7 +20,7 @@ from api.series.restatements import complete_release, restatements_answer
 from api.series.revisions import revisions_answer
 from api.serving.release_views import ReleaseView, ReleaseViews
 from api.serving.restatement_store import RestatementStore
-from lakehouse.problems import ForbiddenError, Kind, ProblemError, UnauthorizedError
+from lakehouse.http.problems import ForbiddenError, Kind, ProblemError, UnauthorizedError
 from lakehouse.settings import Settings
 from lakehouse.tokens import MERCHANT_ID, MERCHANT_ID_RULE, Scope, Verifier
 from lakehouse.tokens.verify import bearer

@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2b
 
-from lakehouse.problems import Kind, ProblemError
+from lakehouse.http.problems import Kind, ProblemError
 
 
 class Media(StrEnum):

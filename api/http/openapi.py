@@ -12,8 +12,8 @@ from fastapi.openapi.utils import get_openapi
 from api import schemas
 from api.http import csv_answers
 from api.http.openapi_parameters import PARAMETERS, TEXT
-from lakehouse import problems
-from lakehouse.problems import Kind
+from lakehouse.http import problems
+from lakehouse.http.problems import Kind
 
 Json = dict[str, Any]
 

@@ -9,7 +9,7 @@ from api.series.buckets import SLOT_MICROS, Grain, first_slot_of_date
 from api.series.zones import EARLIEST, LATEST, UnknownZoneError, Zone, zone
 from lakehouse.contracts.currencies import EXPONENTS
 from lakehouse.contracts.metrics import METRICS, Metric
-from lakehouse.problems import BadParameterError, Kind, ProblemError
+from lakehouse.http.problems import BadParameterError, Kind, ProblemError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)

@@ -25,7 +25,7 @@ from api.series.queries import MetricsQuery, RevisionsQuery, most_buckets
 from api.series.zones import EARLIEST, LATEST
 from api.serving.restatement_store import RestatementsQuery
 from api.serving.timeline import Pointer
-from lakehouse.problems import BadParameterError, ProblemError
+from lakehouse.http.problems import BadParameterError, ProblemError
 
 POINTER = ("as_known_at", "release")
 METRICS_PARAMETERS = ("metrics", "from", "to", "grain", "tz", "currency", "compare", *POINTER)

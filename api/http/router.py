@@ -12,8 +12,8 @@ from api.http.messages import Receive, Request, Response, Scope, Send, send_resp
 from api.http.negotiation import VARY
 from api.http.public_routes import PublicRoutes
 from api.http.telemetry import Telemetry
-from lakehouse import problems
-from lakehouse.problems import Kind, ProblemError
+from lakehouse.http import problems
+from lakehouse.http.problems import Kind, ProblemError
 
 Handler = Callable[[Request], Awaitable[Response]]
 MerchantHandler = Callable[[Request, str], Awaitable[Response]]

@@ -13,7 +13,7 @@ from api.series.previous_period import shifted_back
 from api.series.queries import MetricsQuery
 from api.serving.integers import Ints
 from api.serving.release_views import ReleaseView
-from lakehouse.problems import BadParameterError
+from lakehouse.http.problems import BadParameterError
 
 
 def metrics_answer(view: ReleaseView, merchant: str, query: MetricsQuery, max_values: int) -> MetricsAnswer:

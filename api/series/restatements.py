@@ -17,7 +17,7 @@ from api.serving.restatement_store import Restatement, RestatementsQuery, Restat
 from api.serving.timeline import Pointer, Timeline
 from lakehouse.contracts.currencies import EXPONENTS
 from lakehouse.contracts.metrics import METRICS, Unit
-from lakehouse.problems import Kind, ProblemError
+from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.releases.log import Published
 from lakehouse.releases.restated import REASONS
 

@@ -21,7 +21,7 @@ from api.serving.receipts import stamp
 from api.serving.release_views import ReleaseView, ReleaseViews
 from api.serving.runs import snapshots_at
 from api.serving.table_cache import CachedTable
-from lakehouse.problems import BadParameterError
+from lakehouse.http.problems import BadParameterError
 from lakehouse.releases.log import Published
 from lakehouse.releases.restated import REASONS
 

@@ -20,7 +20,7 @@ from api.serving.standby_candidates import StandbyCandidates
 from api.serving.table_cache import CachedTable, TableCache, gold_tables, lower_priority
 from api.serving.timeline import Pointer, Timeline, no_release_yet
 from lakehouse.errors import LakehouseError, NotFoundError
-from lakehouse.problems import Kind, ProblemError
+from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.releases.log import Published, ReleaseLog
 
 WAIT_LIMIT = timedelta(seconds=10)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lakehouse.problems import BadParameterError, Kind, ProblemError
+from lakehouse.http.problems import BadParameterError, Kind, ProblemError
 from lakehouse.releases.log import Published
 
 

@@ -4,7 +4,7 @@
 writes the list that both read. All three meet in the files of ``settings.keys_path`` (``keys``).
 """
 
-from lakehouse.problems import ForbiddenError, UnauthorizedError
+from lakehouse.http.problems import ForbiddenError, UnauthorizedError
 from lakehouse.tokens.claims import MERCHANT_ID, MERCHANT_ID_RULE, Principal, Scope
 from lakehouse.tokens.verify import Verifier
 

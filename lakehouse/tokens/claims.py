@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lakehouse.problems import ForbiddenError
+from lakehouse.http.problems import ForbiddenError
 
 MERCHANT_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,64}")
 """Every valid merchant id, to be used with ``fullmatch``. ``.`` and ``..`` are none: clients take them out of a URL."""

@@ -17,7 +17,7 @@ import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from lakehouse.problems import UnauthorizedError
+from lakehouse.http.problems import UnauthorizedError
 from lakehouse.settings import Settings
 from lakehouse.tokens.claims import MERCHANT_ID, MERCHANT_ID_RULE, Principal
 from lakehouse.tokens.keys import ALGORITHM, KeyFolder, Revocations

@@ -16,9 +16,10 @@ from prometheus_client import Counter, Gauge
 
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.errors import LakehouseError
+from lakehouse.http.health import Health
+from lakehouse.json_logs import fields, log_as_json
 from lakehouse.ledger.prove import Prover
 from lakehouse.releases.log import Published, ReleaseLog
-from lakehouse.service import Health, fields, log_as_json
 from lakehouse.settings import Settings
 from lakehouse.transform import catalog
 from lakehouse.transform.building.builder import Builder

@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError
+from lakehouse.json_logs import fields
 from lakehouse.ledger.model import hour_of
 from lakehouse.ledger.prove import Judged
 from lakehouse.releases import generations
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import Reason, Release, Snapshot
 from lakehouse.releases.version_status import Stand, Standing, is_fed, stands
-from lakehouse.service import fields
 from lakehouse.transform.backfill.progress import ProgressFile
 from lakehouse.transform.building.builder import FIRST_GENERATION, Builder
 from lakehouse.transform.building.catch_up import Feeder

@@ -16,7 +16,7 @@ from ingestion.pseudonyms import Pseudonyms
 from ingestion.segment_log import SegmentLog
 from ingestion.tail import Cursor
 from lakehouse.contracts.records import AcceptedEvent
-from lakehouse.problems import Kind, ProblemError
+from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.settings import EdgeSettings
 from tests.fuzz.moments import NOW
 from tests.fuzz.requests import Request

@@ -12,7 +12,7 @@ from ingestion.content import Mode
 from ingestion.reasons import Reason
 from ingestion.typed import Sender
 from lakehouse.contracts.events import SHAPES
-from lakehouse.problems import Kind
+from lakehouse.http.problems import Kind
 from tests.fuzz import edge, halves, kept
 from tests.fuzz.edge import Outcome
 from tests.fuzz.requests import Request, requests

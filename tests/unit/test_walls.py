@@ -18,8 +18,8 @@ CLIENTS = {
 """A client library, and how the names of the modules begin that may import it."""
 
 SHARED = (
-    *("clients", "contracts", "releases", "tokens"),
-    *("delta_log", "errors", "problem_pages", "problems", "service", "settings"),
+    *("clients", "contracts", "http", "releases", "tokens"),
+    *("delta_log", "errors", "json_logs", "settings"),
 )
 APPLICATION = {
     *("cli", "event_trace", "ledger", "replay", "simulate", "stack_health", "table_files", "transform", "trino_plugin"),

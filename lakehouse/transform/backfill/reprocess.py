@@ -12,8 +12,8 @@ from collections.abc import Callable
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.contracts.tables import reprocess_user
 from lakehouse.errors import LakehouseError
+from lakehouse.json_logs import fields, log_as_json
 from lakehouse.releases.model import GoldVersion
-from lakehouse.service import fields, log_as_json
 from lakehouse.settings import Settings, load_settings
 from lakehouse.transform.backfill import plan
 from lakehouse.transform.backfill.progress import Phase, Progress, ProgressFile, Watch

@@ -4,17 +4,16 @@ In: a desk, a verifier of tokens, the service's health. Out: a FastAPI applicati
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi_offline import FastAPIOffline
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client import REGISTRY, CollectorRegistry
 
-from lakehouse import problem_pages
 from lakehouse.errors import LakehouseError, NotReadyError
-from lakehouse.problems import Kind, ProblemError
-from lakehouse.service import Health
+from lakehouse.http import application
+from lakehouse.http import health as health_routes
+from lakehouse.http.health import Health
+from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.tokens import Verifier
 from lakehouse.transform.ops_api import openapi
 from lakehouse.transform.ops_api.handlers import Desk, Reply
@@ -31,9 +30,8 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def create_app(desk: Desk, verifier: Verifier, health: Health, registry: CollectorRegistry = REGISTRY) -> FastAPI:
-    app: FastAPI = FastAPIOffline(title="Transform", version="1", description=_DESCRIPTION, redoc_url=None)
-    problem_pages.install(app)
-    _install_health(app, health, registry)
+    app = application.create("Transform", _DESCRIPTION)
+    health_routes.install(app, health, registry)
     table = routes(desk)
     for route in table:
         app.add_api_route(
@@ -68,26 +66,3 @@ def _reply(handler: Handler, asked: Asked) -> Reply:
         raise ProblemError(Kind.UNAVAILABLE, str(error), headers={"Retry-After": "5"}) from error
     except LakehouseError as error:
         raise ProblemError(Kind.INTERNAL, str(error)) from error
-
-
-def _install_health(app: FastAPI, health: Health, registry: CollectorRegistry) -> None:
-    async def healthz(response: Response) -> dict[str, object]:
-        report = health.report()
-        response.status_code = 200 if report["healthy"] else 503
-        return report
-
-    async def readyz(response: Response) -> dict[str, object]:
-        report = health.report()
-        response.status_code = 200 if report["ready"] else 503
-        return report
-
-    async def metrics() -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
-
-    no: dict[int | str, dict[str, Any]] = {503: {"description": "No, and why."}}
-    for path, look, summary in (
-        ("/healthz", healthz, "Whether the process works"),
-        ("/readyz", readyz, "Whether cycles run"),
-    ):
-        app.add_api_route(path, look, methods=["GET"], summary=summary, tags=["operation"], responses=no)
-    app.add_api_route("/metrics", metrics, methods=["GET"], summary="Prometheus", tags=["operation"])

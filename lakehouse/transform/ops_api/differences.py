@@ -12,7 +12,7 @@ from lakehouse.clients.files import Files
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import RefusedError
-from lakehouse.problems import Kind, ProblemError
+from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.releases.model import Snapshot
 from lakehouse.transform.diff import page
 from lakehouse.transform.diff.document import json_text

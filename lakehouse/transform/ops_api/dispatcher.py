@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lakehouse.errors import LakehouseError
-from lakehouse.service import fields
+from lakehouse.json_logs import fields
 from lakehouse.transform.ops_api import requests
 from lakehouse.transform.ops_api.operations import End, Orders
 from lakehouse.transform.ops_api.worker import ELSEWHERE

@@ -13,7 +13,7 @@ import msgspec
 from lakehouse.clients.files import Files
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError
-from lakehouse.problems import Kind, ProblemError
+from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import new_nonce
 from lakehouse.releases.version_status import Stand, stands

@@ -3,7 +3,7 @@
 In: the value of ``Accept``. Out: whether it is the page; 406 where it is neither. Pure.
 """
 
-from lakehouse.problems import Kind, ProblemError
+from lakehouse.http.problems import Kind, ProblemError
 
 _RANGES = {
     "application/json": ("application/json", "application/*", "*/*"),

@@ -10,7 +10,8 @@ from functools import partial
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
-from lakehouse.service import Health
+from lakehouse.http.health import Health
+from lakehouse.http.server import Listening
 from lakehouse.settings import Settings
 from lakehouse.tokens import Verifier
 from lakehouse.transform.locks import is_carried_out
@@ -19,7 +20,6 @@ from lakehouse.transform.ops_api.differences import Differences, through
 from lakehouse.transform.ops_api.dispatcher import Carrier
 from lakehouse.transform.ops_api.handlers import Desk
 from lakehouse.transform.ops_api.operations import Orders
-from lakehouse.transform.ops_api.server import Listening
 
 
 class Door:

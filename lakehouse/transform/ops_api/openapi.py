@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
-from lakehouse.problems import Kind, responses
+from lakehouse.http.problems import Kind, responses
 from lakehouse.transform.ops_api.routes import Route
 
 Document = dict[str, Any]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from fastapi import Request
 
-from lakehouse.problems import Kind, ProblemError
+from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.tokens import Scope, Verifier
 from lakehouse.tokens.verify import bearer
 

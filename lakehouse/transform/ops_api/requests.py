@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from lakehouse.errors import RefusedError
-from lakehouse.problems import Kind, ProblemError
+from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.transform.backfill import plan
 from lakehouse.transform.backfill.plan import Source
 

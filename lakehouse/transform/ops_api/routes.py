@@ -6,7 +6,7 @@ In: a :class:`Desk`. Out: routes, each with what it takes and what it says of it
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lakehouse.problems import Kind
+from lakehouse.http.problems import Kind
 from lakehouse.transform.ops_api import requests, upload
 from lakehouse.transform.ops_api.handlers import Desk, Reply
 from lakehouse.transform.ops_api.request import Asked

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from lakehouse.clients.files import Files
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import RefusedError
-from lakehouse.problems import Kind, ProblemError
+from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.transform import definition
 
 MOST_BYTES = 8 << 20

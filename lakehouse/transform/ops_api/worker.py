@@ -15,9 +15,9 @@ from lakehouse.clients.trino import QueryFailedError, Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER, reprocess_user
 from lakehouse.errors import AlreadyExistsError, LakehouseError, NotFoundError, NotReadyError, RefusedError
+from lakehouse.json_logs import fields, log_as_json
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.versions import Versions
-from lakehouse.service import fields, log_as_json
 from lakehouse.settings import Settings, load_settings
 from lakehouse.transform import catalog
 from lakehouse.transform.backfill import plan

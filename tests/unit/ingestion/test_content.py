@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.content import Mode, decompress, mode
-from lakehouse.problems import Kind, ProblemError
+from lakehouse.http.problems import Kind, ProblemError
 from tests.unit.ingestion.linear import assert_linear
 
 LIMIT = 1 << 20

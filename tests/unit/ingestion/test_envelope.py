@@ -19,7 +19,7 @@ from ingestion.reasons import Reason
 from ingestion.typed import Sender
 from lakehouse.contracts.events import BROWSER_TYPES, PERSONAL_FIELDS
 from lakehouse.contracts.records import AcceptedEvent
-from lakehouse.problems import Kind, ProblemError
+from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.settings import EdgeSettings
 from tests.unit.ingestion.valid_events import NOW, encode, events, order, rich_events
 

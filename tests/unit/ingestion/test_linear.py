@@ -15,7 +15,7 @@ from ingestion.json_text import depth
 from ingestion.pseudonyms import Pseudonyms
 from ingestion.request import Request
 from ingestion.typed import Sender
-from lakehouse.problems import ProblemError
+from lakehouse.http.problems import ProblemError
 from lakehouse.settings import EdgeSettings
 from tests.unit.ingestion.linear import assert_linear
 from tests.unit.ingestion.valid_events import NOW, encode, order

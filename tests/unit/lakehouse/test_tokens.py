@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from lakehouse.cli.main import main
 from lakehouse.cli.token import app, parse_ttl
 from lakehouse.errors import RefusedError
-from lakehouse.problems import ForbiddenError, Kind, UnauthorizedError
+from lakehouse.http.problems import ForbiddenError, Kind, UnauthorizedError
 from lakehouse.settings import Settings, TokenSettings
 from lakehouse.tokens import MERCHANT_ID, Principal, Scope, Verifier
 from lakehouse.tokens.issue import issue

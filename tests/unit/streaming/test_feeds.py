@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from lakehouse.errors import LakehouseError, NotReadyError, SupersededError
-from lakehouse.service import Health
+from lakehouse.http.health import Health
 from streaming import feeds
 from streaming.feeds_health import FeedsHealth
 

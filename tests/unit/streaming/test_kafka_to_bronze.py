@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lakehouse.errors import LakehouseError, NotReadyError
-from lakehouse.service import Health
+from lakehouse.http.health import Health
 from streaming.kafka_to_bronze import retry_until_ready
 from streaming.measures import lag
 

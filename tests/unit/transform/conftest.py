@@ -9,9 +9,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from lakehouse.clients.files import LocalFiles
+from lakehouse.http.health import Health
+from lakehouse.http.server import Listening
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import BronzeCursor, Plan, Snapshot
-from lakehouse.service import Health
 from lakehouse.settings import Settings
 from lakehouse.tokens import Scope, Verifier
 from lakehouse.tokens.issue import issue
@@ -20,7 +21,6 @@ from lakehouse.transform.diff.model import Difference, Limits, Side
 from lakehouse.transform.ops_api.app import create_app
 from lakehouse.transform.ops_api.differences import Differences
 from lakehouse.transform.ops_api.handlers import Desk
-from lakehouse.transform.ops_api.server import Listening
 from tests.unit.transform.door import LAYOUT, Door, undocumented
 from tests.unit.transform.promoted_warehouse import Warehouse
 

@@ -8,10 +8,10 @@ import httpx
 
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
+from lakehouse.http.health import Health
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import Definition, Plan, TableState
 from lakehouse.releases.versions import Versions
-from lakehouse.service import Health
 from lakehouse.settings import Settings
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue

@@ -3,7 +3,7 @@
 import pytest
 
 from api.http.negotiation import Media, etag, matches, media_type, wants_gzip
-from lakehouse.problems import Kind, ProblemError
+from lakehouse.http.problems import Kind, ProblemError
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from api.http.query import (
 from api.series.buckets import SLOT
 from api.series.queries import MetricsQuery
 from api.serving.timeline import Pointer
-from lakehouse.problems import Kind, ProblemError
+from lakehouse.http.problems import Kind, ProblemError
 
 SOME = st.one_of(
     st.sampled_from(

@@ -15,7 +15,7 @@ from api.serving.release_views import ReleaseViews
 from api.serving.standby_candidates import StandbyCandidates, likeliest
 from api.serving.table_cache import TableCache
 from lakehouse.clients import insights
-from lakehouse.problems import Kind, ProblemError
+from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.releases.log import ReleaseLog
 from tests.support.gold_warehouse import Warehouse
 

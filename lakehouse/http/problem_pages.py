@@ -11,8 +11,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from lakehouse import problems
-from lakehouse.problems import Kind, ProblemError
+from lakehouse.http import problems
+from lakehouse.http.problems import Kind, ProblemError
 
 _BY_STATUS = {
     404: Kind.NOT_FOUND,

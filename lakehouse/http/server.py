@@ -6,18 +6,18 @@ start.
 
 import socket
 import threading
+from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
 
 _GRACE = 5
 """Seconds for requests that are at work when it is closed."""
 
 
 class Listening:
-    """An application on a port. ``port`` 0 takes a free one."""
+    """An ASGI application on a port. ``port`` 0 takes a free one."""
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+    def __init__(self, app: Any, host: str, port: int) -> None:
         self._socket = socket.create_server((host, port), backlog=128)
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
@@ -31,7 +31,7 @@ class Listening:
         self._server = uvicorn.Server(config)
         # In a thread the server leaves signals to the service.
         self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [self._socket]}, name="door", daemon=True
+            target=self._server.run, kwargs={"sockets": [self._socket]}, name="http", daemon=True
         )
         self._thread.start()
 

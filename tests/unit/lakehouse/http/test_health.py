@@ -1,16 +1,13 @@
-"""The HTTP face of a service, over a real socket."""
+"""The health of a service, over a real socket."""
 
-import json
-import logging
 from collections.abc import Iterator
 from datetime import timedelta
-from http.server import ThreadingHTTPServer
 
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from lakehouse.service import Health, JsonLines, fields, serve
+from lakehouse.http.health import Health, serve
 
 
 class Clock:
@@ -34,10 +31,9 @@ def health(clock: Clock) -> Health:
 def url(health: Health) -> Iterator[str]:
     registry = CollectorRegistry()
     Counter("rounds", "Rounds.", registry=registry).inc(3)
-    server: ThreadingHTTPServer = serve(health, "127.0.0.1", 0, registry)
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    listening = serve("streaming", health, "127.0.0.1", 0, registry)
+    yield f"http://127.0.0.1:{listening.port}"
+    listening.close()
 
 
 def test_a_starting_service_is_healthy_and_not_ready(url: str) -> None:
@@ -67,9 +63,3 @@ def test_a_failure_is_named_until_the_next_beat(url: str, health: Health) -> Non
 def test_metrics_and_unknown_paths(url: str) -> None:
     assert "rounds_total 3.0" in httpx.get(f"{url}/metrics").text
     assert httpx.get(f"{url}/nothing").status_code == 404
-
-
-def test_log_lines_are_json_with_their_fields() -> None:
-    record = logging.makeLogRecord({"msg": "wrote %d", "args": (2,), "levelname": "INFO"} | fields(batch=2))
-    line = json.loads(JsonLines("streaming").format(record))
-    assert (line["message"], line["batch"], line["service"]) == ("wrote 2", 2, "streaming")

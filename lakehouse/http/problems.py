@@ -1,7 +1,7 @@
 """Error answers of the HTTP services: RFC 9457 ``application/problem+json``, from one published list.
 
 In: a row of :class:`Kind` and what happened. Out: the status, headers and body of an ASGI answer. Every
-service serves the list at ``/problems`` (``lakehouse.problem_pages``), so that a ``type`` can be looked up where
+service serves the list at ``/problems`` (``lakehouse.http.problem_pages``), so that a ``type`` can be looked up where
 it was received.
 """
 
