@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from fastapi_offline import FastAPIOffline
 
 from api import web
 from api.http import openapi
@@ -21,7 +20,7 @@ from api.serving.standby_candidates import StandbyCandidates
 from api.serving.table_cache import TableCache
 from lakehouse.clients.files import Files, HdfsFiles
 from lakehouse.contracts.layout import Layout
-from lakehouse.http import problem_pages
+from lakehouse.http import application
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.settings import Settings
 from lakehouse.tokens import Verifier
@@ -43,7 +42,7 @@ def assemble(settings: Settings, files: Files, root_url: str) -> Router:
     telemetry = Telemetry()
     merchant = MerchantRoutes(views, restatements, Verifier(settings), settings)
     public = PublicRoutes(views, warmer, telemetry)
-    return Router(merchant, public, telemetry, _pages(cache, views, restatements, warmer))
+    return Router(_pages(cache, views, restatements, warmer), merchant, public, telemetry)
 
 
 def _pages(cache: TableCache, *running: ReleaseViews | RestatementStore | CacheWarmer) -> FastAPI:
@@ -56,14 +55,7 @@ def _pages(cache: TableCache, *running: ReleaseViews | RestatementStore | CacheW
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    app: FastAPI = FastAPIOffline(
-        title="Insights",
-        version="1",
-        description=openapi.DESCRIPTION,
-        redoc_url=None,
-        lifespan=lifespan,
-    )
-    problem_pages.install(app)
+    app = application.create("Insights", openapi.DESCRIPTION, lifespan)
     web.install(app)
     openapi.install(app)
     return app

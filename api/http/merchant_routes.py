@@ -10,9 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from api.http.csv_answers import metrics_csv, restatements_csv, revisions_csv
-from api.http.messages import Request, Response, representation
-from api.http.negotiation import Media, media_type
 from api.http.query import read_metrics_query, read_pointer, read_restatements_query, read_revisions_query
+from api.http.representation import Media, media_type, representation
 from api.schemas import encode
 from api.series.metrics import metrics_answer
 from api.series.queries import MetricsQuery
@@ -20,7 +19,8 @@ from api.series.restatements import complete_release, restatements_answer
 from api.series.revisions import revisions_answer
 from api.serving.release_views import ReleaseView, ReleaseViews
 from api.serving.restatement_store import RestatementStore
-from lakehouse.http.problems import ForbiddenError, Kind, ProblemError, UnauthorizedError
+from lakehouse.http.asgi import Request, Response
+from lakehouse.http.problems import ForbiddenError, Kind, ProblemError
 from lakehouse.settings import Settings
 from lakehouse.tokens import MERCHANT_ID, MERCHANT_ID_RULE, Scope, Verifier
 from lakehouse.tokens.verify import bearer
@@ -43,29 +43,29 @@ class MerchantRoutes:
         self._max_values = settings.insights.max_values
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="large-answers")
 
-    async def metrics(self, request: Request, merchant: str) -> Response:
-        self._authorize(request, merchant)
+    async def metrics(self, request: Request) -> Response:
+        merchant = self._authorized(request)
         view = await self._release_views.find(read_pointer(request.query))
         query = read_metrics_query(request.query, self._max_values)
-        media = media_type(request.header(b"accept"))
+        media = media_type(request)
         if query.size * len(query.metrics) < LARGE:
             return self._metrics(request, view, merchant, query, media)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._metrics, request, view, merchant, query, media)
 
-    async def revisions(self, request: Request, merchant: str) -> Response:
-        self._authorize(request, merchant)
+    async def revisions(self, request: Request) -> Response:
+        merchant = self._authorized(request)
         view = await self._release_views.find(read_pointer(request.query))
         query = read_revisions_query(request.query)
-        media = media_type(request.header(b"accept"))
+        media = media_type(request)
         answer = await revisions_answer(self._release_views, view, merchant, query, self._threads)
         return _represented(request, answer, revisions_csv, media)
 
-    async def restatements(self, request: Request, merchant: str) -> Response:
-        self._authorize(request, merchant)
+    async def restatements(self, request: Request) -> Response:
+        merchant = self._authorized(request)
         release = await complete_release(self._release_views, self._restatements, read_pointer(request.query))
         query = read_restatements_query(request.query)
-        media = media_type(request.header(b"accept"))
+        media = media_type(request)
         answer = restatements_answer(self._restatements, self._release_views.timeline, merchant, release, query)
         return _represented(request, answer, restatements_csv, media)
 
@@ -74,18 +74,17 @@ class MerchantRoutes:
     ) -> Response:
         return _represented(request, metrics_answer(view, merchant, query, self._max_values), metrics_csv, media)
 
-    def _authorize(self, request: Request, merchant: str) -> None:
-        """401; 403 for every merchant but one's own; 404 for what cannot be a merchant."""
-        header = request.header(b"authorization")
-        if header is None:
-            raise UnauthorizedError("send `Authorization: Bearer TOKEN`")
-        principal = self._verifier.verify(bearer(header))
+    def _authorized(self, request: Request) -> str:
+        """The merchant of the path. 401; 403 for every merchant but one's own; 404 for what cannot be a merchant."""
+        merchant = request.parameters["merchant_id"]
+        principal = self._verifier.verify(bearer(request.header(b"authorization") or ""))
         if not principal.has(Scope.INSIGHTS_READ_ANY):
             principal.require(Scope.INSIGHTS_READ)
             if principal.merchant_id != merchant:
                 raise ForbiddenError("the token is for another merchant")
         if not MERCHANT_ID.fullmatch(merchant):
             raise ProblemError(Kind.NOT_FOUND, f"a merchant id is {MERCHANT_ID_RULE}")
+        return merchant
 
 
 def _represented(request: Request, answer: A, as_csv: Callable[[A], bytes], media: Media) -> Response:

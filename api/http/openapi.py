@@ -3,19 +3,13 @@
 In: ``schemas`` and the names of the parameters. Out: paths and components, added to what FastAPI knows by itself.
 """
 
-from typing import Any
-
-import msgspec
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 
 from api import schemas
 from api.http import csv_answers
-from api.http.openapi_parameters import PARAMETERS, TEXT
-from lakehouse.http import problems
+from api.http.openapi_parameters import PARAMETERS
+from lakehouse.http.openapi import NEEDS_TOKEN, TEXT, Json, content, extend, problem_responses, reference, schemas_of
 from lakehouse.http.problems import Kind
-
-Json = dict[str, Any]
 
 DESCRIPTION = """\
 Hourly metrics of a merchant: fresh, exact, explained, and never silently rewritten.
@@ -63,29 +57,11 @@ _ANSWERS = (
     schemas.Health,
     schemas.Problem,
 )
-_REF = "#/components/schemas/{name}"
 
 
 def install(app: FastAPI) -> None:
     """Makes ``/openapi.json`` and ``/docs`` complete."""
-
-    def document() -> Json:
-        if app.openapi_schema is None:
-            base = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-            app.openapi_schema = _complete(base)
-        return app.openapi_schema
-
-    app.openapi = document  # type: ignore[method-assign]
-
-
-def _complete(document: Json) -> Json:
-    _, components = msgspec.json.schema_components(_ANSWERS, ref_template=_REF)
-    own = document.setdefault("components", {})
-    own.setdefault("schemas", {}).update(components)
-    own["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
-    own["parameters"] = PARAMETERS
-    document["paths"] = _PATHS | document["paths"]
-    return document
+    extend(app, schemas_of(_ANSWERS), _PATHS, PARAMETERS)
 
 
 def _refs(*names: str) -> list[Json]:
@@ -93,11 +69,11 @@ def _refs(*names: str) -> list[Json]:
 
 
 def _content(answer: type) -> Json:
-    return {"application/json": {"schema": {"$ref": _REF.format(name=answer.__name__)}}}
+    return content(reference(answer.__name__))
 
 
 def _problems(*kinds: Kind) -> Json:
-    return problems.responses(kinds, {"$ref": _REF.format(name=schemas.Problem.__name__)})
+    return problem_responses(kinds, reference(schemas.Problem.__name__))
 
 
 def _operation(summary: str, description: str, answer: type, parameters: list[Json], responses: Json, tag: str) -> Json:
@@ -125,7 +101,7 @@ def _numbers(summary: str, description: str, answer: type, csv: str, parameters:
     ok = operation["get"]["responses"]["200"]
     ok["headers"] = _ETAG
     ok["content"] = ok["content"] | {"text/csv": {"schema": TEXT | {"description": csv}}}
-    operation["get"]["security"] = [{"token": []}]
+    operation["get"]["security"] = NEEDS_TOKEN
     return operation
 
 

@@ -5,16 +5,14 @@ from typing import Any
 from api.http.query import MAX_RELEASES, MAX_RESTATEMENTS
 from api.series.buckets import Grain
 from lakehouse.contracts.metrics import METRICS
-
-Json = dict[str, Any]
+from lakehouse.http.openapi import TEXT, Json, in_path, in_query
 
 
 def _parameter(name: str, description: str, schema: Json, example: Any = None, required: bool = False) -> Json:
-    found = {"name": name, "in": "query", "description": description, "schema": schema, "required": required}
+    found = in_query(name, description, schema, required=required)
     return found if example is None else found | {"example": example}
 
 
-TEXT: Json = {"type": "string"}
 _MOMENT = (
     "An instant with an offset (RFC 3339), or a local date in `tz`, which stands for its first instant. "
     "Numbers are kept by quarter of an hour: `from` is taken back to the quarter that it lies in, `to` forward to the "
@@ -24,13 +22,11 @@ _INSTANT_OR_DATE = "An instant with an offset (RFC 3339), or a date in UTC."
 _METRIC: Json = {"type": "string", "enum": list(METRICS)}
 
 PARAMETERS: dict[str, Json] = {
-    "merchant_id": {
-        "name": "merchant_id",
-        "in": "path",
-        "required": True,
-        "description": "The token's `sub`, or any merchant with the scope insights:read:any.",
-        "schema": {"type": "string", "pattern": r"^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$"},
-    },
+    "merchant_id": in_path(
+        "merchant_id",
+        "The token's `sub`, or any merchant with the scope insights:read:any.",
+        {"type": "string", "pattern": r"^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$"},
+    ),
     "metrics": _parameter(
         "metrics",
         "Names of the catalogue (`/v1/metrics`), separated by commas, each once.",

@@ -1,50 +1,18 @@
 """Parameters one by one: from the text of a query string to values, or 400 naming the parameter."""
 
 import re
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
-from urllib.parse import parse_qsl
 
 from api.series.buckets import SLOT_MICROS, Grain, first_slot_of_date
 from api.series.zones import EARLIEST, LATEST, UnknownZoneError, Zone, zone
 from lakehouse.contracts.currencies import EXPONENTS
 from lakehouse.contracts.metrics import METRICS, Metric
-from lakehouse.http.problems import BadParameterError, Kind, ProblemError
+from lakehouse.http.problems import BadParameterError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}(?::\d{2})?)(?:\.(\d+))?([Zz]|[+\- ]\d{2}:\d{2})", re.ASCII)
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
-
-
-def pairs(raw: bytes) -> list[tuple[str, str]]:
-    try:
-        return parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100)
-    except ValueError as error:
-        raise ProblemError(Kind.BAD_PARAMETER, "the query string cannot be read") from error
-
-
-def parameters(raw: bytes, known: Iterable[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, value in pairs(raw):
-        if name not in known:
-            raise BadParameterError(name[:100], f"unknown; there are {', '.join(known) or 'no parameters here'}")
-        if name in found:
-            raise BadParameterError(name, "given twice")
-        found[name] = value
-    return found
-
-
-def required(given: dict[str, str], name: str) -> str:
-    if name not in given:
-        raise BadParameterError(name, "is required")
-    return given[name]
-
-
-def number(name: str, text: str) -> int:
-    if not _NUMBER.fullmatch(text):
-        raise BadParameterError(name, "must be a whole number of at most 18 digits, and not below 0")
-    return int(text)
 
 
 def zone_named(name: str) -> Zone:

@@ -2,10 +2,8 @@
 
 from datetime import UTC, datetime
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-
-from api.http.messages import Request, Response, plain, representation
 from api.http.query import read_nothing, read_page
+from api.http.representation import representation, uncached
 from api.http.telemetry import Telemetry
 from api.schemas import (
     CatalogueAnswer,
@@ -21,6 +19,8 @@ from api.serving.cache_warmer import CacheWarmer
 from api.serving.receipts import stamp, stamp_of_micros
 from api.serving.release_views import ReleaseViews
 from lakehouse.contracts.metrics import METRICS
+from lakehouse.http.asgi import Request, Response
+from lakehouse.http.telemetry import exposition
 from lakehouse.releases.log import Published
 
 CATALOGUE = CatalogueAnswer(
@@ -62,7 +62,7 @@ class PublicRoutes:
         read_nothing(request.query)
         view = self._release_views.current
         if view is None:
-            return plain(encode(StatusAnswer(None, None, None, None, None, None, None, [])))
+            return uncached(encode(StatusAnswer(None, None, None, None, None, None, None, [])))
         one = view.published
         answer = StatusAnswer(
             current_release=one.number,
@@ -74,20 +74,20 @@ class PublicRoutes:
             set_aside=one.release.set_aside,
             prepared=[Prepared(version, snapshot) for version, snapshot in self._cache_warmer.prepared.items()],
         )
-        return plain(encode(answer))
+        return uncached(encode(answer))
 
     async def healthz(self, request: Request) -> Response:
-        return plain(encode(Health("ok")))
+        return uncached(encode(Health("ok")))
 
     async def readyz(self, request: Request) -> Response:
         """Ready once the log has been read; a log that is empty, or that cannot be read later, does not end it."""
         if self._release_views.read_through is None:
-            return plain(encode(Health("the release log has not been read yet")), status=503)
-        return plain(encode(Health("ready")))
+            return uncached(encode(Health("the release log has not been read yet")), status=503)
+        return uncached(encode(Health("ready")))
 
     async def prometheus(self, request: Request) -> Response:
         self._telemetry.show(self._release_views)
-        return plain(generate_latest(self._telemetry.registry), CONTENT_TYPE_LATEST)
+        return exposition(self._telemetry.registry)
 
 
 def _entry(one: Published) -> ReleaseEntry:

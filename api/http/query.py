@@ -14,10 +14,6 @@ from api.http.parameters import (
     metrics_named,
     micros,
     moment,
-    number,
-    pairs,
-    parameters,
-    required,
     zone_named,
 )
 from api.series.buckets import SLOT, SLOT_MICROS, Grain, divide
@@ -25,6 +21,7 @@ from api.series.queries import MetricsQuery, RevisionsQuery, most_buckets
 from api.series.zones import EARLIEST, LATEST
 from api.serving.restatement_store import RestatementsQuery
 from api.serving.timeline import Pointer
+from lakehouse.http.parameters import number, pairs, parameters, required
 from lakehouse.http.problems import BadParameterError, ProblemError
 
 POINTER = ("as_known_at", "release")
@@ -94,9 +91,7 @@ def read_revisions_query(raw: bytes) -> RevisionsQuery:
 
 def read_page(raw: bytes) -> Page:
     given = parameters(raw, RELEASES_PARAMETERS)
-    limit = number("limit", given.get("limit", "100"))
-    if not 1 <= limit <= MAX_RELEASES:
-        raise BadParameterError("limit", f"must be 1 to {MAX_RELEASES}")
+    limit = number("limit", given.get("limit", "100"), 1, MAX_RELEASES)
     return Page(limit, number("before", given["before"]) if "before" in given else None)
 
 
@@ -116,9 +111,7 @@ def read_restatements_query(raw: bytes) -> RestatementsQuery:
     )
     if end <= begin:
         raise BadParameterError("to", "must be after `from`")
-    limit = number("limit", given.get("limit", "1000"))
-    if not 1 <= limit <= MAX_RESTATEMENTS:
-        raise BadParameterError("limit", f"must be 1 to {MAX_RESTATEMENTS}")
+    limit = number("limit", given.get("limit", "1000"), 1, MAX_RESTATEMENTS)
     first, last = (-(-edge // SLOT_MICROS) for edge in (begin, end))
     return RestatementsQuery(after, skip, first, last, _one_additive(given.get("metric")), limit)
 

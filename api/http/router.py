@@ -1,80 +1,59 @@
-"""The application that is served: the routes of the API in plain ASGI, everything else by FastAPI behind it.
+"""Which route answers: all of them are FastAPI's, but that of a merchant's metrics is reached without it.
 
-In: ASGI scopes. Out: answers; every error is a problem (RFC 9457). Each answer is counted under its route's template.
+In: ASGI calls. Out: answers; every error is a problem (RFC 9457). Each answer is counted under its route's template.
 """
 
-import logging
-import time
 from collections.abc import Awaitable, Callable
 
+from fastapi import FastAPI
+from starlette.routing import Route
+
 from api.http.merchant_routes import MerchantRoutes
-from api.http.messages import Receive, Request, Response, Scope, Send, send_response
-from api.http.negotiation import VARY
 from api.http.public_routes import PublicRoutes
+from api.http.representation import VARY
 from api.http.telemetry import Telemetry
-from lakehouse.http import problems
-from lakehouse.http.problems import Kind, ProblemError
+from lakehouse.http.asgi import Endpoint, Receive, Request, Response, Scope, Send
 
 Handler = Callable[[Request], Awaitable[Response]]
-MerchantHandler = Callable[[Request, str], Awaitable[Response]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MERCHANTS = "/v1/merchants/"
-_VARY = [(b"vary", VARY.encode())]
-_log = logging.getLogger(__name__)
+_METRICS = "/metrics"
 
 
 class Router:
-    """``rest`` takes what is not in the two tables: pages, documentation, lifespan."""
+    """``app`` gets all routes. The hot one is also called directly: see ARCHITECTURE.md for what that saves."""
 
-    def __init__(self, merchant: MerchantRoutes, public: PublicRoutes, telemetry: Telemetry, rest: App) -> None:
-        self._merchant: dict[str, MerchantHandler] = {
-            "metrics": merchant.metrics,
-            "revisions": merchant.revisions,
-            "restatements": merchant.restatements,
-        }
-        self._fixed: dict[str, Handler] = {
-            "/v1/metrics": public.catalogue,
-            "/v1/releases": public.releases,
-            "/v1/status": public.status,
-            "/healthz": public.healthz,
-            "/readyz": public.readyz,
-            "/metrics": public.prometheus,
-        }
+    def __init__(self, app: FastAPI, merchant: MerchantRoutes, public: PublicRoutes, telemetry: Telemetry) -> None:
+        self._app = app
         self._telemetry = telemetry
-        self._rest = rest
+        self._metrics = self._add(f"{MERCHANTS}{{merchant_id}}/metrics", merchant.metrics)
+        self._add(f"{MERCHANTS}{{merchant_id}}/revisions", merchant.revisions)
+        self._add(f"{MERCHANTS}{{merchant_id}}/restatements", merchant.restatements)
+        self._add("/v1/metrics", public.catalogue)
+        self._add("/v1/releases", public.releases)
+        self._add("/v1/status", public.status)
+        self._add("/healthz", public.healthz)
+        self._add("/readyz", public.readyz)
+        self._add("/metrics", public.prometheus)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = self._route(scope["path"]) if scope["type"] == "http" else None
-        if found is None:
-            await self._rest(scope, receive, send)
-            return
-        started = time.perf_counter()
-        route, handler = found
-        status = await self._answer(handler, Request.of(scope), send)
-        self._telemetry.answered(route, status, started)
+        if scope["type"] == "http" and (merchant := _merchant_of(scope["path"])):
+            await self._metrics({**scope, "path_params": {"merchant_id": merchant}}, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
-    def _route(self, path: str) -> tuple[str, Handler] | None:
-        """The template of the route, and what answers it."""
-        if path.startswith(MERCHANTS):
-            merchant, _, name = path[len(MERCHANTS) :].rpartition("/")
-            if name in self._merchant and merchant and "/" not in merchant:
-                handler = self._merchant[name]
-                return f"{MERCHANTS}{{merchant_id}}/{name}", lambda request: handler(request, merchant)
-            return None
-        return (path, self._fixed[path]) if path in self._fixed else None
+    def _add(self, template: str, handler: Handler) -> Endpoint:
+        async def answer(scope: Scope, _: Receive) -> Response:
+            return await handler(Request.of(scope))
 
-    async def _answer(self, handler: Handler, request: Request, send: Send) -> int:
-        try:
-            if request.method not in ("GET", "HEAD"):
-                raise ProblemError(Kind.METHOD_NOT_ALLOWED, "use GET", headers={"Allow": "GET, HEAD"})
-            response = await handler(request)
-        except ProblemError as problem:
-            await problems.answer(send, problem, _VARY)
-            return problem.kind.status
-        except Exception:
-            _log.exception("request failed: %s %s", request.method, request.path)
-            await problems.answer(send, ProblemError(Kind.INTERNAL, "see the log of the service"), _VARY)
-            return Kind.INTERNAL.status
-        await send_response(send, request, response)
-        return response.status
+        endpoint = Endpoint({"GET": answer, "HEAD": answer}, self._telemetry.answered(template), [VARY])
+        self._app.router.routes.append(Route(template, endpoint, include_in_schema=False))
+        return endpoint
+
+
+def _merchant_of(path: str) -> str | None:
+    """The merchant whose metrics are asked for; None or '' where the path is another one."""
+    if not (path.startswith(MERCHANTS) and path.endswith(_METRICS)):
+        return None
+    merchant = path[len(MERCHANTS) : -len(_METRICS)]
+    return None if "/" in merchant else merchant

@@ -1,12 +1,13 @@
 """What this process shows Prometheus. No merchant is ever in a label: routes are named by their templates."""
 
 import time
-from functools import cache
+from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
 
 from api.serving.release_views import ReleaseViews
+from lakehouse.http.telemetry import AnswerCounter
 
 _BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
@@ -17,8 +18,8 @@ class Telemetry:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self._requests = Counter(
-            "insights_requests", "Answers by route and status", ["route", "status"], registry=self.registry
+        self._requests = AnswerCounter(
+            Counter("insights_requests", "Answers by route and status", ["route", "status"], registry=self.registry)
         )
         self._seconds = Histogram(
             "insights_request_seconds", "Time to answer", ["route"], registry=self.registry, buckets=_BOUNDS
@@ -32,15 +33,15 @@ class Telemetry:
         self._rows = Gauge("insights_rows", "Rows in the serving copy", ["table"], registry=self.registry)
         self._runs = Gauge("insights_runs", "Runs in the serving copy", ["table"], registry=self.registry)
 
-    @cache  # noqa: B019 - one instance for the process, few routes and statuses
-    def _children(self, route: str, status: int) -> tuple[Counter, Histogram]:
-        """Looking up labels costs more than counting."""
-        return self._requests.labels(route, status), self._seconds.labels(route)
+    def answered(self, route: str) -> Callable[[int, float], None]:
+        """Counts the answers of a route: their status, and the time since their request came."""
+        seconds = self._seconds.labels(route)
 
-    def answered(self, route: str, status: int, started: float) -> None:
-        count, seconds = self._children(route, status)
-        count.inc()
-        seconds.observe(time.perf_counter() - started)
+        def count(status: int, started: float) -> None:
+            self._requests.count(route, status)
+            seconds.observe(time.perf_counter() - started)
+
+        return count
 
     def show(self, release_views: ReleaseViews) -> None:
         """Brings the gauges up to date."""

@@ -71,14 +71,20 @@ def install(app: FastAPI, health: Health, registry: CollectorRegistry = REGISTRY
         response.status_code = 200 if report["ready"] else 503
         return report
 
-    async def metrics() -> Response:
-        return exposition(registry)
-
     for path, look, summary in (
         ("/healthz", healthz, "Whether the process works"),
         ("/readyz", readyz, "Whether cycles run"),
     ):
         app.add_api_route(path, look, methods=["GET"], summary=summary, tags=["operation"], responses=_NO)
+    add_metrics(app, lambda: registry)
+
+
+def add_metrics(app: FastAPI, registry: Callable[[], CollectorRegistry]) -> None:
+    """Adds ``/metrics``; ``registry`` brings the figures up to date, and returns them."""
+
+    async def metrics() -> Response:
+        return application.as_starlette(exposition(registry()))
+
     app.add_api_route("/metrics", metrics, methods=["GET"], summary="Prometheus", tags=["operation"])
 
 

@@ -11,8 +11,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from lakehouse.http import problems
-from lakehouse.http.problems import Kind, ProblemError
+from lakehouse.http import openapi, problems
+from lakehouse.http.problems import Kind, ProblemError, internal_error
 
 _BY_STATUS = {
     404: Kind.NOT_FOUND,
@@ -23,8 +23,8 @@ _BY_STATUS = {
     503: Kind.UNAVAILABLE,
 }
 _SHOW_FAILS: dict[int | str, dict[str, Any]] = {
-    404: problems.responses([Kind.NOT_FOUND])["404"],
-    "default": problems.response("Any other problem (RFC 9457)."),
+    404: openapi.problem_responses([Kind.NOT_FOUND])["404"],
+    "default": openapi.response("Any other problem (RFC 9457).", openapi.ANY_OBJECT, problems.CONTENT_TYPE),
 }
 """With a default, FastAPI does not claim a 422 of its own form, which is never sent."""
 _log = logging.getLogger(__name__)
@@ -77,10 +77,19 @@ async def _on_problem(request: Request, error: Exception) -> Response:
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        return respond(_method_not_allowed((error.headers or {}).get("Allow", "")))
     fallback = Kind.BAD_PARAMETER if error.status_code < 500 else Kind.INTERNAL
     kind = _BY_STATUS.get(error.status_code, fallback)
     detail = f"{request.method} {request.url.path}: {error.detail}"
     return respond(ProblemError(kind, detail, headers=dict(error.headers or {})))
+
+
+def _method_not_allowed(allow: str) -> ProblemError:
+    """Where ``GET`` is allowed, ``HEAD`` is."""
+    allowed = sorted({name.strip() for name in allow.split(",")} | ({"HEAD"} if "GET" in allow else set()))
+    use = next((name for name in allowed if name != "HEAD"), "GET")
+    return ProblemError(Kind.METHOD_NOT_ALLOWED, f"use {use}", headers={"Allow": ", ".join(allowed)})
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
@@ -92,4 +101,4 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
 
 async def _on_any(request: Request, error: Exception) -> Response:
     _log.exception("request failed: %s %s", request.method, request.url.path, exc_info=error)
-    return respond(ProblemError(Kind.INTERNAL, "the service failed; the operator finds the cause in its log"))
+    return respond(internal_error())

@@ -5,7 +5,7 @@ service serves the list at ``/problems`` (``lakehouse.http.problem_pages``), so 
 it was received.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from enum import Enum
 from typing import Any
 
@@ -15,7 +15,6 @@ from lakehouse.errors import LakehouseError
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 CONTENT_TYPE = "application/problem+json"
-_ANY_OBJECT = {"type": "object"}
 
 
 class Kind(Enum):
@@ -128,17 +127,9 @@ class BadParameterError(ProblemError):
         super().__init__(Kind.BAD_PARAMETER, f"{parameter}: {detail}", members={"parameter": parameter})
 
 
-def responses(kinds: Iterable[Kind], schema: Mapping[str, Any] = _ANY_OBJECT) -> dict[str, dict[str, Any]]:
-    """What an OpenAPI document says of them, by status. ``schema`` is that of a problem's body."""
-    found: dict[str, list[str]] = {}
-    for kind in kinds:
-        found.setdefault(str(kind.status), []).append(f"{kind.title} (`{kind.type}`). {kind.advice}")
-    return {status: response(" ".join(texts), schema) for status, texts in found.items()}
-
-
-def response(description: str, schema: Mapping[str, Any] = _ANY_OBJECT) -> dict[str, Any]:
-    """One entry of an OpenAPI document's responses."""
-    return {"description": description, "content": {CONTENT_TYPE: {"schema": dict(schema)}}}
+def internal_error() -> ProblemError:
+    """500: what nobody has thought of."""
+    return ProblemError(Kind.INTERNAL, "the service failed; the operator finds the cause in its log")
 
 
 def body(problem: ProblemError) -> bytes:

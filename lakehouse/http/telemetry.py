@@ -3,13 +3,15 @@
 In: a registry, counters. Out: the text that is scraped; and counters by labels that cost no lookup by name.
 """
 
-from fastapi import Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, generate_latest
+
+from lakehouse.http.asgi import Response
 
 
 def exposition(registry: CollectorRegistry) -> Response:
     """The answer of ``/metrics``."""
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    headers = [(b"content-type", CONTENT_TYPE_LATEST.encode()), (b"cache-control", b"no-store")]
+    return Response(generate_latest(registry), headers=headers)
 
 
 class AnswerCounter:

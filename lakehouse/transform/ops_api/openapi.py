@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
-from lakehouse.http.problems import Kind, responses
+from lakehouse.http.openapi import problem_responses as responses
+from lakehouse.http.problems import Kind
 from lakehouse.transform.ops_api.routes import Route
 
 Document = dict[str, Any]

@@ -18,13 +18,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.http.merchant_routes import MerchantRoutes
-from api.http.messages import Request
 from api.serving.cache_warmer import CacheWarmer
 from api.serving.gold_files import GoldFiles
 from api.serving.release_views import ReleaseViews
 from api.serving.restatement_store import RestatementStore
 from api.serving.standby_candidates import StandbyCandidates
 from api.serving.table_cache import TableCache
+from lakehouse.http.asgi import Request
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import Snapshot
 from lakehouse.settings import Settings
@@ -132,16 +132,16 @@ class Process:
 
     async def metrics(self, **more: Any) -> bytes:
         asked = {"metrics": "orders,gross_sales,average_order_value", "from": SLOTS[0], "to": HOUR + timedelta(hours=3)}
-        return (await self._routes.metrics(self._request(asked | more), "m")).body
+        return (await self._routes.metrics(self._request(asked | more))).body
 
     async def revisions(self, hour: int, **more: Any) -> list[tuple[int, int, str]]:
         asked = {"metric": "orders", "start": HOUR + timedelta(hours=hour)}
-        answer = json.loads((await self._routes.revisions(self._request(asked | more), "m")).body)
+        answer = json.loads((await self._routes.revisions(self._request(asked | more))).body)
         return [(entry["value"], entry["release"], entry["reason"]) for entry in answer["revisions"]]
 
     def _request(self, asked: dict[str, Any]) -> Request:
         texts = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asked.items()}
-        return Request("GET", "/", urlencode(texts).encode(), self._headers)
+        return Request("GET", "/", urlencode(texts).encode(), self._headers, {"merchant_id": "m"})
 
 
 @pytest.fixture(scope="module")

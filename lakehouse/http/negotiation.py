@@ -1,35 +1,25 @@
 """Which representation a client wants, and whether it has it already (RFC 9110).
 
 In: values of request headers. Out: a media type, a coding, a strong ETag, or 406. An ETag is of the bytes that are
-sent: JSON, CSV and their compressed forms each have their own.
+sent: each media type, and its compressed form, has its own.
 """
 
-from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2b
 
 from lakehouse.http.problems import Kind, ProblemError
 
 
-class Media(StrEnum):
-    JSON = "application/json"
-    CSV = "text/csv"
-
-
-VARY = "Accept, Authorization, Accept-Encoding"
-
-
 @lru_cache(maxsize=256)
-def media_type(accept: str | None) -> Media:
-    """The one that the client weighs most; JSON where it does not care. Raises 406."""
+def preferred(accept: str | None, offered: tuple[str, ...]) -> str:
+    """The media type that the client weighs most, of those offered; of two equal ones the first. Raises 406."""
     if not accept or not accept.strip():
-        return Media.JSON
-    ranges = list(_weighted(accept))
-    weighed = [(_weight(media, ranges), media) for media in Media]
-    best = max(weight for weight, _ in weighed)
-    if best <= 0:
-        raise ProblemError(Kind.NOT_ACCEPTABLE, "there are application/json and text/csv")
-    return next(media for weight, media in weighed if weight == best)
+        return offered[0]
+    weights = dict(reversed(_weighted(accept)))
+    best = max(offered, key=lambda media: _weight(media, weights))
+    if _weight(best, weights) <= 0:
+        raise ProblemError(Kind.NOT_ACCEPTABLE, f"there are {' and '.join(offered)}")
+    return best
 
 
 @lru_cache(maxsize=256)
@@ -51,10 +41,9 @@ def matches(if_none_match: str | None, tag: str) -> bool:
     return tag in known or known == ["*"]
 
 
-def _weight(media: Media, ranges: list[tuple[str, float]]) -> float:
+def _weight(media: str, weights: dict[str, float]) -> float:
     """That of the most specific range which covers the type."""
-    weights = dict(reversed(ranges))
-    for name in (media.value, media.split("/")[0] + "/*", "*/*"):
+    for name in (media, media.split("/")[0] + "/*", "*/*"):
         if name in weights:
             return weights[name]
     return 0.0

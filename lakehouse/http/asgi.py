@@ -1,0 +1,100 @@
+"""A request, a response and a route in plain ASGI, as little of them as a hot route needs.
+
+In: an ASGI call. Out: a whole answer; whatever a handler raises is answered by a problem (RFC 9457). An
+:class:`Endpoint` is an ASGI application, so that Starlette can route to it; a hot one can also be called directly, with
+no framework in between (ARCHITECTURE.md has what that saves).
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lakehouse.http import problems
+from lakehouse.http.problems import Kind, ProblemError, internal_error
+
+Headers = list[tuple[bytes, bytes]]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_WITHOUT_LENGTH = (204, 304)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request without its body. ``parameters`` are those of the path."""
+
+    method: str
+    path: str
+    query: bytes
+    headers: dict[bytes, bytes]
+    """Names in lower case; values of a repeated header are joined by commas."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, scope: Scope) -> "Request":
+        headers: dict[bytes, bytes] = {}
+        for name, value in scope["headers"]:
+            headers[name] = headers[name] + b", " + value if name in headers else value
+        return cls(scope["method"], scope["path"], scope["query_string"], headers, scope.get("path_params", {}))
+
+    def header(self, name: bytes) -> str | None:
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    body: bytes
+    status: int = 200
+    headers: Headers = field(default_factory=list)
+
+
+Handler = Callable[[Scope, Receive], Awaitable[Response]]
+
+
+class Endpoint:
+    """Handlers by method, as an ASGI application. ``answered`` gets the status of each answer and the instant
+    (``time.perf_counter``) at which its request came; ``headers`` are those that problems carry here."""
+
+    def __init__(
+        self, methods: Mapping[str, Handler], answered: Callable[[int, float], None], headers: Headers | None = None
+    ) -> None:
+        self._methods = methods
+        self._answered = answered
+        self._headers = headers or []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        try:
+            response = await self._handler(scope["method"])(scope, receive)
+        except ProblemError as error:
+            problem = error
+        except Exception:
+            _log.exception("request failed: %s %s", scope["method"], scope["path"])
+            problem = internal_error()
+        else:
+            await _send(send, response, scope["method"])
+            self._answered(response.status, started)
+            return
+        await problems.answer(send, problem, self._headers)
+        self._answered(problem.kind.status, started)
+
+    def _handler(self, method: str) -> Handler:
+        handler = self._methods.get(method)
+        if handler is None:
+            allowed = {"Allow": ", ".join(self._methods)}
+            raise ProblemError(Kind.METHOD_NOT_ALLOWED, f"use {next(iter(self._methods))}", headers=allowed)
+        return handler
+
+
+async def _send(send: Send, response: Response, method: str) -> None:
+    headers = response.headers
+    if response.status not in _WITHOUT_LENGTH:
+        headers = [*headers, (b"content-length", str(len(response.body)).encode())]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else response.body})
