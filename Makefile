@@ -48,7 +48,8 @@ check: install  ## format, lint and types
 	$(BIN)/mypy
 
 test: check  ## check, and all tests (they start the embedded stack)
-	$(BIN)/pytest --durations=25
+	$(BIN)/pytest -n 2 tests/unit
+	$(BIN)/pytest --durations=30 tests/integration tests/fuzz
 
 soak: install  ## long random histories of releases (SEED, STEPS choose others)
 	LAKEHOUSE_TEST_STEPS=$(or $(STEPS),60) LAKEHOUSE_TEST_SEED=$(or $(SEED),1) \

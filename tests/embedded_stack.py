@@ -91,8 +91,10 @@ def create(home: Path) -> EmbeddedStack:
     own = {
         "LAKEHOUSE_HOME": str(home),
         "LAKEHOUSE_PORT_BASE": str(settings.port_base),
-        # Tests wait for cycles; the default would have them wait mostly for the clock.
+        # Tests wait for cycles, raw files and marks; the defaults would have them wait mostly for the clock.
         "LAKEHOUSE_TRANSFORM__INTERVAL": "PT5S",
+        "LAKEHOUSE_EDGE__SEGMENT_MAX_AGE": "PT8S",
+        "LAKEHOUSE_EDGE__LOW_MARK_INTERVAL": "PT3S",
     }
     return EmbeddedStack(settings, {**os.environ, **own}, Path(sys.executable).with_name("lakehouse"))
 
