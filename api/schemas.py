@@ -163,10 +163,12 @@ class CatalogueAnswer(msgspec.Struct, frozen=True):
 
 
 class ReleaseEntry(msgspec.Struct, frozen=True):
+    """``kind`` is cycle, promote or rollback. Who published it and why is for operators, who have a token."""
+
     release: int
     released_at: Instant
     gold_version: int
-    reason: str
+    kind: str
     complete_through: Instant | None
 
 

@@ -32,7 +32,7 @@ def release(number: int, shown: Snapshot, **changes: Any) -> Release:
     made = Release(
         release=number,
         parent=number - 1 or None,
-        reason="cycle",
+        kind="cycle",
         actor="test",
         snapshot=shown.number,
         gold_version=shown.gold_version,

@@ -95,6 +95,6 @@ def _entry(one: Published) -> ReleaseEntry:
         release=one.number,
         released_at=stamp(one.released_at),
         gold_version=one.release.gold_version,
-        reason=one.release.reason,
+        kind=one.release.kind,
         complete_through=stamp_of_micros(one.release.complete_through),
     )

@@ -59,7 +59,7 @@ def _cursor(page: list[Restatement], query: RestatementsQuery) -> str:
 
 def _entry(timeline: Timeline, row: Restatement) -> RestatementEntry:
     published, metric = timeline.numbered(row.release), METRICS[row.metric]
-    reason = published.release.reason
+    reason = published.release.kind
     money = metric.unit is Unit.MONEY and bool(row.currency)
     return RestatementEntry(
         release=row.release,

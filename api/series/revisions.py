@@ -105,6 +105,6 @@ def _changes(
 
 
 def _revision(published: Published, value: Value, reason: str | None) -> Revision:
-    own = published.release.reason
+    own = published.release.kind
     reason = reason or REASONS.get(own, own)
     return Revision(value, published.number, stamp(published.released_at), reason)  # type: ignore[arg-type]

@@ -26,7 +26,7 @@ from lakehouse.errors import LakehouseError
 from lakehouse.releases.versions import Versions
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
-from lakehouse.transform.publishing.rollback import Return, rollback
+from lakehouse.transform.publishing.rollback import RollbackRequest, rollback
 
 MOST_SECONDS = 1.0
 PATIENCE = 600.0
@@ -108,7 +108,7 @@ class Switch:
         versions = Versions(self.station.files, self.station.layout)
         with Watch(self.station, self.merchant, self.live) as watch:
             began = time.perf_counter()
-            rollback(self.station.log, versions, Return("bench"))
+            rollback(self.station.log, versions, RollbackRequest("bench"))
         self.until_seen.setdefault(ROLLBACK, []).append(watch.seen_at - began)
         return watch.seen_at - began
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from lakehouse.cli.operator import Actor, Why
+from lakehouse.cli.operator import Actor, Reason
 from lakehouse.cli.output import Format, print_json, progress
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.settings import load_settings
@@ -18,7 +18,7 @@ app = typer.Typer(add_completion=False)
 def drop(
     gold_version: Annotated[int, typer.Argument(help="The candidate's number.")],
     actor: Actor,
-    why: Why = None,
+    reason: Reason = None,
     output: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.TABLE,
 ) -> None:
     """Drop a candidate, also one that is being built. What readers were shown is refused within the retention.
@@ -26,7 +26,7 @@ def drop(
     Example: lakehouse drop 3 --reason "wrong again"
     """
     settings = load_settings()
-    drop_version(Builder(settings, HdfsFiles(settings.hdfs_url)), gold_version, actor, why, progress)
+    drop_version(Builder(settings, HdfsFiles(settings.hdfs_url)), gold_version, actor, reason, progress)
     if output is Format.JSON:
         print_json({"gold_version": gold_version, "dropped": True})
     else:

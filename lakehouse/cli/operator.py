@@ -15,4 +15,4 @@ def login() -> str:
 
 
 Actor = Annotated[str, typer.Option(default_factory=login, help="Who does it, for the log.", show_default="your login")]
-Why = Annotated[str | None, typer.Option("--reason", help="Why, in your own words, for the log.")]
+Reason = Annotated[str | None, typer.Option("--reason", help="Why, in your own words, for the log.")]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from lakehouse.cli.operator import Actor, Why
+from lakehouse.cli.operator import Actor, Reason
 from lakehouse.cli.output import Format, print_json, progress
 from lakehouse.cli.release import summary
 from lakehouse.clients.files import HdfsFiles
@@ -13,7 +13,7 @@ from lakehouse.releases.log import ReleaseLog
 from lakehouse.settings import load_settings
 from lakehouse.transform import catalog
 from lakehouse.transform.building.builder import Builder
-from lakehouse.transform.publishing.promote import Order, Promote
+from lakehouse.transform.publishing.promote import Promote, PromoteRequest
 
 app = typer.Typer(add_completion=False)
 
@@ -22,7 +22,7 @@ app = typer.Typer(add_completion=False)
 def promote(
     gold_version: Annotated[int, typer.Argument(help="The candidate's number, as `lakehouse reprocess` prints it.")],
     actor: Actor,
-    why: Why = None,
+    reason: Reason = None,
     accept: Annotated[
         bool,
         typer.Option("--accept", help="Also beyond that limit, or without some measures; needs --reason."),
@@ -39,8 +39,8 @@ def promote(
     """
     settings = load_settings()
     builder = Builder(settings, HdfsFiles(settings.hdfs_url), user=reprocess_user(gold_version))
-    order = Order(gold_version, actor, why, accept)
-    published = Promote.of(builder).run(order, progress)
+    request = PromoteRequest(gold_version, actor, reason, accept)
+    published = Promote.of(builder).run(request, progress)
     catalog.show_published(builder.trino, ReleaseLog(builder.files, builder.layout), progress)
     if output is Format.JSON:
         print_json(summary(published))

@@ -15,7 +15,7 @@ from lakehouse.clients.files import Files, HdfsFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.releases.log import Published, ReleaseLog
-from lakehouse.releases.version_status import Stand, Standing, stands
+from lakehouse.releases.version_status import Status, VersionState, version_states
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import load_settings
 from lakehouse.transform.backfill.progress import Phase, ProgressFile
@@ -56,11 +56,11 @@ def list_command(
     if output is Format.JSON:
         print_json(rows)
         return
-    print(f"{'release':>8}  {'released at':<26}{'gold version':>13}  {'reason':<20}actor")
+    print(f"{'release':>8}  {'released at':<26}{'gold version':>13}  {'kind':<20}actor")
     held = {published.number for published in releases if published.release.held}
     for row in rows:
-        reason = f"{row['reason']} (held)" if row["release"] in held else row["reason"]
-        print(f"{row['release']:>8}  {row['released_at']:<26}{row['gold_version']:>13}  {reason:<20}{row['actor']}")
+        kind = f"{row['kind']} (held)" if row["release"] in held else row["kind"]
+        print(f"{row['release']:>8}  {row['released_at']:<26}{row['gold_version']:>13}  {kind:<20}{row['actor']}")
     print()
     _show_versions(_priced(files, layout, found), output)
 
@@ -82,10 +82,12 @@ def show_command(
         raise RefusedError(str(error)) from error
     if found is None:
         raise RefusedError("nothing has been released yet; `lakehouse transform` runs a cycle")
-    [stand] = (
-        stand for stand in stands(Versions(files, layout), log.refresh()) if stand.number == found.release.gold_version
+    [state] = (
+        state
+        for state in version_states(Versions(files, layout), log.refresh())
+        if state.number == found.release.gold_version
     )
-    document = details(found) | {"version": _version(files, layout, stand)}
+    document = details(found) | {"version": _version(files, layout, state)}
     if output is Format.JSON:
         print_json(document)
         return
@@ -100,6 +102,7 @@ def summary(published: Published) -> dict[str, Any]:
         "release": release.release,
         "released_at": _instant(published.released_at),
         "gold_version": release.gold_version,
+        "kind": release.kind,
         "reason": release.reason,
         "actor": release.actor,
     }
@@ -121,16 +124,16 @@ def _shown(value: Any) -> str:
     return "-" if value is None else str(value)
 
 
-def _version(files: Files, layout: Layout, stand: Stand) -> Document:
-    """As the operator's door tells it."""
-    progress = ProgressFile(files, layout, stand.number).read()
-    return responses.gold_version(stand, progress, Versions(files, layout).drop_of(stand.number))
+def _version(files: Files, layout: Layout, state: VersionState) -> Document:
+    """As the ops API shows it."""
+    progress = ProgressFile(files, layout, state.number).read()
+    return responses.gold_version(state, progress, Versions(files, layout).drop_of(state.number))
 
 
 def _priced(files: Files, layout: Layout, found: list[Cost]) -> list[Document]:
     """Gold versions, and what each costs."""
     return [
-        _version(files, layout, cost.stand)
+        _version(files, layout, cost.state)
         | {"silver_bytes": cost.silver, "gold_bytes": cost.gold, "own_bytes": cost.own}
         for cost in found
     ]
@@ -150,7 +153,7 @@ def _show_versions(rows: list[Document], output: Format) -> None:
 
 def _standing(row: Document) -> str:
     """As it is, or that its building has failed."""
-    has_failed = row["standing"] == Standing.BUILDING and row["progress"] and row["progress"]["phase"] == Phase.FAILED
+    has_failed = row["standing"] == Status.BUILDING and row["progress"] and row["progress"]["phase"] == Phase.FAILED
     return str(Phase.FAILED if has_failed else row["standing"])
 
 
@@ -158,12 +161,12 @@ def _said(row: Document) -> str:
     """By whom it was planned and dropped, in their own words."""
     plan, dropped = row["plan"], row["dropped"]
     said = [f"planned by {_words(plan['actor'], plan['reason'])}"] if plan else []
-    said += [f"dropped at {dropped['dropped_at']} by {_words(dropped['actor'], dropped['why'])}"] if dropped else []
+    said += [f"dropped at {dropped['dropped_at']} by {_words(dropped['actor'], dropped['reason'])}"] if dropped else []
     return "; ".join(said)
 
 
-def _words(actor: str, why: str | None) -> str:
-    return actor if why is None else f"{actor} ({why})"
+def _words(actor: str, reason: str | None) -> str:
+    return actor if reason is None else f"{actor} ({reason})"
 
 
 def _warehouse() -> tuple[Files, Layout]:

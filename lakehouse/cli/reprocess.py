@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 
 from lakehouse.cli import bars
-from lakehouse.cli.operator import Actor, Why
+from lakehouse.cli.operator import Actor, Reason
 from lakehouse.cli.output import Format, print_json, progress
 from lakehouse.settings import load_settings
 from lakehouse.transform import definition
-from lakehouse.transform.backfill.plan import Source, Wish, bound
+from lakehouse.transform.backfill.plan import ReprocessRequest, Source, bound
 from lakehouse.transform.backfill.reprocess import carry_out, start
 
 app = typer.Typer(add_completion=False)
@@ -39,7 +39,7 @@ def reprocess(
             "none, where a model that reads bronze differs. Not with --since, --until or --from raw.",
         ),
     ] = False,
-    why: Why = None,
+    reason: Reason = None,
     project: Annotated[Path, typer.Option(help="The dbt project to freeze.")] = definition.PROJECT,
     output: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.TABLE,
 ) -> None:
@@ -52,8 +52,8 @@ def reprocess(
     were counted twice"; lakehouse reprocess --from raw
     """
     settings = load_settings()
-    wish = Wish(source, actor, why, bound("--since", since), bound("--until", until), reuse, project)
-    version = start(settings, wish)
+    request = ReprocessRequest(source, actor, reason, bound("--since", since), bound("--until", until), reuse, project)
+    version = start(settings, request)
     progress(f"Gold version {version.version} is built from definition {version.definition.fingerprint[:12]}.")
     try:
         with bars.rebuild() as (say, watch):

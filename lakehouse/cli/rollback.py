@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from lakehouse.cli.operator import Actor, Why
+from lakehouse.cli.operator import Actor, Reason
 from lakehouse.cli.output import Format, print_json, progress
 from lakehouse.cli.release import summary
 from lakehouse.clients.files import HdfsFiles
@@ -15,7 +15,7 @@ from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.settings import load_settings
 from lakehouse.transform import catalog
-from lakehouse.transform.publishing.rollback import Return, how_stale, roll_back, seconds_behind
+from lakehouse.transform.publishing.rollback import RollbackRequest, how_stale, roll_back, seconds_behind
 
 app = typer.Typer(add_completion=False)
 
@@ -28,7 +28,7 @@ def rollback(
         bool,
         typer.Option("--exact", help="That release's own numbers; new events are not shown until you publish again."),
     ] = False,
-    why: Why = None,
+    reason: Reason = None,
     output: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.TABLE,
 ) -> None:
     """Take the last promote back: show the gold version that was current before it, at its newest audited snapshot.
@@ -43,7 +43,7 @@ def rollback(
     files = HdfsFiles(settings.hdfs_url)
     log = ReleaseLog(files, Layout(settings.warehouse))
     try:
-        published = roll_back(settings, files, log, Return(actor, to, exact, why))
+        published = roll_back(settings, files, log, RollbackRequest(actor, to, exact, reason))
     except NotFoundError as error:
         raise RefusedError(str(error)) from error
     behind = seconds_behind(log, published)

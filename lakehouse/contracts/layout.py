@@ -128,20 +128,25 @@ class Layout:
         return f"{self.release(number)}/manifest.json"
 
     @property
-    def orders(self) -> str:
-        """What operators have asked the transform service to do."""
+    def operations(self) -> str:
+        """What operators have requested of the transform service."""
+        return f"{self.root}/operations"
+
+    @property
+    def former_operations(self) -> str:
+        """Where :attr:`operations` lay before version 0.1.0."""
         return f"{self.root}/orders"
 
-    def order(self, order: str) -> str:
-        return f"{self.orders}/{order}.json"
+    def operation(self, operation: str) -> str:
+        return f"{self.operations}/{operation}.json"
 
-    def order_note(self, order: str) -> str:
+    def operation_note(self, operation: str) -> str:
         """How far it is; replaced as it goes on."""
-        return f"{self.orders}/{order}.note.json"
+        return f"{self.operations}/{operation}.note.json"
 
-    def order_result(self, order: str) -> str:
-        """There once the order is done, refused or has failed."""
-        return f"{self.orders}/{order}.result.json"
+    def operation_result(self, operation: str) -> str:
+        """There once the operation is done, refused or has failed."""
+        return f"{self.operations}/{operation}.result.json"
 
     @property
     def restated(self) -> str:

@@ -1,13 +1,12 @@
 """Bronze generations: which there are, which of them Kafka feeds, and how a new one is made from the raw files.
 
 In: the documents beside the bronze tables. Out: numbers. The first generation is fed from the beginning; every other
-once its raw build has published ``streamed.json``; each until it is retired. Documents are written once, so whoever
-asks again gets the same answer.
+once its raw build has published ``streamed.json``; each until it is retired. Documents are written once, so the
+same question gets the same answer.
 """
 
 import time
 from dataclasses import dataclass
-from typing import TypeVar
 
 import msgspec
 
@@ -16,11 +15,10 @@ from lakehouse.clients.files import Files, publish
 from lakehouse.contracts.commit_info import SegmentRanges
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import AlreadyExistsError, NotFoundError
+from lakehouse.releases.documents import Document, decode
 from lakehouse.releases.model import BronzeCursor, new_nonce
 
 FIRST_GENERATION = 1
-
-Document = TypeVar("Document", bound=msgspec.Struct)
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -49,11 +47,11 @@ class Streamed(msgspec.Struct, frozen=True):
 
 
 class Retired(msgspec.Struct, frozen=True):
-    """The generation is fed no more."""
+    """The generation is no longer fed."""
 
     generation: int
     actor: str
-    why: str | None
+    reason: str | None
     at: int
     nonce: str
 
@@ -94,12 +92,12 @@ def is_complete(files: Files, layout: Layout, generation: int) -> bool:
     return generation == FIRST_GENERATION or streamed(files, layout, generation) is not None
 
 
-def retire(files: Files, layout: Layout, generation: int, actor: str, why: str | None = None) -> None:
-    """Ends the feeding of a generation, within seconds and for ever. Safe to repeat.
+def retire(files: Files, layout: Layout, generation: int, actor: str, reason: str | None = None) -> None:
+    """Ends the feeding of a generation, within seconds and for good. Safe to repeat.
 
     Only for a generation that no gold version is brought up to date from: what it lacks from now on is never filled.
     """
-    document = Retired(generation, actor, why, _now(), new_nonce())
+    document = Retired(generation, actor, reason, _now(), new_nonce())
     try:
         publish(files, layout.staging, layout.bronze_retired(generation), msgspec.json.encode(document))
     except AlreadyExistsError:
@@ -134,7 +132,7 @@ def progress(files: Files, layout: Layout, generation: int) -> Progress:
 
 def _read(files: Files, path: str, kind: type[Document]) -> Document | None:
     try:
-        return msgspec.json.decode(files.read(path), type=kind)
+        return decode(files.read(path), kind)
     except NotFoundError:
         return None
 

@@ -14,6 +14,7 @@ import msgspec
 from lakehouse.clients.files import Files, clock, publish
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import AlreadyExistsError, NotFoundError
+from lakehouse.releases.documents import decode
 from lakehouse.releases.model import Release
 
 
@@ -92,7 +93,7 @@ class ReleaseLog:
         The folder's stamp is read after the manifest: then it is the stamp of the manifest's arrival.
         """
         try:
-            release = msgspec.json.decode(self._files.read(self._layout.release_manifest(number)), type=Release)
+            release = decode(self._files.read(self._layout.release_manifest(number)), Release)
         except NotFoundError:
             return None
         stamp = self._files.stat(self._layout.release(number)).modified_at

@@ -17,10 +17,9 @@ def new_nonce() -> str:
     return uuid.uuid4().hex
 
 
-class Reason(StrEnum):
-    """Why a release was published."""
+class ReleaseKind(StrEnum):
+    """How a release came to be published. The first one of a warehouse is a cycle's."""
 
-    FIRST = "first"
     CYCLE = "cycle"
     PROMOTE = "promote"
     ROLLBACK = "rollback"
@@ -77,24 +76,25 @@ class Base(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """How a candidate is built. Carried out by whoever holds the version's lock, and the same whoever it is.
+    """How a candidate is built. The process that holds the version's lock carries it out; which one makes no
+    difference.
 
     ``bronze`` names the commits that the slices read; its ``delta_version`` is -1 where the generation is made from raw
     files first. With ``since`` or ``until`` (starts of UTC days), only events whose time lies within are built by the
     new definition; the rest is copied from ``base``. ``shared`` names the tables (``layer.table``) that belong to the
-    base's version, because their model and all above it are the same. ``order`` is the id of the order by which an
-    operator asked for it, if that was not by a command.
+    base's version, because their model and all above it are the same. ``operation`` is the id of the operation of the
+    ops API that requested it, if it was not a command.
     """
 
     source: str
     bronze: BronzeCursor
     base: Base | None
     actor: str
-    why: str | None = None
+    reason: str | None = None
     since: int | None = None
     until: int | None = None
     shared: tuple[str, ...] = ()
-    order: str | None = None
+    operation: str | None = None
 
 
 class GoldVersion(msgspec.Struct, frozen=True):
@@ -108,14 +108,14 @@ class GoldVersion(msgspec.Struct, frozen=True):
 
 
 class Drop(msgspec.Struct, frozen=True):
-    """An operator's word that a gold version is needed no more. Its files may go."""
+    """An operator has dropped the gold version: its files may go."""
 
     gold_version: int
     actor: str
-    why: str | None
+    reason: str | None
     dropped_at: int
     nonce: str
-    order: str | None = None
+    operation: str | None = None
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -147,14 +147,14 @@ class Release(msgspec.Struct, frozen=True):
 
     ``released_at`` is not in the document: it is the NameNode's stamp of the rename that published it (the
     modification time of the folder ``releases/N``), strictly increasing with N. ``catalogue`` and ``tzdata`` name what
-    an answer needs besides data. ``reason`` is one of :class:`Reason`, ``why`` an operator's own words. While the
-    current release is ``held`` (``rollback --exact``), cycles publish nothing. ``order`` is the id of the order that it
-    carries out, if an operator gave one. ``set_aside`` is the snapshot's.
+    an answer needs besides data. ``kind`` is one of :class:`ReleaseKind`, ``reason`` the operator's text. While
+    the current release is ``held`` (``rollback --exact``), cycles publish nothing. ``operation`` is the id of the
+    operation of the ops API that it carries out, if there is one. ``set_aside`` is the snapshot's.
     """
 
     release: int
     parent: int | None
-    reason: str
+    kind: str
     actor: str
     snapshot: int
     gold_version: int
@@ -165,7 +165,7 @@ class Release(msgspec.Struct, frozen=True):
     catalogue: int
     tzdata: str
     nonce: str
-    why: str | None = None
+    reason: str | None = None
     held: bool = False
-    order: str | None = None
+    operation: str | None = None
     set_aside: int = 0

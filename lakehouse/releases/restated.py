@@ -11,15 +11,14 @@ import msgspec
 from lakehouse.clients.files import Files
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError
-from lakehouse.releases.model import Reason, TableState
+from lakehouse.releases.model import ReleaseKind, TableState
 
 REASONS: dict[str, str] = {
-    Reason.FIRST: "late_events",
-    Reason.CYCLE: "late_events",
-    Reason.PROMOTE: "new_definition",
-    Reason.ROLLBACK: "rollback",
+    ReleaseKind.CYCLE: "late_events",
+    ReleaseKind.PROMOTE: "new_definition",
+    ReleaseKind.ROLLBACK: "rollback",
 }
-"""Why a final number changed, by the reason of the release that changed it."""
+"""Why a final number changed, by the kind of the release that changed it."""
 
 
 class Part(msgspec.Struct, frozen=True):

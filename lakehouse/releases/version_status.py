@@ -1,6 +1,6 @@
 """What each gold version is at the moment, and which of them are brought up to date.
 
-In: the release log, the versions' documents, the time. Out: a :class:`Standing` for each version. Pure, but for
+In: the release log, the versions' documents, the time. Out: a :class:`VersionState` for each version. Pure, but for
 reading.
 """
 
@@ -14,7 +14,7 @@ from lakehouse.releases.model import GoldVersion, Snapshot
 from lakehouse.releases.versions import Versions
 
 
-class Standing(StrEnum):
+class Status(StrEnum):
     CURRENT = "current"
     """The version that cycles publish, also before its first release."""
     BUILDING = "building"
@@ -26,12 +26,12 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True)
-class Stand:
-    """A version with its newest snapshot. ``left_at`` is when another version took its place, if it ever was
-    current."""
+class VersionState:
+    """A version with its status and its newest snapshot. ``left_at`` is when another version took its place, if it ever
+    was current."""
 
     version: GoldVersion
-    standing: Standing
+    status: Status
     newest: Snapshot | None
     left_at: datetime | None = None
 
@@ -40,18 +40,18 @@ class Stand:
         return self.version.version
 
 
-def stands(versions: Versions, releases: list[Published]) -> list[Stand]:
+def version_states(versions: Versions, releases: list[Published]) -> list[VersionState]:
     """All gold versions, oldest first."""
     left = _left(releases)
     current = releases[-1].release.gold_version if releases else None
-    return [_stand(versions, version, current, left) for version in versions.all()]
+    return [_version_state(versions, version, current, left) for version in versions.all()]
 
 
-def is_fed(stand: Stand, now: datetime, feed_former: timedelta) -> bool:
+def is_kept_current(state: VersionState, now: datetime, feed_former: timedelta) -> bool:
     """Whether the transform brings it up to date, besides the current version."""
-    if stand.standing is Standing.FORMER:
-        return stand.left_at is not None and now - stand.left_at < feed_former
-    return stand.standing is Standing.CANDIDATE
+    if state.status is Status.FORMER:
+        return state.left_at is not None and now - state.left_at < feed_former
+    return state.status is Status.CANDIDATE
 
 
 def is_built(snapshot: Snapshot | None) -> bool:
@@ -59,15 +59,17 @@ def is_built(snapshot: Snapshot | None) -> bool:
     return snapshot is not None and snapshot.built_before is None
 
 
-def _stand(versions: Versions, version: GoldVersion, current: int | None, left: dict[int, datetime]) -> Stand:
+def _version_state(
+    versions: Versions, version: GoldVersion, current: int | None, left: dict[int, datetime]
+) -> VersionState:
     newest = versions.latest_snapshot(version.version)
     if version.version == current or (current is None and version.plan is None):
-        return Stand(version, Standing.CURRENT, newest)
+        return VersionState(version, Status.CURRENT, newest)
     if versions.drop_of(version.version) is not None:
-        return Stand(version, Standing.DROPPED, newest, left.get(version.version))
+        return VersionState(version, Status.DROPPED, newest, left.get(version.version))
     if version.version in left:
-        return Stand(version, Standing.FORMER, newest, left[version.version])
-    return Stand(version, Standing.CANDIDATE if is_built(newest) else Standing.BUILDING, newest)
+        return VersionState(version, Status.FORMER, newest, left[version.version])
+    return VersionState(version, Status.CANDIDATE if is_built(newest) else Status.BUILDING, newest)
 
 
 def _left(releases: list[Published]) -> dict[int, datetime]:

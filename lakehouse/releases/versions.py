@@ -1,6 +1,6 @@
 """Gold versions and their snapshots, as documents on HDFS.
 
-A gold version belongs to one definition for ever. Its snapshots are numbered from 1; each is published by a rename
+A gold version always belongs to the same definition. Its snapshots are numbered from 1; each is published by a rename
 without overwrite, so of two builders of the same number one wins and the other learns it. The first version of a
 warehouse has no plan; every other is built by one (``rebuild``), and is no candidate any more once it is dropped.
 """
@@ -12,6 +12,7 @@ import msgspec
 from lakehouse.clients.files import Entry, Files, publish
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import AlreadyExistsError, NotFoundError
+from lakehouse.releases.documents import decode
 from lakehouse.releases.model import Definition, Drop, GoldVersion, Plan, Snapshot, new_nonce
 
 
@@ -39,8 +40,7 @@ class Versions:
 
     def get(self, number: int) -> GoldVersion:
         """Raises :class:`NotFoundError`."""
-        data = self._files.read(self._layout.gold_version_manifest(number))
-        return msgspec.json.decode(data, type=GoldVersion)
+        return decode(self._files.read(self._layout.gold_version_manifest(number)), GoldVersion)
 
     def all(self) -> list[GoldVersion]:
         """Oldest first; without those whose creator died before their manifest was published."""
@@ -55,7 +55,7 @@ class Versions:
     def drop_of(self, version: int) -> Drop | None:
         """The document by which an operator has dropped it, if one has."""
         try:
-            return msgspec.json.decode(self._files.read(self._layout.gold_version_drop(version)), type=Drop)
+            return decode(self._files.read(self._layout.gold_version_drop(version)), Drop)
         except NotFoundError:
             return None
 

@@ -13,7 +13,7 @@ from lakehouse.releases.model import BronzeCursor, GoldVersion, Snapshot
 from lakehouse.settings import Settings
 from lakehouse.transform import definition
 from lakehouse.transform.building.builder import FIRST_GENERATION, Builder, Progress
-from lakehouse.transform.building.shared_tables import Follower
+from lakehouse.transform.building.shared_tables import SharedTables
 from lakehouse.transform.locks import building
 from lakehouse.transform.publishing.publish import publish_snapshot
 
@@ -46,7 +46,7 @@ class Cycle:
                     return self._run(version, progress)
 
     def _run(self, version: GoldVersion, progress: Progress) -> Outcome:
-        rows, made = self._advance(version, progress)
+        rows, made = self._step(version, progress)
         # A former cycle may have died after its snapshot and before its release: the newest one counts, not only ours.
         newest = made or self._builder.versions.latest_snapshot(version.version)
         release = publish_snapshot(self._log, version, newest) if newest is not None else None
@@ -54,7 +54,7 @@ class Cycle:
         held = current if current is not None and current.release.held else None
         return Outcome(rows, newest if release else made, release, held)
 
-    def _advance(self, version: GoldVersion, progress: Progress) -> tuple[int, Snapshot | None]:
+    def _step(self, version: GoldVersion, progress: Progress) -> tuple[int, Snapshot | None]:
         """One step: how many bronze rows are new, and the snapshot, if there is one.
 
         Where the version shares tables, their owner takes the step, and it follows.
@@ -63,8 +63,8 @@ class Cycle:
         if plan is not None and plan.shared and plan.base is not None:
             owner = self._builder.versions.get(plan.base.gold_version)
             with building(self._settings, owner.version):
-                rows, _ = self._advance(owner, progress)
-            return rows, Follower(self._builder, version, plan).step(progress)
+                rows, _ = self._step(owner, progress)
+            return rows, SharedTables(self._builder, version, plan).step(progress)
         last = self._builder.versions.latest_snapshot(version.version)
         cursor = last.bronze if last else BronzeCursor(FIRST_GENERATION, -1)
         found = self._builder.new_commits(version.version, cursor)

@@ -1,9 +1,9 @@
-"""Who builds a gold version, carries out an order, or vacuums: at most one process of this stack at a time.
+"""Who builds a gold version, carries out an operation, or vacuums: at most one process of this stack at a time.
 
-In: a version's number or an order's id. Out: a lock of this machine, free again when its holder ends, however it ends.
-It saves work; that two builders cannot both publish is the business of the snapshots' names and of the
-check for foreign commits. Who needs several versions' locks takes the greater number first: a version is built from
-tables of lower ones, never of greater.
+In: a version's number or an operation's id. Out: a lock of this machine, free again when its holder ends, however it
+ends. It saves work; that two builders cannot both publish is the business of the snapshots' names and of the check for
+foreign commits. Who needs several versions' locks takes the greater number first: a version is built from tables of
+lower ones, never of greater.
 """
 
 import fcntl
@@ -51,15 +51,15 @@ def deciding(settings: Settings) -> Iterator[None]:
 
 
 @contextmanager
-def carrying_out(settings: Settings, order: str) -> Iterator[bool]:
-    """Holds the order's lock while the block runs; yields False if another process has it."""
-    with _locked(settings, f"order-{order}", wait=False) as mine:
+def carrying_out(settings: Settings, operation: str) -> Iterator[bool]:
+    """Holds the operation's lock while the block runs; yields False if another process has it."""
+    with _locked(settings, f"operation-{operation}", wait=False) as mine:
         yield mine
 
 
-def is_carried_out(settings: Settings, order: str) -> bool:
-    """Whether a process has the order's lock at the moment."""
-    with carrying_out(settings, order) as free:
+def is_carried_out(settings: Settings, operation: str) -> bool:
+    """Whether a process has the operation's lock at the moment."""
+    with carrying_out(settings, operation) as free:
         return not free
 
 

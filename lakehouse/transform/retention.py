@@ -22,7 +22,7 @@ from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
 from lakehouse.releases.log import Published
 from lakehouse.releases.model import Snapshot, TableState
-from lakehouse.releases.version_status import Stand, Standing, is_built, stands
+from lakehouse.releases.version_status import Status, VersionState, is_built, version_states
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import ReleaseSettings
 
@@ -76,23 +76,25 @@ def needed(
     for published in retained(releases, now, window):
         found.add(published.release.tables)
     versions = Versions(files, layout)
-    for stand in stands(versions, releases):
-        if stand.standing is not Standing.DROPPED:
-            for snapshot in _snapshots(files, layout, versions, stand, now - window):
+    for state in version_states(versions, releases):
+        if state.status is not Status.DROPPED:
+            for snapshot in _snapshots(files, layout, versions, state, now - window):
                 found.add(snapshot.tables)
     return found
 
 
-def _snapshots(files: Files, layout: Layout, versions: Versions, stand: Stand, since: datetime) -> list[Snapshot]:
+def _snapshots(
+    files: Files, layout: Layout, versions: Versions, state: VersionState, since: datetime
+) -> list[Snapshot]:
     """The ends of what is needed of a version: Delta versions only grow from one snapshot to the next."""
-    found = [stand.newest] if stand.newest is not None else []
-    base = stand.version.plan.base if stand.version.plan is not None else None
-    if base is not None and not is_built(stand.newest):
+    found = [state.newest] if state.newest is not None else []
+    base = state.version.plan.base if state.version.plan is not None else None
+    if base is not None and not is_built(state.newest):
         found.append(versions.snapshot(base.gold_version, base.snapshot))
-    published = {int(e.name.partition(".")[0]): e.modified for e in files.list(layout.snapshots(stand.number))}
+    published = {int(e.name.partition(".")[0]): e.modified for e in files.list(layout.snapshots(state.number))}
     recent = [number for number, at in published.items() if at >= since]
     if recent:
         # The one before the first was the newest until then. What shares tables does not begin with 1.
         before = max((number for number in published if number < min(recent)), default=min(recent))
-        found.append(versions.snapshot(stand.number, before))
+        found.append(versions.snapshot(state.number, before))
     return found

@@ -1,8 +1,9 @@
-"""The transform service: one cycle after the other, for ever; and what else gold versions need.
+"""The transform service: one cycle after the other; and what else gold versions need.
 
 Keeps the live line at most an hour late (aim: five minutes). A cycle that fails is logged with its reason and tried
 again; readers stay at the last release meanwhile. Between cycles, versions that are not current are brought up to date,
-and plans that nobody carries out are taken up. Beside them, operators' orders are taken and carried out (``ops_api``).
+and plans that nobody carries out are taken up. Beside them, operators' requests are taken and carried out
+(``ops_api``).
 """
 
 import logging
@@ -27,9 +28,9 @@ from lakehouse.transform.cycle import Cycle, Outcome
 from lakehouse.transform.gold_columns import Columns
 from lakehouse.transform.history import restatements
 from lakehouse.transform.history.by_release import History
-from lakehouse.transform.ops_api.open import Door
+from lakehouse.transform.ops_api.service import OpsApi
 from lakehouse.transform.orphaned_queries import end_transform_queries
-from lakehouse.transform.standby_versions import Others
+from lakehouse.transform.standby_versions import StandbyVersions
 
 LOOK_EVERY = 1.0
 """Seconds between looks at the release log while no cycle runs."""
@@ -68,9 +69,9 @@ class Transform:
             return
         if current != self._shown:
             shown = catalog.show_current(builder.trino, self._log, self._columns)
-            self._history.follow(lambda version: builder.versions.drop_of(version) is not None, datetime.now(UTC))
+            self._history.update(lambda version: builder.versions.drop_of(version) is not None, datetime.now(UTC))
             self._shown = shown
-        restatements.follow(builder.trino, builder.files, builder.layout, self._log)
+        restatements.update(builder.trino, builder.files, builder.layout, self._log)
 
     def take_over(self) -> None:
         end_transform_queries(self._builder.trino)
@@ -107,11 +108,11 @@ def serve_forever(settings: Settings) -> None:
     log_as_json("transform")
     health = Health(limit=settings.transform.longest_cycle)
     stop = threading.Event()
-    door = Door(settings, health, stop)
+    ops_api = OpsApi(settings, health, stop)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     transform, builder = Transform(settings, health), Builder(settings, HdfsFiles(settings.hdfs_url))
-    others = Others(builder, Prover(settings, builder.files).verdict)
+    standby = StandbyVersions(builder, Prover(settings, builder.files).verdict)
     fresh = True
     while not stop.is_set():
         try:
@@ -119,12 +120,12 @@ def serve_forever(settings: Settings) -> None:
                 transform.take_over()
                 fresh = False
             transform.turn()
-            others.turn(health.beat)
+            standby.turn(health.beat)
         except LakehouseError as error:
             fresh = True
             _cycles.labels("failed").inc()
             health.fail(str(error))
             log.error("cycle failed", extra=fields(reason=str(error)))
         transform.rest(stop, settings.transform.interval.total_seconds())
-    others.stop()
-    door.close()
+    standby.stop()
+    ops_api.close()

@@ -1,6 +1,6 @@
 """Gold versions that are not current, as the transform service looks after them.
 
-In: the versions' standings. Out: candidates and former versions are brought up to date, one step every now and then;
+In: the versions' statuses. Out: candidates and former versions are brought up to date, one step every now and then;
 plans that nobody carries out any more are, each by a process of its own.
 """
 
@@ -17,11 +17,11 @@ from lakehouse.ledger.model import hour_of
 from lakehouse.ledger.prove import Judged
 from lakehouse.releases import generations
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.model import Reason, Release, Snapshot
-from lakehouse.releases.version_status import Stand, Standing, is_fed, stands
+from lakehouse.releases.model import Release, ReleaseKind, Snapshot
+from lakehouse.releases.version_status import Status, VersionState, is_kept_current, version_states
 from lakehouse.transform.backfill.progress import ProgressFile
 from lakehouse.transform.building.builder import FIRST_GENERATION, Builder
-from lakehouse.transform.building.catch_up import Feeder
+from lakehouse.transform.building.catch_up import CatchUp
 from lakehouse.transform.locks import building
 from lakehouse.transform.orphaned_queries import end_queries
 from lakehouse.transform.publishing.publish import following
@@ -35,7 +35,7 @@ def start_rebuild(gold_version: int) -> Process:
     return start("lakehouse.transform.backfill.reprocess", str(gold_version))
 
 
-class Others:
+class StandbyVersions:
     """Call :meth:`turn` after each live cycle. A failure here never stops the live line."""
 
     def __init__(
@@ -50,9 +50,9 @@ class Others:
         self._judged = judged
         self._start = start
         self._clock = clock
-        self._feeder = Feeder(builder)
+        self._catching_up = CatchUp(builder)
         self._log = ReleaseLog(builder.files, builder.layout)
-        self._fed_at: dict[int, float] = {}
+        self._tried_at: dict[int, float] = {}
         self._workers: dict[int, Process] = {}
         self._prover: threading.Thread | None = None
         self._proved: dict[int, int] = {}
@@ -60,24 +60,24 @@ class Others:
     def turn(self, say: Callable[[str], None]) -> None:
         """At most one step of one version, so that the next live cycle is not kept waiting."""
         self._workers = {number: worker for number, worker in self._workers.items() if worker.poll() is None}
-        found = stands(self._builder.versions, self._log.refresh())
+        found = version_states(self._builder.versions, self._log.refresh())
         self._retire_generations(found)
-        for stand in found:
-            if stand.standing is Standing.BUILDING:
-                self._take_up(stand)
+        for state in found:
+            if state.status is Status.BUILDING:
+                self._take_up(state)
         self._prove_ahead(found)
-        for stand in sorted(found, key=self._last_fed):
-            if self._is_due(stand) and self._feed(stand, _live(found), say):
+        for state in sorted(found, key=self._last_tried):
+            if self._is_due(state) and self._catch_up(state, _live(found), say):
                 return
 
-    def _retire_generations(self, found: list[Stand]) -> None:
+    def _retire_generations(self, found: list[VersionState]) -> None:
         """A bronze generation that no version is built from any more need not be fed."""
         now, former = datetime.now(UTC), self._settings.releases.feed_former
         needed = {
             generation
-            for stand in found
-            if stand.standing in (Standing.CURRENT, Standing.BUILDING) or is_fed(stand, now, former)
-            for generation in _generations(stand)
+            for state in found
+            if state.status in (Status.CURRENT, Status.BUILDING) or is_kept_current(state, now, former)
+            for generation in _generations(state)
         }
         files, layout = self._builder.files, self._builder.layout
         active = set(generations.active(files, layout))
@@ -93,29 +93,29 @@ class Others:
             worker.terminate()
             worker.wait()
 
-    def _take_up(self, stand: Stand) -> None:
-        progress = ProgressFile(self._builder.files, self._builder.layout, stand.number)
-        if stand.number in self._workers or progress.failed() is not None:
+    def _take_up(self, state: VersionState) -> None:
+        progress = ProgressFile(self._builder.files, self._builder.layout, state.number)
+        if state.number in self._workers or progress.failed() is not None:
             return
-        with building(self._settings, stand.number, wait=False) as free:
+        with building(self._settings, state.number, wait=False) as free:
             if not free:
                 return
-        log.info("a plan is taken up", extra=fields(gold_version=stand.number))
-        self._workers[stand.number] = self._start(stand.number)
+        log.info("a plan is taken up", extra=fields(gold_version=state.number))
+        self._workers[state.number] = self._start(state.number)
 
-    def _prove_ahead(self, found: list[Stand]) -> None:
+    def _prove_ahead(self, found: list[VersionState]) -> None:
         """Each hour the ledger of every candidate, so that its promote need not read all of history; one at a time,
         beside the live line, for the first time takes long."""
         if self._prover is not None and self._prover.is_alive():
             return
-        for stand in found:
-            newest = stand.newest
-            if stand.standing is not Standing.CANDIDATE or newest is None or newest.complete_through is None:
+        for state in found:
+            newest = state.newest
+            if state.status is not Status.CANDIDATE or newest is None or newest.complete_through is None:
                 continue
             hour = hour_of(newest.complete_through)
-            if self._proved.get(stand.number) != hour:
-                self._proved[stand.number] = hour
-                shown = following(self._log.current(), stand.version, newest, Reason.PROMOTE)
+            if self._proved.get(state.number) != hour:
+                self._proved[state.number] = hour
+                shown = following(self._log.current(), state.version, newest, ReleaseKind.PROMOTE)
                 self._prover = threading.Thread(target=self._prove, args=(shown,), daemon=True)
                 self._prover.start()
                 return
@@ -131,31 +131,31 @@ class Others:
             reason = f"{len(verdict.missing)} runs are missing, {len(verdict.doubled)} are counted twice"
             log.error("the ledger is not balanced", extra=fields(gold_version=shown.gold_version, reason=reason))
 
-    def _last_fed(self, stand: Stand) -> float:
-        return self._fed_at.get(stand.number, float("-inf"))
+    def _last_tried(self, state: VersionState) -> float:
+        return self._tried_at.get(state.number, float("-inf"))
 
-    def _is_due(self, stand: Stand) -> bool:
-        due = self._clock() - self._last_fed(stand) >= self._settings.releases.feed_every.total_seconds()
-        return due and is_fed(stand, datetime.now(UTC), self._settings.releases.feed_former)
+    def _is_due(self, state: VersionState) -> bool:
+        due = self._clock() - self._last_tried(state) >= self._settings.releases.feed_every.total_seconds()
+        return due and is_kept_current(state, datetime.now(UTC), self._settings.releases.feed_former)
 
-    def _feed(self, stand: Stand, live: Snapshot | None, say: Callable[[str], None]) -> bool:
+    def _catch_up(self, state: VersionState, live: Snapshot | None, say: Callable[[str], None]) -> bool:
         """Whether it was its turn: not while its rebuild catches up or it is promoted, nor once it has been dropped."""
-        with building(self._settings, stand.number, wait=False) as mine:
-            if not mine or self._builder.versions.drop_of(stand.number) is not None:
+        with building(self._settings, state.number, wait=False) as mine:
+            if not mine or self._builder.versions.drop_of(state.number) is not None:
                 return False
-            self._fed_at[stand.number] = self._clock()
+            self._tried_at[state.number] = self._clock()
             try:
-                end_queries(self._builder.trino, stand.number)
-                self._feeder.step(stand.version, live, say)
+                end_queries(self._builder.trino, state.number)
+                self._catching_up.step(state.version, live, say)
             except LakehouseError as error:
-                log.error("not fed", extra=fields(gold_version=stand.number, reason=str(error)))
+                log.error("not brought up to date", extra=fields(gold_version=state.number, reason=str(error)))
             return True
 
 
-def _generations(stand: Stand) -> set[int]:
-    planned = {stand.version.plan.bronze.generation} if stand.version.plan else set()
-    return planned | ({stand.newest.bronze.generation} if stand.newest else {FIRST_GENERATION})
+def _generations(state: VersionState) -> set[int]:
+    planned = {state.version.plan.bronze.generation} if state.version.plan else set()
+    return planned | ({state.newest.bronze.generation} if state.newest else {FIRST_GENERATION})
 
 
-def _live(found: list[Stand]) -> Snapshot | None:
-    return next((stand.newest for stand in found if stand.standing is Standing.CURRENT), None)
+def _live(found: list[VersionState]) -> Snapshot | None:
+    return next((state.newest for state in found if state.status is Status.CURRENT), None)

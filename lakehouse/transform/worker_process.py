@@ -1,7 +1,7 @@
 """Work that lasts, in a process of its own beside the transform service.
 
-In: one of our modules, and the order or gold version that it works on. Out: the process, which says what it says in the
-service's log.
+In: one of our modules, and the operation or gold version that it works on. Out: the process, which logs where the
+service does.
 """
 
 import subprocess

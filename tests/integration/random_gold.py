@@ -77,10 +77,10 @@ class Gold:
     def audit(self, number: int) -> None:
         Versions(self.files, self.layout).add_snapshot(snapshot(self.version, number, self.states()))
 
-    def publish(self, number: int, reason: str = "cycle") -> Published:
+    def publish(self, number: int, kind: str = "cycle") -> Published:
         through = int(LAST_SLOT.timestamp() * 1_000_000)
         shown = snapshot(self.version, number, self.states(), complete_through=through)
-        return self.log.append(next_release(self.log, shown, reason=reason, tzdata=""))
+        return self.log.append(next_release(self.log, shown, kind=kind, tzdata=""))
 
     def truth(self, published: Published, grain: str, zone: str) -> dict[tuple[str, str, int], int]:
         """Orders by merchant, metric and start of bucket (seconds), as Trino groups the release's rows."""

@@ -16,7 +16,7 @@ import uvicorn
 from api.app import create_app
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.metrics import METRICS
-from lakehouse.contracts.tables import GOLD_KEYS, GOLD_MEASURES, GOLD_TABLES
+from lakehouse.contracts.tables import GOLD_KEYS, GOLD_MEASURES, GOLD_TABLES, RELEASE_LOG_COLUMNS
 from lakehouse.releases import restated
 from lakehouse.releases.model import Release
 from lakehouse.tokens import Scope
@@ -104,11 +104,11 @@ def test_the_log_of_releases_is_complete_and_repeating_changes_nothing(told: Tol
     assert [row["release"] for row in rows] == [one.number for one in releases]
     assert [row["released_at"] for row in rows] == [one.released_at for one in releases]
     assert [row["superseded_at"] for row in rows] == [*(one.released_at for one in releases[1:]), None]
-    assert [(row["reason"], row["gold_version"], row["snapshot"]) for row in rows] == [
-        (one.release.reason, one.release.gold_version, one.release.snapshot) for one in releases
+    assert [(row["kind"], row["gold_version"], row["snapshot"]) for row in rows] == [
+        (one.release.kind, one.release.gold_version, one.release.snapshot) for one in releases
     ]
-    promoted = next(row for row in rows if row["reason"] == "promote")
-    assert (promoted["actor"], promoted["why"]) == ("o'hara", "it's wrong")
+    promoted = next(row for row in rows if row["kind"] == "promote")
+    assert (promoted["actor"], promoted["reason"]) == ("o'hara", "it's wrong")
 
 
 def test_two_writers_of_the_log_are_shown_once(told: Told) -> None:
@@ -117,12 +117,25 @@ def test_two_writers_of_the_log_are_shown_once(told: Told) -> None:
     assert found == [{"rows": 10, "releases": 10}]
 
 
+def test_a_log_with_its_former_columns_goes_on_with_those_of_today(told: Told) -> None:
+    """A warehouse from before version 0.1.0: the kind in ``reason``, the operator's text in ``why``."""
+    before = told.trino.query("SELECT * FROM ops.releases ORDER BY release")
+    former = {"kind": "if(release = 1, 'first', kind) AS reason", "reason": "reason AS why"}
+    columns = ", ".join(former.get(name, name) for name in RELEASE_LOG_COLUMNS)
+    told.trino.query(f"CREATE OR REPLACE TABLE ops.release_log AS SELECT {columns} FROM ops.release_log")
+    by_release.prepare(told.trino)
+    assert told.trino.query("SELECT * FROM ops.releases ORDER BY release") == before
+    assert by_release.record(told.trino, told.log.refresh()) == 0
+    by_release.prepare(told.trino)
+    assert told.trino.query("SELECT * FROM ops.releases ORDER BY release") == before
+
+
 def naive(told: Told) -> dict[Any, tuple[int, int, int]]:
     return naive_restatements.restatements(
         [
             naive_restatements.Release(
                 one.number,
-                restated.REASONS[one.release.reason],
+                restated.REASONS[one.release.kind],
                 _instant(one.release),
                 told.shown[one.number],
             )
@@ -157,7 +170,7 @@ def stored(told: Told) -> dict[Any, tuple[int, int, int]]:
 
 def test_restatements_are_the_naive_difference(told: Told) -> None:
     newest = len(told.shown)
-    assert restatements.follow(told.trino, told.files, told.layout, told.log, timedelta(minutes=5)) == newest
+    assert restatements.update(told.trino, told.files, told.layout, told.log, timedelta(minutes=5)) == newest
     expected = naive(told)
     assert stored(told) == expected
     reasons = {(key[1], key[5]) for key in expected}
@@ -217,7 +230,7 @@ def test_interrupted_after_each_part_and_repeated_it_is_the_same(told: Told, mon
     monkeypatch.setattr("lakehouse.transform.history.restatement_sql.parts.__defaults__", (400,))
     told.files.delete(told.layout.restated)
     calls = 0
-    while restatements.follow(told.trino, told.files, told.layout, told.log, timedelta(0)) < len(told.shown):
+    while restatements.update(told.trino, told.files, told.layout, told.log, timedelta(0)) < len(told.shown):
         calls += 1
         assert calls < 500
         assert stored(told).items() <= expected.items(), "only whole releases are shown"

@@ -16,11 +16,11 @@ import httpx
 import pytest
 
 from lakehouse.contracts import tables
-from lakehouse.releases.version_status import Standing, stands
+from lakehouse.releases.version_status import Status, version_states
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
 from lakehouse.transform import definition
-from lakehouse.transform.backfill.plan import Source, Wish
+from lakehouse.transform.backfill.plan import ReprocessRequest, Source
 from lakehouse.transform.backfill.reprocess import carry_out, start
 from tests import embedded_stack
 from tests.embedded_stack import EmbeddedStack
@@ -70,8 +70,8 @@ class Walk:
     def at_random(self) -> str:
         """Something that can happen now."""
         choices = [self.arrive, self.arrive, self.reprocess, self.vacuum]
-        standings = {stand.number: stand.standing for stand in self.stands()}
-        if Standing.CANDIDATE in standings.values() or Standing.FORMER in standings.values():
+        statuses = {state.number: state.status for state in self.version_states()}
+        if Status.CANDIDATE in statuses.values() or Status.FORMER in statuses.values():
             choices += [self.promote, self.promote, self.rollback, self.rollback]
         return self.do(self.chance.choice(choices))
 
@@ -89,13 +89,15 @@ class Walk:
         return "arrive"
 
     def reprocess(self) -> str:
-        wish = Wish(Source.BRONZE, "olga", project=self.chance.choice(self.projects), reuse=self.chance.random() < 0.3)
-        version = start(self.stack.settings, wish)
+        request = ReprocessRequest(
+            Source.BRONZE, "olga", project=self.chance.choice(self.projects), reuse=self.chance.random() < 0.3
+        )
+        version = start(self.stack.settings, request)
         carry_out(self.stack.settings, version, lambda _: None)
         return f"reprocess {version.version}"
 
     def promote(self) -> str:
-        others = [s.number for s in self.stands() if s.standing in (Standing.CANDIDATE, Standing.FORMER)]
+        others = [s.number for s in self.version_states() if s.status in (Status.CANDIDATE, Status.FORMER)]
         number = self.chance.choice(others)
         self.warehouse.promote(number)
         return f"promote {number}"
@@ -120,8 +122,8 @@ class Walk:
         assert done.returncode == 0, done.stderr
         return "vacuum"
 
-    def stands(self) -> list[Any]:
-        return stands(self.warehouse.versions, self.warehouse.log.refresh())
+    def version_states(self) -> list[Any]:
+        return version_states(self.warehouse.versions, self.warehouse.log.refresh())
 
     def keep(self) -> None:
         """Cycles publish nothing that we do not ask for, so the current release is the one of this step."""

@@ -14,12 +14,12 @@ from lakehouse.errors import LakehouseError, RefusedError
 from lakehouse.releases.model import Snapshot
 from lakehouse.settings import Settings
 from lakehouse.transform import catalog, definition
-from lakehouse.transform.backfill.plan import Source, Wish
+from lakehouse.transform.backfill.plan import ReprocessRequest, Source
 from lakehouse.transform.backfill.reprocess import carry_out, start
 from lakehouse.transform.building.build import BuildFailedError
 from lakehouse.transform.building.builder import Builder
 from lakehouse.transform.maintenance.drop import drop
-from lakehouse.transform.publishing.rollback import Return, rollback
+from lakehouse.transform.publishing.rollback import RollbackRequest, rollback
 from tests.embedded_stack import EmbeddedStack
 from tests.integration.bronze_rows import START, Row, chunks, random_rows
 from tests.integration.gold_state import expected_sales, sales, shown_sales, shown_traffic, traffic
@@ -79,7 +79,7 @@ def test_a_candidate_is_built_in_slices_and_equals_the_naive_computation(
     warehouse.arrive(FIRST, 81)
     assert warehouse.transform.turn().release is not None
     warehouse.arrive(SECOND, 82)
-    candidate = start(warehouse.settings, Wish(Source.BRONZE, "olga", project=buggy))
+    candidate = start(warehouse.settings, ReprocessRequest(Source.BRONZE, "olga", project=buggy))
     assert warehouse.transform.turn().release is not None
     told: list[str] = []
     for number in (1, 2, 3):
@@ -109,23 +109,23 @@ def test_promote_and_rollback_are_one_release_each(warehouse: Warehouse) -> None
     assert shown_sales(warehouse.trino) == with_the_bug(FIRST + SECOND)
     with pytest.raises(RefusedError, match="readers see already"):
         warehouse.promote(2)
-    back = rollback(warehouse.log, warehouse.versions, Return("olga", why="twice"))
-    assert (back.number, back.release.gold_version, back.release.why) == (number + 1, 1, "twice")
+    back = rollback(warehouse.log, warehouse.versions, RollbackRequest("olga", reason="twice"))
+    assert (back.number, back.release.gold_version, back.release.reason) == (number + 1, 1, "twice")
     warehouse.transform.rest(Event(), seconds=2)  # the service shows it between two cycles
     assert shown_sales(warehouse.trino) == expected_sales(FIRST + SECOND)
     with pytest.raises(RefusedError, match="already"):
-        rollback(warehouse.log, warehouse.versions, Return("olga"))
+        rollback(warehouse.log, warehouse.versions, RollbackRequest("olga"))
 
 
 def test_the_exact_release_is_held_until_an_operator_publishes(warehouse: Warehouse) -> None:
-    held = rollback(warehouse.log, warehouse.versions, Return("olga", to=1, exact=True))
+    held = rollback(warehouse.log, warehouse.versions, RollbackRequest("olga", to=1, exact=True))
     assert held.release.held
     warehouse.arrive(THIRD, 83)
     outcome = warehouse.transform.turn()
     assert outcome.snapshot is not None
     assert outcome.release is None
     assert shown_sales(warehouse.trino) == expected_sales(FIRST)
-    rollback(warehouse.log, warehouse.versions, Return("olga", to=1))
+    rollback(warehouse.log, warehouse.versions, RollbackRequest("olga", to=1))
     warehouse.transform.turn()
     assert shown_sales(warehouse.trino) == expected_sales(ROWS)
 
@@ -143,7 +143,7 @@ def test_promote_brings_the_candidate_to_its_parents_commits(warehouse: Warehous
 def test_only_the_days_between_are_reprocessed(warehouse: Warehouse) -> None:
     """The current version counts refunds twice; the right definition from day 20 to day 36 mends that span alone."""
     since, until = START + timedelta(days=20), START + timedelta(days=36, hours=5)
-    candidate = start(warehouse.settings, Wish(Source.BRONZE, "olga", since=since, until=until))
+    candidate = start(warehouse.settings, ReprocessRequest(Source.BRONZE, "olga", since=since, until=until))
     carry_out(warehouse.settings, candidate, lambda _: None)
     wrong, right = with_the_bug(ROWS), expected_sales(ROWS)
     end = START + timedelta(days=37)
@@ -161,7 +161,7 @@ def test_what_is_unchanged_is_shared(warehouse: Warehouse, tmp_path: Path) -> No
     model.write_text(model.read_text().replace("count(*) as page_views", "2 * count(*) as page_views"))
     before = warehouse.log.current()
     assert before is not None
-    candidate = start(warehouse.settings, Wish(Source.BRONZE, "olga", reuse=True, project=project))
+    candidate = start(warehouse.settings, ReprocessRequest(Source.BRONZE, "olga", reuse=True, project=project))
     carry_out(warehouse.settings, candidate, lambda _: None)
     newest = warehouse.versions.latest_snapshot(candidate.version)
     assert newest is not None
@@ -186,8 +186,10 @@ def test_bounds_lose_nothing_of_what_raw_files_have_and_the_base_has_not(warehou
     assert current is not None
     more = [replace(row, seq=row.seq + 30_000) for row in random_rows(seed=11, count=120)]
     since, until = START + timedelta(days=20), START + timedelta(days=37)
-    wish = Wish(Source.RAW, "olga", since=since, until=until, fingerprint=current.release.definition.fingerprint)
-    candidate = start(warehouse.settings, wish)
+    request = ReprocessRequest(
+        Source.RAW, "olga", since=since, until=until, fingerprint=current.release.definition.fingerprint
+    )
+    candidate = start(warehouse.settings, request)
     assert candidate.plan is not None
     warehouse.make_generation(candidate.plan.bronze.generation, ROWS + LATE + LATER + more)
     carry_out(with_slices_of(400, warehouse.settings), candidate, lambda _: None)
@@ -201,7 +203,7 @@ def test_drop(warehouse: Warehouse, buggy: Path) -> None:
         drop(warehouse.builder, 4, "olga", None)
     with pytest.raises(RefusedError, match="shown to readers"):
         drop(warehouse.builder, 2, "olga", None)
-    candidate = start(warehouse.settings, Wish(Source.BRONZE, "olga", project=buggy))
+    candidate = start(warehouse.settings, ReprocessRequest(Source.BRONZE, "olga", project=buggy))
     drop(warehouse.builder, candidate.version, "olga", "no")
     with pytest.raises(RefusedError, match="dropped"):
         carry_out(warehouse.settings, candidate, lambda _: None)
@@ -226,7 +228,7 @@ def test_another_column_needs_all_of_history(
     assert before in path.read_text()
     path.write_text(path.read_text().replace(before, after))
     since = START + timedelta(days=20)
-    candidate = start(warehouse.settings, Wish(Source.BRONZE, "olga", since=since, project=project))
+    candidate = start(warehouse.settings, ReprocessRequest(Source.BRONZE, "olga", since=since, project=project))
     with pytest.raises(BuildFailedError, match=f"(?s)other columns.*: {column}\\..*without --since and --until"):
         carry_out(warehouse.settings, candidate, lambda _: None)
     assert warehouse.versions.snapshot_numbers(candidate.version) == [1]

@@ -115,7 +115,7 @@ def test_what_is_retained_is_read_as_before_and_the_rest_goes(
         trino.query(f"COMMENT ON TABLE lake.silver_v1.events IS 'commit {number}'")
     _bronze(warehouse.settings, list(chunks(ROWS, STEPS))[-1:], day=82)
     assert Transform(warehouse.settings).turn().release is not None
-    restatements.follow(trino, files, layout, log)
+    restatements.update(trino, files, layout, log)
     releases = log.refresh()
     kept = releases[-2:]
     before = {published.number: shown(trino, published) for published in releases}

@@ -49,7 +49,7 @@ class Told:
         assert self.transform.turn().release is not None
         self.collect()
 
-    def publish(self, version: int, reason: str, snapshot: int | None = None) -> None:
+    def publish(self, version: int, kind: str, snapshot: int | None = None) -> None:
         """As an operator does."""
         parent = self.log.current()
         assert parent is not None
@@ -61,9 +61,9 @@ class Told:
                 parent.release,
                 release=parent.number + 1,
                 parent=parent.number,
-                reason=reason,
+                kind=kind,
                 actor="o'hara",
-                why="it's wrong",
+                reason="it's wrong",
                 gold_version=version,
                 snapshot=named.number,
                 tables=named.tables,
@@ -78,7 +78,7 @@ class Told:
     def collect(self) -> None:
         current = self.log.current()
         assert current is not None
-        self.history.follow(lambda _: False, datetime.now(UTC))
+        self.history.update(lambda _: False, datetime.now(UTC))
         self.shown[current.number] = {
             table: sorted(self.trino.query(f"SELECT * FROM gold.{table}"), key=str) for table in GOLD_TABLES
         }

@@ -14,8 +14,8 @@ from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
 from lakehouse.transform.building.builder import Builder
 from lakehouse.transform.publishing import gates
-from lakehouse.transform.publishing.promote import Order, Promote
-from lakehouse.transform.publishing.rollback import Return, rollback
+from lakehouse.transform.publishing.promote import Promote, PromoteRequest
+from lakehouse.transform.publishing.rollback import RollbackRequest, rollback
 from lakehouse.transform.service import Transform
 from tests.integration.bronze_rows import START, Row, write
 
@@ -52,7 +52,7 @@ class Warehouse:
 
     def promote(self, version: int) -> int:
         """The new release's number. The ledger needs stations that are not here."""
-        return Promote(self.builder, (), (gates.caught_up,)).run(Order(version, "olga")).number
+        return Promote(self.builder, (), (gates.caught_up,)).run(PromoteRequest(version, "olga")).number
 
     def rollback(self, to: int | None = None, *, exact: bool = False) -> int:
-        return rollback(self.log, self.versions, Return("olga", to, exact)).number
+        return rollback(self.log, self.versions, RollbackRequest("olga", to, exact)).number

@@ -89,13 +89,13 @@ class Warehouse:
         number: int,
         complete_through: str | None,
         version: int = 1,
-        reason: str = "cycle",
+        kind: str = "cycle",
         tables: dict[str, TableState] | None = None,
     ) -> Published:
         through = micros(at(complete_through)) if complete_through else None
         tables = self.states(version) if tables is None else tables
         shown = snapshot(version, number, tables, complete_through=through)
-        return self.log.append(next_release(self.log, shown, reason=reason, tzdata="2026f"))
+        return self.log.append(next_release(self.log, shown, kind=kind, tzdata="2026f"))
 
 
 def _arrow(name: str, rows: list[dict[str, Any]], snapshot: int) -> pa.Table:

@@ -14,7 +14,7 @@ from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.releases import generations
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import Base, BronzeCursor, Definition, GoldVersion, Plan
-from lakehouse.releases.version_status import Standing, stands
+from lakehouse.releases.version_status import Status, version_states
 from lakehouse.transform import definition
 from lakehouse.transform.backfill.progress import Phase, ProgressFile
 from lakehouse.transform.backfill.reuse import refuse_bounds, shared_tables
@@ -28,22 +28,22 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True)
-class Wish:
+class ReprocessRequest:
     """What an operator asks for. Bounds are widened to whole UTC days, because an identity is looked up within one.
 
     A definition is frozen from ``project``, or with ``fingerprint`` it is one that has been frozen before. The same
-    ``order`` (an id) gets the same gold version, however often it is planned.
+    ``operation`` (an id) gets the same gold version, however often it is planned.
     """
 
     source: Source
     actor: str
-    why: str | None = None
+    reason: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     reuse: bool = False
     project: Path = definition.PROJECT
     fingerprint: str | None = None
-    order: str | None = None
+    operation: str | None = None
 
     @property
     def first(self) -> int | None:
@@ -54,42 +54,42 @@ class Wish:
         return None if self.until is None else -(-_micros(self.until) // DAY) * DAY
 
 
-def plan(builder: Builder, wish: Wish) -> GoldVersion:
-    """The version to build. An unfinished one of the same wish is taken up again.
+def plan(builder: Builder, request: ReprocessRequest) -> GoldVersion:
+    """The version to build. An unfinished one of the same request is taken up again.
 
-    Raises :class:`RefusedError` where the wish cannot be fulfilled; nothing has changed then.
+    Raises :class:`RefusedError` where the request cannot be fulfilled; nothing has changed then.
     """
-    if wish.first is not None and wish.end is not None and wish.end <= wish.first:
+    if request.first is not None and request.end is not None and request.end <= request.first:
         raise RefusedError("--until must be after --since")
-    if wish.since is not None and wish.since > datetime.now(UTC):
+    if request.since is not None and request.since > datetime.now(UTC):
         raise RefusedError("--since lies in the future: nothing would be built anew")
-    if wish.reuse:
-        refuse_bounds(wish.first is not None or wish.end is not None, wish.source is Source.RAW)
+    if request.reuse:
+        refuse_bounds(request.first is not None or request.end is not None, request.source is Source.RAW)
     log = ReleaseLog(builder.files, builder.layout)
     current = log.current()
-    if current is None and (wish.first is not None or wish.end is not None):
+    if current is None and (request.first is not None or request.end is not None):
         raise RefusedError("nothing has been released yet that --since and --until could leave as it is")
-    planned = _planned(builder, wish.order)
+    planned = _planned(builder, request.operation)
     if planned is not None:
         return planned
-    frozen = _definition(builder, wish)
+    frozen = _definition(builder, request)
     base = _base(current)
-    shared = shared_tables(builder, frozen, base) if wish.reuse and base else ()
-    unfinished = _unfinished(builder, log, wish, frozen.fingerprint, base, shared)
+    shared = shared_tables(builder, frozen, base) if request.reuse and base else ()
+    unfinished = _unfinished(builder, log, request, frozen.fingerprint, base, shared)
     if unfinished is not None:
         return unfinished
     return builder.versions.create(
         frozen,
         Plan(
-            source=wish.source,
-            bronze=_bronze(builder, current, wish),
+            source=request.source,
+            bronze=_bronze(builder, current, request),
             base=base,
-            actor=wish.actor,
-            why=wish.why,
-            since=wish.first,
-            until=wish.end,
+            actor=request.actor,
+            reason=request.reason,
+            since=request.first,
+            until=request.end,
             shared=shared,
-            order=wish.order,
+            operation=request.operation,
         ),
     )
 
@@ -109,45 +109,55 @@ def bound(name: str, text: str | None) -> datetime | None:
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant
 
 
-def _planned(builder: Builder, order: str | None) -> GoldVersion | None:
-    versions = builder.versions.all() if order is not None else []
-    return next((version for version in versions if version.plan and version.plan.order == order), None)
+def _planned(builder: Builder, operation: str | None) -> GoldVersion | None:
+    versions = builder.versions.all() if operation is not None else []
+    return next((version for version in versions if version.plan and version.plan.operation == operation), None)
 
 
-def _definition(builder: Builder, wish: Wish) -> Definition:
-    if wish.fingerprint is None:
-        return definition.freeze(builder.files, builder.layout, wish.project)
+def _definition(builder: Builder, request: ReprocessRequest) -> Definition:
+    if request.fingerprint is None:
+        return definition.freeze(builder.files, builder.layout, request.project)
     for version in builder.versions.all():
-        if version.definition.fingerprint == wish.fingerprint:
+        if version.definition.fingerprint == request.fingerprint:
             return version.definition
     try:
-        builder.files.stat(builder.layout.definition(wish.fingerprint))
+        builder.files.stat(builder.layout.definition(request.fingerprint))
     except NotFoundError as error:
-        raise RefusedError(f"there is no frozen definition {wish.fingerprint}: store it first") from error
-    return Definition(wish.fingerprint)
+        raise RefusedError(f"there is no frozen definition {request.fingerprint}: store it first") from error
+    return Definition(request.fingerprint)
 
 
 def _unfinished(
-    builder: Builder, log: ReleaseLog, wish: Wish, fingerprint: str, base: Base | None, shared: tuple[str, ...]
+    builder: Builder,
+    log: ReleaseLog,
+    request: ReprocessRequest,
+    fingerprint: str,
+    base: Base | None,
+    shared: tuple[str, ...],
 ) -> GoldVersion | None:
     """What is taken over from a version must be what readers see now."""
-    for stand in reversed(stands(builder.versions, log.refresh())):
-        made = stand.version.plan
-        if made is None or stand.standing not in (Standing.BUILDING, Standing.CANDIDATE):
+    for state in reversed(version_states(builder.versions, log.refresh())):
+        made = state.version.plan
+        if made is None or state.status not in (Status.BUILDING, Status.CANDIDATE):
             continue
-        same = (made.source, made.since, made.until, made.shared) == (wish.source, wish.first, wish.end, shared)
+        same = (made.source, made.since, made.until, made.shared) == (
+            request.source,
+            request.first,
+            request.end,
+            shared,
+        )
         if made.since is not None or made.until is not None or made.shared:
             same &= made.base is not None and base is not None and made.base.gold_version == base.gold_version
-        progress = ProgressFile(builder.files, builder.layout, stand.number).read()
+        progress = ProgressFile(builder.files, builder.layout, state.number).read()
         is_done = progress is not None and progress.phase is Phase.DONE
-        if same and stand.version.definition.fingerprint == fingerprint and not is_done:
-            return stand.version
+        if same and state.version.definition.fingerprint == fingerprint and not is_done:
+            return state.version
     return None
 
 
-def _bronze(builder: Builder, current: Published | None, wish: Wish) -> BronzeCursor:
+def _bronze(builder: Builder, current: Published | None, request: ReprocessRequest) -> BronzeCursor:
     """Where the release stands: then both can be compared as soon as history is built."""
-    if wish.source is Source.RAW:
+    if request.source is Source.RAW:
         return BronzeCursor(generations.next_generation(builder.files, builder.layout), -1)
     if current is not None:
         return _still_fed(builder, current.release.bronze)
@@ -160,7 +170,7 @@ def _bronze(builder: Builder, current: Published | None, wish: Wish) -> BronzeCu
 def _still_fed(builder: Builder, bronze: BronzeCursor) -> BronzeCursor:
     if generations.retirement(builder.files, builder.layout, bronze.generation) is not None:
         raise RefusedError(
-            f"bronze generation {bronze.generation}, which readers see, is fed no more: what is built from it would "
+            f"bronze generation {bronze.generation}, which readers see, is no longer fed: what is built from it would "
             "never be up to date; `lakehouse reprocess --from raw` builds from all raw files"
         )
     return bronze

@@ -22,12 +22,12 @@ from lakehouse.releases.version_status import is_built
 from lakehouse.transform import catalog
 from lakehouse.transform.backfill import copy_base, raw_build_process
 from lakehouse.transform.backfill.progress import Phase, ProgressFile, Watch
-from lakehouse.transform.backfill.retry import Patience
+from lakehouse.transform.backfill.retry import Retry
 from lakehouse.transform.backfill.slices import Slice, Wanted, cut, cut_around
 from lakehouse.transform.building.build import Build, BuildFailedError
 from lakehouse.transform.building.builder import Builder, Built
-from lakehouse.transform.building.catch_up import Feeder
-from lakehouse.transform.building.shared_tables import Follower
+from lakehouse.transform.building.catch_up import CatchUp
+from lakehouse.transform.building.shared_tables import SharedTables
 from lakehouse.transform.building.table_states import ForeignCommitError
 from lakehouse.transform.catalog import NoTableError
 from lakehouse.transform.orphaned_queries import end_queries
@@ -85,15 +85,15 @@ class Rebuild:
 
     def _persist(self) -> Snapshot:
         """Tries again what fails because a server is away: each attempt goes on after the newest snapshot."""
-        patience = Patience()
+        retry = Retry()
         while True:
-            patience.begin()
+            retry.begin()
             try:
                 return self._attempt()
             except LakehouseError as error:
                 if not may_pass(error):
                     raise
-                if patience.ends_with(error, self._reached(), can_shrink=self._builder.can_shrink):
+                if retry.ends_with(error, self._reached(), can_shrink=self._builder.can_shrink):
                     raise
                 self._say(f"tried again in {PAUSE:.0f} s: {error}")
                 time.sleep(PAUSE)
@@ -123,18 +123,18 @@ class Rebuild:
         """What is not shared, from what is."""
         base = self._base()
         assert base is not None, "what shares tables has a base"
-        follower = Follower(self._builder, self._version, self._plan)
+        shared = SharedTables(self._builder, self._version, self._plan)
         self._builder.prepare(self._version, base.bronze.generation)
-        parts = follower.parts(last, base, self._slice_rows)
+        parts = shared.parts(last, base, self._slice_rows)
         done, total = 0, sum(rows for _, rows in parts)
         for number, rows in parts:
             self._progress.say(Phase.SLICES, rows=done, rows_total=total)
-            last = self._part(follower, last, base, number)
+            last = self._part(shared, last, base, number)
             done += rows
 
-    def _part(self, follower: Follower, last: Snapshot | None, base: Snapshot, number: int) -> Snapshot:
+    def _part(self, shared: SharedTables, last: Snapshot | None, base: Snapshot, number: int) -> Snapshot:
         self._stop_if_dropped()
-        return follower.reach(last, base, self._say, number)
+        return shared.reach(last, base, self._say, number)
 
     def _build_slices(self, last: Snapshot | None) -> None:
         source = last.bronze if last else self._source()
@@ -262,12 +262,13 @@ class Rebuild:
         return self._builder.versions.snapshot(base.gold_version, base.snapshot) if base else None
 
     def _catch_up(self) -> Snapshot:
-        """Up to where the live version stands when this begins; from then on the transform service feeds it."""
-        feeder, live = Feeder(self._builder), self._live()
+        """Up to where the live version stands when this begins; from then on the transform service keeps it up to
+        date."""
+        catching_up, live = CatchUp(self._builder), self._live()
         last = self._builder.versions.latest_snapshot(self._version.version)
         if last is None or live is None or last.bronze != live.bronze:
             self._progress.say(Phase.CATCH_UP)
-        newest = feeder.catch_up(self._version, live, self._say)
+        newest = catching_up.run(self._version, live, self._say)
         self._progress.say(Phase.DONE)
         return newest
 

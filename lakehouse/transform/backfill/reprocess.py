@@ -28,9 +28,9 @@ LOOK_EVERY = 1.0
 _log = logging.getLogger(__name__)
 
 
-def start(settings: Settings, wish: plan.Wish) -> GoldVersion:
+def start(settings: Settings, request: plan.ReprocessRequest) -> GoldVersion:
     """Plans; builds nothing."""
-    return plan.plan(Builder(settings, HdfsFiles(settings.hdfs_url)), wish)
+    return plan.plan(Builder(settings, HdfsFiles(settings.hdfs_url)), request)
 
 
 def carry_out(settings: Settings, version: GoldVersion, say: Say, watch: Watch | None = None) -> None:

@@ -11,13 +11,13 @@ from lakehouse.transform.building.build import BuildFailedError
 
 ATTEMPTS = 4
 """So often is a step tried that fails although the servers answer."""
-PATIENCE = 900.0
+SERVER_TIMEOUT = 900.0
 """Seconds for which a server may be away: every attempt ends soon, and without a new snapshot."""
 AT_WORK = 180.0
 """Who waits for a server that says nothing gives up within so many seconds; an attempt that takes longer has worked."""
 
 
-class Patience:
+class Retry:
     """That of one rebuild."""
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Patience:
         if is_nearer or now - self._began > AT_WORK:
             self._well_at = now
         if isinstance(error, NotReadyError):
-            return now - self._well_at > PATIENCE
+            return now - self._well_at > SERVER_TIMEOUT
         if isinstance(error, BuildFailedError) and error.is_too_large and can_shrink:
             return False
         self._failures += 1

@@ -9,12 +9,12 @@ generations have commits that end at the same Kafka offsets, for one query write
 from lakehouse import delta_log
 from lakehouse.releases.model import GoldVersion, Plan, Snapshot
 from lakehouse.transform.building.builder import Builder, Progress
-from lakehouse.transform.building.shared_tables import Follower
+from lakehouse.transform.building.shared_tables import SharedTables
 from lakehouse.transform.building.watermark import fold_offsets, reaches
 from lakehouse.transform.locks import building
 
 
-class Feeder:
+class CatchUp:
     """Uses the builder's user. The caller holds the version's lock."""
 
     def __init__(self, builder: Builder) -> None:
@@ -26,7 +26,7 @@ class Feeder:
         if last is None:
             return None
         if version.plan is not None and version.plan.shared:
-            return self._follow(version, version.plan, live, progress)
+            return self._step_with_base(version, version.plan, live, progress)
         through = self._through(last, live) if live else None
         found = self._builder.new_commits(version.version, last.bronze, through)
         if found is None:
@@ -47,20 +47,22 @@ class Feeder:
                 ends, through = fold_offsets(ends, [said]), commit.version
         return through
 
-    def _follow(self, version: GoldVersion, plan: Plan, live: Snapshot | None, progress: Progress) -> Snapshot | None:
+    def _step_with_base(
+        self, version: GoldVersion, plan: Plan, live: Snapshot | None, progress: Progress
+    ) -> Snapshot | None:
         """The base goes first, unless it is there already."""
         assert plan.base is not None, "what shares tables has a base"
         base = self._builder.versions.get(plan.base.gold_version)
         newest = self._builder.versions.latest_snapshot(base.version)
         if newest is not None and (live is None or newest.bronze != live.bronze):
             with building(self._builder.settings, base.version):
-                self.catch_up(base, live, progress)
-        return Follower(self._builder, version, plan).step(progress)
+                self.run(base, live, progress)
+        return SharedTables(self._builder, version, plan).step(progress)
 
-    def catch_up(self, version: GoldVersion, live: Snapshot | None, progress: Progress) -> Snapshot:
+    def run(self, version: GoldVersion, live: Snapshot | None, progress: Progress) -> Snapshot:
         """Steps until nothing is left up to ``live``. Returns the newest snapshot."""
         while self.step(version, live, progress) is not None:
             continue
         newest = self._builder.versions.latest_snapshot(version.version)
-        assert newest is not None, "a version is fed once it is built"
+        assert newest is not None, "a version is brought up to date once it is built"
         return newest

@@ -14,7 +14,7 @@ PARTLY = 0
 """``built_before`` of a snapshot that holds a part of the base's history only."""
 
 
-class Follower:
+class SharedTables:
     """One version that shares tables. The caller holds its lock."""
 
     def __init__(self, builder: Builder, version: GoldVersion, plan: Plan) -> None:

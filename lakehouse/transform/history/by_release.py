@@ -36,7 +36,7 @@ class History:
         self._shown: dict[str, str] = {}
         self._is_prepared = False
 
-    def follow(self, is_dropped: Callable[[int], bool], now: datetime) -> None:
+    def update(self, is_dropped: Callable[[int], bool], now: datetime) -> None:
         """After each release: the views, whose pins move with it, then its row, with which readers find it: what they
         find is whole. Safe to repeat. Of two who do this at once, the one that shows last has seen the newest."""
         if not self._is_prepared:
@@ -61,7 +61,18 @@ class History:
 def prepare(trino: Trino) -> None:
     """Makes the log's table and its view. The schema ``ops`` must be there."""
     make_table(trino, tables.RELEASE_LOG, tables.RELEASE_LOG_COLUMNS)
+    _rename_former_columns(trino)
     trino.query(views.releases_statement())
+
+
+def _rename_former_columns(trino: Trino) -> None:
+    """Before version 0.1.0 the kind lay in ``reason``, and the reason in ``why``. One commit, so that no row is
+    lost."""
+    if "why" in {row["Column"] for row in trino.query(f"SHOW COLUMNS FROM {_LOG}")}:
+        kind = "if(reason = 'first', 'cycle', reason)"
+        cells = {"kind": f"{kind} AS kind", "reason": "why AS reason"}
+        columns = ", ".join(cells.get(name, name) for name in tables.RELEASE_LOG_COLUMNS)
+        trino.query(f"CREATE OR REPLACE TABLE {_LOG} AS SELECT {columns} FROM {_LOG}")
 
 
 def make_table(trino: Trino, name: str, columns: dict[str, str]) -> None:
@@ -113,9 +124,9 @@ def _row(published: Published) -> str:
         "released_at": timestamp(published.released_at),
         "gold_version": str(release.gold_version),
         "snapshot": str(release.snapshot),
-        "reason": literal(release.reason),
+        "kind": literal(release.kind),
         "actor": literal(release.actor),
-        "why": _text(release.why),
+        "reason": _text(release.reason),
         "held": str(release.held),
         "complete_through": "NULL" if through is None else timestamp(datetime.fromtimestamp(through / 10**6, UTC)),
         "definition": literal(release.definition.fingerprint),

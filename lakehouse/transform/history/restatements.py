@@ -43,13 +43,13 @@ _TOO_LARGE = "MEMORY_LIMIT"
 _MOST_SHARES = 4096
 
 
-def follow(trino: Trino, files: Files, layout: Layout, log: ReleaseLog, longest: timedelta = LONGEST) -> int:
+def update(trino: Trino, files: Files, layout: Layout, log: ReleaseLog, longest: timedelta = LONGEST) -> int:
     """Looks at the releases that have not been looked at, one by one, until all are done or ``longest`` has passed.
 
     Returns the newest release that is done, 0 before the first. A release that changed nothing final costs a query for
     each table that it wrote, or none.
     """
-    return _Follower(trino, files, layout, time.monotonic() + longest.total_seconds()).run(log.refresh())
+    return _Restating(trino, files, layout, time.monotonic() + longest.total_seconds()).run(log.refresh())
 
 
 def changes(old: Published, new: Published, final_through: datetime | None) -> list[Change]:
@@ -64,13 +64,13 @@ def changes(old: Published, new: Published, final_through: datetime | None) -> l
         name = f"{tables.GOLD_SCHEMA}.{table}"
         if name in old.release.tables and name in new.release.tables:
             was, becomes = (Side(one.release.tables[name], one.release.snapshot) for one in (old, new))
-            reason = REASONS.get(new.release.reason, new.release.reason)
+            reason = REASONS.get(new.release.kind, new.release.kind)
             change = Change(table, new.number, new.released_at, reason, was, becomes, final_through)
             found += [] if change.is_nothing else [change]
     return found
 
 
-class _Follower:
+class _Restating:
     def __init__(self, trino: Trino, files: Files, layout: Layout, deadline: float) -> None:
         self._trino = trino
         self._files = files
@@ -87,7 +87,7 @@ class _Follower:
             final = _greater(final, old.release.complete_through)
             if new.number <= done.through:
                 continue
-            done = self._advance(done, changes(old, new, _instant(final)), new.number)
+            done = self._continue(done, changes(old, new, _instant(final)), new.number)
             if done.log != saved.log or done.left or time.monotonic() > self._deadline:
                 saved = done = self._save(done, shows=done.log != saved.log)
             if done.left or time.monotonic() > self._deadline:
@@ -100,7 +100,7 @@ class _Follower:
         by_release.make_table(self._trino, tables.RESTATEMENT_LOG, tables.RESTATEMENT_COLUMNS)
         return self._save(Restated(first, self._log_state()), shows=True)
 
-    def _advance(self, done: Restated, found: list[Change], release: int) -> Restated:
+    def _continue(self, done: Restated, found: list[Change], release: int) -> Restated:
         """One release, or as many of its parts as there is time for."""
         left = self._plan(found) if done.left is None else done.left
         if not left:

@@ -12,7 +12,7 @@ from lakehouse.errors import AlreadyExistsError, RefusedError
 from lakehouse.releases import restated
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import Drop, new_nonce
-from lakehouse.releases.version_status import Stand, Standing, stands
+from lakehouse.releases.version_status import Status, VersionState, version_states
 from lakehouse.releases.versions import Versions
 from lakehouse.transform.building.builder import Builder, Progress
 from lakehouse.transform.history.by_release import History
@@ -25,34 +25,34 @@ def drop(
     builder: Builder,
     number: int,
     actor: str,
-    why: str | None,
+    reason: str | None,
     say: Progress = lambda _: None,
-    order: str | None = None,
+    operation: str | None = None,
 ) -> None:
     """Raises :class:`RefusedError` where readers see the version, or may ask for it within the retention.
 
-    ``order`` is the id of a durable order; the same one again goes on where a kill has ended it.
+    ``operation`` is the id of an operation of the ops API; the same one again goes on where a kill has ended it.
     """
     before = builder.versions.drop_of(number)
-    if before is None or order is None or before.order != order:
+    if before is None or operation is None or before.operation != operation:
         with deciding(builder.settings):  # what is published meanwhile is not what was looked at
-            _say_so(builder, number, actor, why, order)
+            _add_drop(builder, number, actor, reason, operation)
     _forget(builder)
     _remove(builder, number, say)
 
 
-def _say_so(builder: Builder, number: int, actor: str, why: str | None, order: str | None) -> None:
+def _add_drop(builder: Builder, number: int, actor: str, reason: str | None, operation: str | None) -> None:
     log = ReleaseLog(builder.files, builder.layout)
-    found = next((stand for stand in stands(builder.versions, log.refresh()) if stand.number == number), None)
+    found = next((state for state in version_states(builder.versions, log.refresh()) if state.number == number), None)
     if found is None:
         raise RefusedError(f"there is no gold version {number}; see `lakehouse release list`")
-    _refuse_by_standing(found)
+    _refuse_by_status(found)
     sharing = _sharing(builder.versions, number)
     _refuse_within_retention(found, builder.settings.releases.retention, sharing)
     if sharing is not None:
         raise RefusedError(f"gold version {sharing} shares tables of gold version {number}: drop {sharing} first")
     try:
-        builder.versions.add_drop(Drop(number, actor, why, time.time_ns() // 1000, new_nonce(), order))
+        builder.versions.add_drop(Drop(number, actor, reason, time.time_ns() // 1000, new_nonce(), operation))
     except AlreadyExistsError as error:
         raise RefusedError(f"gold version {number} has been dropped already") from error
 
@@ -62,7 +62,7 @@ def _forget(builder: Builder) -> None:
     log = ReleaseLog(builder.files, builder.layout)
     if log.current() is not None:
         history = History(builder.trino, log, builder.settings.releases.retention)
-        history.follow(lambda version: builder.versions.drop_of(version) is not None, datetime.now(UTC))
+        history.update(lambda version: builder.versions.drop_of(version) is not None, datetime.now(UTC))
 
 
 def _remove(builder: Builder, number: int, say: Progress) -> None:
@@ -99,19 +99,19 @@ def _sharing(versions: Versions, number: int) -> int | None:
     return None
 
 
-def _refuse_by_standing(stand: Stand) -> None:
-    if stand.standing is Standing.CURRENT:
-        raise RefusedError(f"gold version {stand.number} is what readers see; roll back or promote another first")
-    if stand.standing is Standing.DROPPED:
-        raise RefusedError(f"gold version {stand.number} has been dropped already")
+def _refuse_by_status(state: VersionState) -> None:
+    if state.status is Status.CURRENT:
+        raise RefusedError(f"gold version {state.number} is what readers see; roll back or promote another first")
+    if state.status is Status.DROPPED:
+        raise RefusedError(f"gold version {state.number} has been dropped already")
 
 
-def _refuse_within_retention(stand: Stand, retention: timedelta, sharing: int | None) -> None:
+def _refuse_within_retention(state: VersionState, retention: timedelta, sharing: int | None) -> None:
     """What shares its tables is named, but nobody should drop that for it: it would stay all the same."""
-    left_at = stand.left_at
+    left_at = state.left_at
     also = "" if sharing is None else f"; gold version {sharing} shares tables of it, too"
-    if stand.standing is Standing.FORMER and left_at is not None and datetime.now(UTC) - left_at < retention:
+    if state.status is Status.FORMER and left_at is not None and datetime.now(UTC) - left_at < retention:
         raise RefusedError(
-            f"gold version {stand.number} was shown to readers until {left_at.isoformat()}; what was shown "
+            f"gold version {state.number} was shown to readers until {left_at.isoformat()}; what was shown "
             f"stays readable for {retention.days} days (LAKEHOUSE_RELEASES__RETENTION){also}"
         )

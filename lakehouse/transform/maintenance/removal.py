@@ -16,7 +16,7 @@ from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import RefusedError
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.version_status import Standing, stands
+from lakehouse.releases.version_status import Status, version_states
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import ReleaseSettings
 from lakehouse.transform import retention
@@ -46,8 +46,8 @@ def remove_version(
 
 def is_dropped(files: Files, layout: Layout, version: int) -> bool:
     """Whether there is a drop document, and readers do not see the version all the same."""
-    standing = {s.number: s.standing for s in stands(Versions(files, layout), ReleaseLog(files, layout).refresh())}
-    return standing.get(version) is Standing.DROPPED
+    status = {s.number: s.status for s in version_states(Versions(files, layout), ReleaseLog(files, layout).refresh())}
+    return status.get(version) is Status.DROPPED
 
 
 def table_folders(files: Files, layout: Layout, version: int) -> Iterator[str]:

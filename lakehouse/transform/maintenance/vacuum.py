@@ -28,7 +28,7 @@ from lakehouse.clients.trino import Trino, literal
 from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.version_status import Standing, stands
+from lakehouse.releases.version_status import Status, version_states
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import ReleaseSettings, Settings
 from lakehouse.transform import retention
@@ -130,7 +130,7 @@ def plan(
     nobody computes any."""
     releases = ReleaseLog(files, layout).refresh()
     versions = Versions(files, layout)
-    dropped = {s.number for s in stands(versions, releases) if s.standing is Standing.DROPPED}
+    dropped = {s.number for s in version_states(versions, releases) if s.status is Status.DROPPED}
     need = retention.needed(files, layout, releases, at.now, settings, restated_through)
     found = [
         _table(files, version, layer, entry.path, need, at.cutoff, is_dropped=version in dropped)

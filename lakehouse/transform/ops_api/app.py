@@ -1,6 +1,7 @@
 """The transform service's HTTP application: the operator's verbs, and what every service answers of its health.
 
-In: a desk, a verifier of tokens, the service's health. Out: a FastAPI application; every error is a problem (RFC 9457).
+In: the handlers, a verifier of tokens, the service's health. Out: a FastAPI application; every error is a problem (RFC
+9457).
 """
 
 from collections.abc import Awaitable, Callable
@@ -16,23 +17,25 @@ from lakehouse.http.health import Health
 from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.tokens import Verifier
 from lakehouse.transform.ops_api import openapi
-from lakehouse.transform.ops_api.handlers import Desk, Reply
-from lakehouse.transform.ops_api.request import Asked, ask
+from lakehouse.transform.ops_api.handlers import Handlers, Reply
+from lakehouse.transform.ops_api.request import OpsRequest, read_request
 from lakehouse.transform.ops_api.routes import Handler, Route, routes
 
 _DESCRIPTION = (
     "For operators: rebuild history beside what readers see, look at the difference, promote, roll back, drop. A token "
-    "needs the scope `ops`; its `sub` is written into the log. An order is carried out until it has a result, whatever "
-    "is restarted meanwhile. Errors are problems (RFC 9457); see /problems for their types."
+    "needs the scope `ops`; its `sub` is written into the log. An operation is carried out until it has a result, "
+    "whatever is restarted meanwhile. Errors are problems (RFC 9457); see /problems for their types."
 )
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(desk: Desk, verifier: Verifier, health: Health, registry: CollectorRegistry = REGISTRY) -> FastAPI:
+def create_app(
+    handlers: Handlers, verifier: Verifier, health: Health, registry: CollectorRegistry = REGISTRY
+) -> FastAPI:
     app = application.create("Transform", _DESCRIPTION)
     health_routes.install(app, health, registry)
-    table = routes(desk)
+    table = routes(handlers)
     for route in table:
         app.add_api_route(
             route.path,
@@ -49,17 +52,17 @@ def create_app(desk: Desk, verifier: Verifier, health: Health, registry: Collect
 
 def _endpoint(route: Route, verifier: Verifier) -> Endpoint:
     async def answer(request: Request) -> Response:
-        asked = await ask(request, verifier, route.most_bytes)
-        reply = await run_in_threadpool(_reply, route.handler, asked)
+        checked = await read_request(request, verifier, route.most_bytes)
+        reply = await run_in_threadpool(_reply, route.handler, checked)
         return Response(reply.content, reply.status, {**_HEADERS, **reply.headers}, reply.media_type)
 
     return answer
 
 
-def _reply(handler: Handler, asked: Asked) -> Reply:
+def _reply(handler: Handler, request: OpsRequest) -> Reply:
     """What the warehouse cannot say now is 503."""
     try:
-        return handler(asked)
+        return handler(request)
     except ProblemError:
         raise
     except NotReadyError as error:

@@ -23,7 +23,7 @@ from lakehouse.transform.diff.run import difference
 TOP = 20
 MOST = 1000
 """Merchants and hours in an answer: by itself, and at most."""
-PATIENCE = 60.0
+TIMEOUT = 60.0
 """Seconds to wait for another comparison."""
 _KEPT = 8
 
@@ -57,7 +57,7 @@ class Differences:
         except RefusedError as error:
             raise ProblemError(Kind.CONFLICT, str(error)) from error
         key = (release.number, left.gold_version, left.number, right.gold_version, right.number, top)
-        if not self._turn.acquire(timeout=PATIENCE):
+        if not self._turn.acquire(timeout=TIMEOUT):
             raise ProblemError(Kind.UNAVAILABLE, "another comparison is at work", headers={"Retry-After": "30"})
         try:
             if key not in self._known:

@@ -1,7 +1,7 @@
 """What each request of an operator gets, without HTTP.
 
-In: an :class:`Asked`. Out: a :class:`Reply`, or a problem. Orders are only written down here; who carries them out is
-told by ``wake``.
+In: an :class:`OpsRequest`. Out: a :class:`Reply`, or a problem. Operations are only written down here; ``wake`` tells
+the dispatcher.
 """
 
 import threading
@@ -16,14 +16,14 @@ from lakehouse.errors import NotFoundError
 from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import new_nonce
-from lakehouse.releases.version_status import Stand, stands
+from lakehouse.releases.version_status import VersionState, version_states
 from lakehouse.releases.versions import Versions
 from lakehouse.transform.backfill.progress import ProgressFile
 from lakehouse.transform.ops_api import differences, requests, responses, upload
 from lakehouse.transform.ops_api.differences import Differences
 from lakehouse.transform.ops_api.media import prefers_page
-from lakehouse.transform.ops_api.operations import Order, Orders, new_id, now
-from lakehouse.transform.ops_api.request import Asked, bad, number_of
+from lakehouse.transform.ops_api.operations import Operation, Operations, new_id, now
+from lakehouse.transform.ops_api.request import OpsRequest, bad, number_of
 
 _MOST_LISTED = 1000
 _LISTED = 100
@@ -40,136 +40,136 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-class Desk:
-    """The handlers. Safe for several threads."""
+class Handlers:
+    """One method for each route. Safe for several threads."""
 
     def __init__(self, files: Files, layout: Layout, compared: Differences, wake: Callable[[], None]) -> None:
         self._files = files
         self._layout = layout
         self._compared = compared
         self._wake = wake
-        self._orders = Orders(files, layout)
+        self._operations = Operations(files, layout)
         self._versions = Versions(files, layout)
         self._log = ReleaseLog(files, layout)
         self._log_lock = threading.Lock()
 
-    def reprocess(self, asked: Asked) -> Reply:
-        return self._give(asked, requests.read(asked.body, requests.Reprocess))
+    def reprocess(self, request: OpsRequest) -> Reply:
+        return self._submit(request, requests.read(request.body, requests.Reprocess))
 
-    def promote(self, asked: Asked) -> Reply:
-        return self._give(asked, requests.read(asked.body, requests.Promote))
+    def promote(self, request: OpsRequest) -> Reply:
+        return self._submit(request, requests.read(request.body, requests.Promote))
 
-    def rollback(self, asked: Asked) -> Reply:
-        return self._give(asked, requests.read(asked.body, requests.Rollback))
+    def rollback(self, request: OpsRequest) -> Reply:
+        return self._submit(request, requests.read(request.body, requests.Rollback))
 
-    def drop(self, asked: Asked) -> Reply:
-        return self._give(asked, requests.read(asked.body, requests.Drop))
+    def drop(self, request: OpsRequest) -> Reply:
+        return self._submit(request, requests.read(request.body, requests.Drop))
 
-    def store_definition(self, asked: Asked) -> Reply:
-        asked.parameters()
-        return _json({"fingerprint": upload.store(self._files, self._layout, asked.body)}, status=201)
+    def store_definition(self, request: OpsRequest) -> Reply:
+        request.parameters()
+        return _json({"fingerprint": upload.store(self._files, self._layout, request.body)}, status=201)
 
-    def order(self, asked: Asked) -> Reply:
+    def operation(self, request: OpsRequest) -> Reply:
         try:
-            given = self._orders.get(_order_id(asked))
+            given = self._operations.get(_operation_id(request))
         except NotFoundError as error:
-            raise ProblemError(Kind.NOT_FOUND, "there is no such order") from error
-        asked.parameters()
-        return _json(self._told(given))
+            raise ProblemError(Kind.NOT_FOUND, "there is no such operation") from error
+        request.parameters()
+        return _json(self._document(given))
 
-    def orders(self, asked: Asked) -> Reply:
-        found = self._orders.newest(_limit(asked))
-        return _json({"orders": [self._told(self._orders.get(order)) for order in found]})
+    def operations(self, request: OpsRequest) -> Reply:
+        found = self._operations.newest(_limit(request))
+        return _json({"operations": [self._document(self._operations.get(operation)) for operation in found]})
 
-    def releases(self, asked: Asked) -> Reply:
-        found = self._releases()[::-1][: _limit(asked)]
+    def releases(self, request: OpsRequest) -> Reply:
+        found = self._releases()[::-1][: _limit(request)]
         return _json({"releases": [responses.release(published) for published in found]})
 
-    def gold_versions(self, asked: Asked) -> Reply:
-        asked.parameters()
-        return _json({"gold_versions": [self._version(stand) for stand in self._stands()]})
+    def gold_versions(self, request: OpsRequest) -> Reply:
+        request.parameters()
+        return _json({"gold_versions": [self._version(state) for state in self._version_states()]})
 
-    def gold_version(self, asked: Asked) -> Reply:
-        stand = self._stand(asked)
-        asked.parameters()
-        return _json(self._version(stand))
+    def gold_version(self, request: OpsRequest) -> Reply:
+        state = self._version_state(request)
+        request.parameters()
+        return _json(self._version(state))
 
-    def diff(self, asked: Asked) -> Reply:
-        version = self._stand(asked).number
-        given = asked.numbers("against", "top")
+    def diff(self, request: OpsRequest) -> Reply:
+        version = self._version_state(request).number
+        given = request.numbers("against", "top")
         against, top = given.get("against"), given.get("top", differences.TOP)
         if against is not None and all(published.number != against for published in self._releases()):
             raise ProblemError(Kind.NOT_FOUND, f"release {against} does not exist; see /v1/ops/releases")
         if top > differences.MOST:
             raise bad("top", f"must be at most {differences.MOST}")
-        as_page = prefers_page(asked.headers.get("accept", ""))
+        as_page = prefers_page(request.headers.get("accept", ""))
         found = self._compared.find(version, against, top)
         if as_page:
             headers = {"Content-Security-Policy": _PAGE_POLICY, "Vary": "Accept"}
             return Reply(differences.as_page(found).encode(), media_type="text/html; charset=utf-8", headers=headers)
         return Reply(differences.as_json(found).encode(), headers={"Vary": "Accept"})
 
-    def _give(self, asked: Asked, wish: requests.Wish) -> Reply:
-        """202 once the order is durable. The same key with another wish is a mistake of the caller's."""
-        asked.parameters()
+    def _submit(self, request: OpsRequest, wanted: requests.Request) -> Reply:
+        """202 once the operation is durable. The same key with another request is a mistake of the caller's."""
+        request.parameters()
         releases = self._releases()
         current = releases[-1] if releases else None
-        order = Order(
-            id=new_id(asked.actor, asked.key),
-            wish=wish,
-            actor=asked.actor,
-            ordered_at=now(),
+        operation = Operation(
+            id=new_id(request.actor, request.key),
+            request=wanted,
+            actor=request.actor,
+            requested_at=now(),
             nonce=new_nonce(),
             seen=current.number if current else None,
-            definition=_fingerprint(wish, current),
+            definition=_fingerprint(wanted, current),
         )
-        given = self._orders.give(order)
-        if given.wish != wish:
-            raise ProblemError(Kind.CONFLICT, f"this Idempotency-Key belongs to another order, {given.id}")
+        given = self._operations.add(operation)
+        if given.request != wanted:
+            raise ProblemError(Kind.CONFLICT, f"this Idempotency-Key belongs to another operation, {given.id}")
         self._wake()
-        told = self._told(given)
-        return _json(told, status=202, headers={"Location": told["url"]})
+        document = self._document(given)
+        return _json(document, status=202, headers={"Location": document["url"]})
 
-    def _told(self, given: Order) -> responses.Document:
-        note, result = self._orders.note(given.id), self._orders.result(given.id)
-        version = note.gold_version if note and isinstance(given.wish, requests.Reprocess) else None
+    def _document(self, given: Operation) -> responses.Document:
+        note, result = self._operations.note(given.id), self._operations.result(given.id)
+        version = note.gold_version if note and isinstance(given.request, requests.Reprocess) else None
         progress = ProgressFile(self._files, self._layout, version).read() if version else None
-        return responses.order(given, note, result, progress)
+        return responses.operation(given, note, result, progress)
 
     def _releases(self) -> list[Published]:
         with self._log_lock:
             return list(self._log.refresh())
 
-    def _stands(self) -> list[Stand]:
-        return stands(self._versions, self._releases())
+    def _version_states(self) -> list[VersionState]:
+        return version_states(self._versions, self._releases())
 
-    def _stand(self, asked: Asked) -> Stand:
-        number = number_of(asked.path["gold_version"])
-        for stand in self._stands() if number is not None else []:
-            if stand.number == number:
-                return stand
+    def _version_state(self, request: OpsRequest) -> VersionState:
+        number = number_of(request.path["gold_version"])
+        for state in self._version_states() if number is not None else []:
+            if state.number == number:
+                return state
         raise ProblemError(Kind.NOT_FOUND, "there is no such gold version; see /v1/ops/gold-versions")
 
-    def _version(self, stand: Stand) -> responses.Document:
-        progress = ProgressFile(self._files, self._layout, stand.number).read()
-        return responses.gold_version(stand, progress, self._versions.drop_of(stand.number))
+    def _version(self, state: VersionState) -> responses.Document:
+        progress = ProgressFile(self._files, self._layout, state.number).read()
+        return responses.gold_version(state, progress, self._versions.drop_of(state.number))
 
 
-def _fingerprint(wish: requests.Wish, current: Published | None) -> str | None:
+def _fingerprint(wanted: requests.Request, current: Published | None) -> str | None:
     """What a reprocess builds with; decided now, because another release may be current when it is carried out."""
-    if not isinstance(wish, requests.Reprocess):
+    if not isinstance(wanted, requests.Reprocess):
         return None
-    return wish.definition or (current.release.definition.fingerprint if current else None)
+    return wanted.definition or (current.release.definition.fingerprint if current else None)
 
 
-def _order_id(asked: Asked) -> str:
+def _operation_id(request: OpsRequest) -> str:
     """Only what an id can be becomes a part of a path."""
-    order = asked.path["order"]
-    return order if len(order) == 32 and set(order) <= set("0123456789abcdef") else "-"
+    operation = request.path["operation"]
+    return operation if len(operation) == 32 and set(operation) <= set("0123456789abcdef") else "-"
 
 
-def _limit(asked: Asked) -> int:
-    limit = asked.numbers("limit").get("limit", _LISTED)
+def _limit(request: OpsRequest) -> int:
+    limit = request.numbers("limit").get("limit", _LISTED)
     if limit > _MOST_LISTED:
         raise bad("limit", f"must be at most {_MOST_LISTED}")
     return limit

@@ -1,4 +1,4 @@
-"""The OpenAPI document of the operator's door, from its table of routes: handlers take a request as it is.
+"""The OpenAPI document of the ops API, from its table of routes: handlers take a request as it is.
 
 In: a route. Out: its operation, and the schemas of all bodies, derived from the types that read them.
 """
@@ -27,7 +27,7 @@ _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "schema": {"type": "string", "maxLength": 200},
-    "description": "The same key again gets the same order, so that a request may be repeated.",
+    "description": "The same key again gets the same operation, so that a request may be repeated.",
 }
 
 

@@ -1,7 +1,7 @@
 """A request of an operator, checked in the order 401, 403, 413, before anything is looked at.
 
-In: an HTTP request. Out: :class:`Asked`, for handlers that know no HTTP. Parameters are checked last, by the handler,
-because 404 comes before 400.
+In: an HTTP request. Out: :class:`OpsRequest`, for handlers that know no HTTP. Parameters are checked last, by the
+handler, because 404 comes before 400.
 """
 
 import asyncio
@@ -14,14 +14,14 @@ from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.tokens import Scope, Verifier
 from lakehouse.tokens.verify import bearer
 
-PATIENCE = 30.0
+TIMEOUT = 30.0
 """Seconds for the body to arrive."""
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 @dataclass(frozen=True)
-class Asked:
+class OpsRequest:
     """``actor`` is the token's ``sub``. ``query`` holds pairs as they came."""
 
     actor: str
@@ -47,7 +47,7 @@ class Asked:
 
     @property
     def key(self) -> str | None:
-        """``Idempotency-Key``: the same key again gets the same order. Raises 400."""
+        """``Idempotency-Key``: the same key again gets the same operation. Raises 400."""
         key = self.headers.get("idempotency-key")
         if key is not None and not _KEY.fullmatch(key):
             raise bad("Idempotency-Key", "must be 1 to 200 visible ASCII characters")
@@ -70,16 +70,16 @@ def _positive(name: str, text: str) -> int:
     return number
 
 
-async def ask(request: Request, verifier: Verifier, most: int) -> Asked:
+async def read_request(request: Request, verifier: Verifier, most: int) -> OpsRequest:
     """Raises the problem that is the answer. ``most`` bytes are read."""
     principal = verifier.verify(bearer(request.headers.get("authorization", "")))
     principal.require(Scope.OPS)
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             body = await _body(request, most)
     except TimeoutError as error:
-        raise ProblemError(Kind.TIMEOUT, f"the body did not arrive within {PATIENCE:.0f} s") from error
-    return Asked(
+        raise ProblemError(Kind.TIMEOUT, f"the body did not arrive within {TIMEOUT:.0f} s") from error
+    return OpsRequest(
         principal.merchant_id,
         {name: str(value) for name, value in request.path_params.items()},
         tuple(request.query_params.multi_items()),

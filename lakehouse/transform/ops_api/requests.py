@@ -1,7 +1,7 @@
-"""What an operator may ask for: the bodies of the requests, and a part of the order that is kept.
+"""What an operator may ask for: the bodies of the requests, and a part of the operation that is kept.
 
-In: JSON. Out: one of four wishes, checked as far as it can be without looking at the warehouse; an unknown field is an
-error, because a misspelt bound would rebuild all of history.
+In: JSON. Out: one of four requests, checked as far as it can be without looking at the warehouse; an unknown field is
+an error, because a misspelt bound would rebuild all of history.
 """
 
 import json
@@ -35,19 +35,19 @@ class Reprocess(
     reason: Reason | None = None
 
     def __post_init__(self) -> None:
-        wish = self.planned("", None, "")
-        if wish.first is not None and wish.end is not None and wish.end <= wish.first:
+        request = self.planned("", None, "")
+        if request.first is not None and request.end is not None and request.end <= request.first:
             raise ValueError("until must be after since")
         if self.reuse_unchanged and (self.source is Source.RAW or self.since is not None or self.until is not None):
             raise ValueError("reuse_unchanged goes with bronze and all of history")
 
-    def planned(self, actor: str, fingerprint: str | None, order: str) -> plan.Wish:
+    def planned(self, actor: str, fingerprint: str | None, operation: str) -> plan.ReprocessRequest:
         """As the planner takes it."""
         try:
             since, until = plan.bound("since", self.since), plan.bound("until", self.until)
         except RefusedError as error:
             raise ValueError(str(error)) from error
-        return plan.Wish(
+        return plan.ReprocessRequest(
             self.source,
             actor,
             self.reason,
@@ -55,7 +55,7 @@ class Reprocess(
             until,
             reuse=self.reuse_unchanged,
             fingerprint=fingerprint,
-            order=order,
+            operation=operation,
         )
 
 
@@ -93,7 +93,7 @@ class Drop(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
 
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
-Wish = Reprocess | Promote | Rollback | Drop
+Request = Reprocess | Promote | Rollback | Drop
 W = TypeVar("W", Reprocess, Promote, Rollback, Drop)
 
 
@@ -122,6 +122,6 @@ def _checked(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
-def verb(wish: Wish) -> str:
+def verb(request: Request) -> str:
     """``reprocess``, ``promote``, ``rollback`` or ``drop``."""
-    return str(type(wish).__struct_config__.tag)
+    return str(type(request).__struct_config__.tag)

@@ -1,4 +1,4 @@
-"""What operators are told: orders, gold versions and releases as JSON documents.
+"""What operators read: operations, gold versions and releases as JSON documents.
 
 In: the documents of the protocol. Out: plain dicts; instants as text in UTC. Pure.
 """
@@ -10,30 +10,30 @@ import msgspec
 
 from lakehouse.releases.log import Published
 from lakehouse.releases.model import Drop
-from lakehouse.releases.version_status import Stand
+from lakehouse.releases.version_status import VersionState
 from lakehouse.transform.backfill.progress import Progress
 from lakehouse.transform.ops_api import requests
-from lakehouse.transform.ops_api.operations import Note, Order, Result
+from lakehouse.transform.ops_api.operations import Note, Operation, Result
 
 Document = dict[str, Any]
-ORDERS = "/v1/ops/orders"
+OPERATIONS = "/v1/ops/operations"
 
 
-def order(given: Order, note: Note | None, result: Result | None, progress: Progress | None) -> Document:
+def operation(given: Operation, note: Note | None, result: Result | None, progress: Progress | None) -> Document:
     """``state`` is ``waiting``, ``running``, ``done``, ``refused`` or ``failed``."""
     gold_version = (result and result.gold_version) or (note and note.gold_version)
-    said = result.says if result else note.says if note else None
+    said = result.message if result else note.message if note else None
     return {
-        "order": given.id,
-        "url": f"{ORDERS}/{given.id}",
-        "verb": requests.verb(given.wish),
-        "wish": _without_tag(given.wish),
+        "operation": given.id,
+        "url": f"{OPERATIONS}/{given.id}",
+        "verb": requests.verb(given.request),
+        "request": _without_tag(given.request),
         "actor": given.actor,
-        "ordered_at": instant(given.ordered_at),
+        "requested_at": instant(given.requested_at),
         "seen_release": given.seen,
         "definition": given.definition,
         "state": result.end if result else "running" if note else "waiting",
-        "says": said,
+        "message": said,
         "gold_version": gold_version,
         "release": result.release if result else None,
         "seconds_behind": result.seconds_behind if result else None,
@@ -42,15 +42,15 @@ def order(given: Order, note: Note | None, result: Result | None, progress: Prog
     }
 
 
-def gold_version(stand: Stand, progress: Progress | None, drop: Drop | None) -> Document:
+def gold_version(state: VersionState, progress: Progress | None, drop: Drop | None) -> Document:
     """One gold version, with what it was planned from, how far it is, and who has dropped it."""
-    made, newest, plan = stand.version, stand.newest, stand.version.plan
+    made, newest, plan = state.version, state.newest, state.version.plan
     return {
-        "gold_version": stand.number,
-        "standing": stand.standing,
+        "gold_version": state.number,
+        "standing": state.status,
         "definition": msgspec.to_builtins(made.definition),
         "created_at": instant(made.created_at),
-        "left_at": stand.left_at and text(stand.left_at),
+        "left_at": state.left_at and text(state.left_at),
         "plan": plan
         and {
             "from": plan.source,
@@ -59,8 +59,8 @@ def gold_version(stand: Stand, progress: Progress | None, drop: Drop | None) -> 
             "base": msgspec.to_builtins(plan.base),
             "shared": list(plan.shared),
             "actor": plan.actor,
-            "reason": plan.why,
-            "order": plan.order,
+            "reason": plan.reason,
+            "operation": plan.operation,
         },
         "snapshot": newest
         and {
@@ -73,8 +73,8 @@ def gold_version(stand: Stand, progress: Progress | None, drop: Drop | None) -> 
         and {
             "dropped_at": instant(drop.dropped_at),
             "actor": drop.actor,
-            "why": drop.why,
-            "order": drop.order,
+            "reason": drop.reason,
+            "operation": drop.operation,
         },
     }
 
@@ -87,11 +87,11 @@ def release(published: Published) -> Document:
         "released_at": text(published.released_at),
         "gold_version": said.gold_version,
         "snapshot": said.snapshot,
+        "kind": said.kind,
         "reason": said.reason,
         "actor": said.actor,
-        "why": said.why,
         "held": said.held,
-        "order": said.order,
+        "operation": said.operation,
         "complete_through": instant(said.complete_through),
         "definition": msgspec.to_builtins(said.definition),
     }
@@ -113,6 +113,6 @@ def _progress(progress: Progress | None) -> Document | None:
     return said | {"updated_at": instant(progress.updated_at), "seconds_left": left and round(left, 1)}
 
 
-def _without_tag(wish: requests.Wish) -> Document:
-    found: Document = msgspec.to_builtins(wish)
+def _without_tag(request: requests.Request) -> Document:
+    found: Document = msgspec.to_builtins(request)
     return {name: value for name, value in found.items() if name != "verb"}

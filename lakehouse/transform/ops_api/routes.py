@@ -1,6 +1,6 @@
-"""The paths of the operator's door, in one table; the OpenAPI document is made from it too.
+"""The paths of the ops API, in one table; the OpenAPI document is made from it too.
 
-In: a :class:`Desk`. Out: routes, each with what it takes and what it says of itself.
+In: a :class:`Handlers`. Out: routes, each with what it takes and what it says of itself.
 """
 
 from collections.abc import Callable
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from lakehouse.http.problems import Kind
 from lakehouse.transform.ops_api import requests, upload
-from lakehouse.transform.ops_api.handlers import Desk, Reply
-from lakehouse.transform.ops_api.request import Asked
+from lakehouse.transform.ops_api.handlers import Handlers, Reply
+from lakehouse.transform.ops_api.request import OpsRequest
 
 MOST_JSON = 16 << 10
 TAR = "application/x-tar"
 JSON = "application/json"
-Handler = Callable[[Asked], Reply]
+Handler = Callable[[OpsRequest], Reply]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Route:
         return upload.MOST_BYTES if self.takes is bytes else MOST_JSON
 
 
-def routes(desk: Desk) -> tuple[Route, ...]:
+def routes(handlers: Handlers) -> tuple[Route, ...]:
     limit = (("limit", "So many, newest first; at most 1000."),)
     compared = (
         ("against", "The release to compare it with; the current one without it."),
@@ -50,30 +50,42 @@ def routes(desk: Desk) -> tuple[Route, ...]:
     version = "/v1/ops/gold-versions/{gold_version}"
     missing = (Kind.NOT_FOUND,)
     return (
-        _order("reprocess", desk.reprocess, "Build history anew", requests.Reprocess),
-        _order("promote", desk.promote, "Show readers a candidate", requests.Promote),
-        _order("rollback", desk.rollback, "Take a promote back", requests.Rollback),
-        _order("drop", desk.drop, "Drop a candidate", requests.Drop),
+        _operation("reprocess", handlers.reprocess, "Build history anew", requests.Reprocess),
+        _operation("promote", handlers.promote, "Show readers a candidate", requests.Promote),
+        _operation("rollback", handlers.rollback, "Take a promote back", requests.Rollback),
+        _operation("drop", handlers.drop, "Drop a candidate", requests.Drop),
         Route(
             "POST",
             "/v1/ops/definitions",
-            desk.store_definition,
+            handlers.store_definition,
             "Freeze a dbt project (a plain tar of its files)",
             "201: its fingerprint, for `definition` of a reprocess.",
             bytes,
             kinds=(Kind.UNREADABLE_BODY,),
         ),
-        Route("GET", "/v1/ops/orders", desk.orders, "Orders", "What was asked, and what became of it.", query=limit),
         Route(
-            "GET", "/v1/ops/orders/{order}", desk.order, "One order", "Its state, progress and result.", kinds=missing
+            "GET",
+            "/v1/ops/operations",
+            handlers.operations,
+            "Operations",
+            "What was requested, and what became of it.",
+            query=limit,
         ),
-        Route("GET", "/v1/ops/releases", desk.releases, "Releases", "Who, when and why.", query=limit),
-        Route("GET", "/v1/ops/gold-versions", desk.gold_versions, "Gold versions", "Standing and progress of each."),
-        Route("GET", version, desk.gold_version, "One gold version", "Standing and progress.", kinds=missing),
+        Route(
+            "GET",
+            "/v1/ops/operations/{operation}",
+            handlers.operation,
+            "One operation",
+            "Its state, progress and result.",
+            kinds=missing,
+        ),
+        Route("GET", "/v1/ops/releases", handlers.releases, "Releases", "Who, when and why.", query=limit),
+        Route("GET", "/v1/ops/gold-versions", handlers.gold_versions, "Gold versions", "Status and progress of each."),
+        Route("GET", version, handlers.gold_version, "One gold version", "Status and progress.", kinds=missing),
         Route(
             "GET",
             f"{version}/diff",
-            desk.diff,
+            handlers.diff,
             "What it would change for readers, in rows and in money",
             "JSON, or with `Accept: text/html` a page.",
             query=compared,
@@ -82,7 +94,7 @@ def routes(desk: Desk) -> tuple[Route, ...]:
     )
 
 
-def _order(verb: str, handler: Handler, summary: str, wish: type) -> Route:
-    answers = "202: the order is durable; watch it at `Location`."
+def _operation(verb: str, handler: Handler, summary: str, request: type) -> Route:
+    answers = "202: the operation is durable; watch it at `Location`."
     kinds = (Kind.UNREADABLE_BODY, Kind.CONFLICT)
-    return Route("POST", f"/v1/ops/{verb}", handler, summary, answers, wish, kinds=kinds)
+    return Route("POST", f"/v1/ops/{verb}", handler, summary, answers, request, kinds=kinds)

@@ -1,8 +1,9 @@
-"""Carries out one order of an operator, in a process of its own: ``python -m lakehouse.transform.ops_api.worker ID``.
+"""Carries out one operation of an operator, in a process of its own: ``python -m lakehouse.transform.ops_api.worker
+ID``.
 
-In: the order's document. Out: what it asks for, then its result. Safe to be killed and started again anywhere: what was
-published for the order says so (``order`` in a release, a plan, a drop) and is found instead of done twice. What fails
-because a server is away is tried again; a refusal is a result.
+In: the operation's document. Out: what it asks for, then its result. Safe to be killed and started again anywhere: what
+was published for the operation says so (``operation`` in a release, a plan, a drop) and is found instead of done twice.
+What fails because a server is away is tried again; a refusal is a result.
 """
 
 import logging
@@ -28,28 +29,28 @@ from lakehouse.transform.building.table_states import ForeignCommitError
 from lakehouse.transform.locks import carrying_out
 from lakehouse.transform.maintenance import drop
 from lakehouse.transform.ops_api import requests
-from lakehouse.transform.ops_api.operations import End, Order, Orders, Result
+from lakehouse.transform.ops_api.operations import End, Operation, Operations, Result
 from lakehouse.transform.publishing import promote, rollback
 
 ATTEMPTS = 30
 PAUSE = 10.0
 ELSEWHERE = 75
-"""Exit code: another process carries the order out."""
+"""Exit code: another process carries the operation out."""
 
 _log = logging.getLogger(__name__)
 
 
-class Carried:
-    """One order. The caller holds its lock."""
+class Worker:
+    """One operation. The caller holds its lock."""
 
-    def __init__(self, settings: Settings, files: Files, order: Order) -> None:
+    def __init__(self, settings: Settings, files: Files, operation: Operation) -> None:
         self._settings = settings
         self._files = files
-        self._order = order
+        self._operation = operation
         self._layout = Layout(settings.warehouse)
-        self._orders = Orders(files, self._layout)
+        self._operations = Operations(files, self._layout)
         self._releases = ReleaseLog(files, self._layout)
-        noted = self._orders.note(order.id)
+        noted = self._operations.note(operation.id)
         self._gold_version = noted.gold_version if noted else None
 
     def run(self, attempts: int = ATTEMPTS, pause: float = PAUSE) -> Result:
@@ -59,97 +60,112 @@ class Carried:
                 return self._attempt()
             except LakehouseError as error:
                 if not _may_pass(error):
-                    return self._end(End.FAILED, says=str(error))
+                    return self._end(End.FAILED, message=str(error))
                 self.say(f"attempt {attempt} of {attempts} failed, and is repeated: {error}")
                 time.sleep(pause)
         try:
             return self._attempt()
         except LakehouseError as error:
-            return self._end(End.FAILED, says=str(error))
+            return self._end(End.FAILED, message=str(error))
 
     def say(self, line: str) -> None:
         """For whoever watches; that nobody hears it stops nothing."""
-        _log.info(line, extra=fields(order=self._order.id))
+        _log.info(line, extra=fields(operation=self._operation.id))
         with suppress(LakehouseError):
-            self._orders.say(self._order.id, line, self._gold_version)
+            self._operations.say(self._operation.id, line, self._gold_version)
 
     def _attempt(self) -> Result:
         try:
-            match self._order.wish:
-                case requests.Reprocess() as wish:
-                    return self._reprocess(wish)
-                case requests.Promote() as wish:
-                    return self._promote(wish)
-                case requests.Rollback() as wish:
-                    return self._rollback(wish)
-                case requests.Drop() as wish:
-                    return self._drop(wish)
+            match self._operation.request:
+                case requests.Reprocess() as request:
+                    return self._reprocess(request)
+                case requests.Promote() as request:
+                    return self._promote(request)
+                case requests.Rollback() as request:
+                    return self._rollback(request)
+                case requests.Drop() as request:
+                    return self._drop(request)
         except RefusedError as error:
-            return self._end(End.REFUSED, says=str(error))
+            return self._end(End.REFUSED, message=str(error))
 
-    def _reprocess(self, wish: requests.Reprocess) -> Result:
+    def _reprocess(self, request: requests.Reprocess) -> Result:
         versions = Versions(self._files, self._layout)
         if self._gold_version is None:
-            if self._order.definition is None:
+            if self._operation.definition is None:
                 raise RefusedError("nothing has been released yet whose definition could be used: name a `definition`")
-            wanted = wish.planned(self._order.actor, self._order.definition, self._order.id)
+            wanted = request.planned(self._operation.actor, self._operation.definition, self._operation.id)
             self._gold_version = plan.plan(Builder(self._settings, self._files), wanted).version
-            # Durable before anything is built: it may be another's unfinished one, which does not name this order.
+            # Durable before anything is built: it may be another's unfinished one, which does not name this operation.
             said = f"gold version {self._gold_version} is built"
-            self._orders.say(self._order.id, said, self._gold_version)
+            self._operations.say(self._operation.id, said, self._gold_version)
         carry_out(self._settings, versions.get(self._gold_version), self.say)
         return self._end(End.DONE)
 
-    def _promote(self, wish: requests.Promote) -> Result:
-        self._gold_version = wish.gold_version
+    def _promote(self, request: requests.Promote) -> Result:
+        self._gold_version = request.gold_version
         published = self._published()
         if published is None:
-            builder = Builder(self._settings, self._files, user=reprocess_user(wish.gold_version))
-            word = promote.Order(
-                wish.gold_version, self._order.actor, wish.reason, wish.accept, self._order.id, self._order.seen
+            builder = Builder(self._settings, self._files, user=reprocess_user(request.gold_version))
+            wanted = promote.PromoteRequest(
+                request.gold_version,
+                self._operation.actor,
+                request.reason,
+                request.accept,
+                self._operation.id,
+                self._operation.seen,
             )
-            published = promote.Promote.of(builder).run(word, self.say)
+            published = promote.Promote.of(builder).run(wanted, self.say)
         return self._shown(published)
 
-    def _rollback(self, wish: requests.Rollback) -> Result:
+    def _rollback(self, request: requests.Rollback) -> Result:
         published = self._published()
         if published is None:
-            word = rollback.Return(
-                self._order.actor, wish.to, wish.exact, wish.reason, self._order.id, self._order.seen
+            wanted = rollback.RollbackRequest(
+                self._operation.actor,
+                request.to,
+                request.exact,
+                request.reason,
+                self._operation.id,
+                self._operation.seen,
             )
             try:
-                published = rollback.roll_back(self._settings, self._files, self._releases, word)
+                published = rollback.roll_back(self._settings, self._files, self._releases, wanted)
             except NotFoundError as error:
                 raise RefusedError(str(error)) from error
         behind = rollback.seconds_behind(self._releases, published)
         return self._shown(published, rollback.how_stale(published, behind), behind)
 
-    def _drop(self, wish: requests.Drop) -> Result:
-        self._gold_version = wish.gold_version
+    def _drop(self, request: requests.Drop) -> Result:
+        self._gold_version = request.gold_version
         builder = Builder(self._settings, self._files)
-        drop.drop(builder, wish.gold_version, self._order.actor, wish.reason, self.say, self._order.id)
+        drop.drop(builder, request.gold_version, self._operation.actor, request.reason, self.say, self._operation.id)
         return self._end(End.DONE)
 
     def _published(self) -> Published | None:
-        """The release that this order has published before it was killed."""
+        """The release that this operation has published before it was killed."""
         for published in reversed(self._releases.refresh()):
-            if published.number <= (self._order.seen or 0):
+            if published.number <= (self._operation.seen or 0):
                 return None
-            if published.release.order == self._order.id:
+            if published.release.operation == self._operation.id:
                 return published
         return None
 
-    def _shown(self, published: Published, says: str | None = None, seconds_behind: int | None = None) -> Result:
+    def _shown(self, published: Published, message: str | None = None, seconds_behind: int | None = None) -> Result:
         self._gold_version = published.release.gold_version
         catalog.show_published(Trino.of(self._settings, user=TRANSFORM_USER), self._releases, self.say)
-        return self._end(End.DONE, says=says, release=published.number, seconds_behind=seconds_behind)
+        return self._end(End.DONE, message=message, release=published.number, seconds_behind=seconds_behind)
 
     def _end(
-        self, end: End, *, says: str | None = None, release: int | None = None, seconds_behind: int | None = None
+        self, end: End, *, message: str | None = None, release: int | None = None, seconds_behind: int | None = None
     ) -> Result:
         version = self._gold_version
-        return self._orders.finish(
-            self._order.id, end, says=says, gold_version=version, release=release, seconds_behind=seconds_behind
+        return self._operations.finish(
+            self._operation.id,
+            end,
+            message=message,
+            gold_version=version,
+            release=release,
+            seconds_behind=seconds_behind,
         )
 
 
@@ -162,15 +178,15 @@ def _may_pass(error: LakehouseError) -> bool:
 
 def main() -> int:
     settings, name = load_settings(), sys.argv[1]
-    log_as_json("order")
+    log_as_json("operation")
     files = HdfsFiles(settings.hdfs_url)
-    orders = Orders(files, Layout(settings.warehouse))
+    operations = Operations(files, Layout(settings.warehouse))
     with carrying_out(settings, name) as mine:
         if not mine:
             return ELSEWHERE
-        if orders.result(name) is None:
-            result = Carried(settings, files, orders.get(name)).run()
-            _log.info("the order has ended", extra=fields(order=name, end=result.end, says=result.says))
+        if operations.result(name) is None:
+            result = Worker(settings, files, operations.get(name)).run()
+            _log.info("the operation has ended", extra=fields(operation=name, end=result.end, message=result.message))
     return 0
 
 

@@ -14,7 +14,7 @@ from lakehouse.clients.trino import Trino
 from lakehouse.errors import RefusedError
 from lakehouse.ledger.prove import Judged
 from lakehouse.releases.log import Published
-from lakehouse.releases.model import GoldVersion, Reason, Snapshot
+from lakehouse.releases.model import GoldVersion, ReleaseKind, Snapshot
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
 from lakehouse.transform.building.watermark import reaches
@@ -88,7 +88,7 @@ def ledger_is_balanced(judged: Judged) -> Gate:
     """Every accepted event is counted exactly once by the candidate's silver."""
 
     def gate(prospect: Prospect, accept: bool) -> str:
-        shown = following(prospect.parent, prospect.version, prospect.snapshot, Reason.PROMOTE)
+        shown = following(prospect.parent, prospect.version, prospect.snapshot, ReleaseKind.PROMOTE)
         verdict = judged(shown)
         if not verdict.balanced:
             raise RefusedError(

@@ -1,6 +1,6 @@
 """Promote: a candidate becomes what readers see, in one release for all tables. Gates first.
 
-In: a gold version and the operator's word. Out: a release, or a refusal that has changed nothing. Slow gates are
+In: a request. Out: a release, or a refusal that has changed nothing. Slow gates are
 checked first and, once the candidate has caught up, again. While the others are checked the live version's lock is
 held, so that the release follows exactly the one that the gates were checked against; should another machine publish
 meanwhile, the gates are checked again, and after another operator we are refused.
@@ -15,11 +15,11 @@ from lakehouse.errors import AlreadyExistsError, NotFoundError, RefusedError
 from lakehouse.ledger.prove import Prover
 from lakehouse.releases import generations
 from lakehouse.releases.log import Published, ReleaseLog
-from lakehouse.releases.model import GoldVersion, Reason, Snapshot
+from lakehouse.releases.model import GoldVersion, ReleaseKind, Snapshot
 from lakehouse.releases.version_status import is_built
 from lakehouse.transform.backfill.progress import not_built
 from lakehouse.transform.building.builder import Builder, Progress
-from lakehouse.transform.building.catch_up import Feeder
+from lakehouse.transform.building.catch_up import CatchUp
 from lakehouse.transform.locks import building, deciding
 from lakehouse.transform.orphaned_queries import end_queries
 from lakehouse.transform.publishing.gates import (
@@ -34,25 +34,25 @@ from lakehouse.transform.publishing.gates import (
 )
 from lakehouse.transform.publishing.publish import following, refuse_after_another_operator
 
-PATIENCE = 600.0
+LOCK_TIMEOUT = 600.0
 """Seconds to wait for who builds one of the two versions."""
-CATCH_UP_PATIENCE = 60.0
+CATCH_UP_TIMEOUT = 60.0
 """Seconds in which another bronze generation must have got what the live one has."""
 
 
 @dataclass(frozen=True)
-class Order:
-    """An operator's word: who, why, and whether he accepts differences beyond the limit.
+class PromoteRequest:
+    """An operator's request: who, why, and whether differences beyond the limit are accepted.
 
-    ``id`` is that of a durable order, ``seen`` the release that was current when it was given: since then no other
-    operator may have published one.
+    ``operation`` is the id of an operation of the ops API, ``seen`` the release that was current when it was requested:
+    since then no other operator may have published one.
     """
 
     gold_version: int
     actor: str
-    why: str | None = None
+    reason: str | None = None
     accept: bool = False
-    id: str | None = None
+    operation: str | None = None
     seen: int | None = None
 
 
@@ -68,7 +68,7 @@ class Promote:
 
     @classmethod
     def of(cls, builder: Builder) -> "Promote":
-        """With the gates that every promote has to pass, whichever door the operator takes."""
+        """With the gates that every promote has to pass, from the command line or over HTTP."""
         settings = builder.settings
         judged = Prover(settings, builder.files).verdict
         slow = (is_whole(settings), ledger_is_balanced(judged), is_prepared(settings))
@@ -76,29 +76,29 @@ class Promote:
         differs = differs_within_limits(settings, builder.versions)
         return cls(builder, slow, (caught_up, differs, is_prepared(settings, patience=3.0)))
 
-    def run(self, order: Order, say: Progress = lambda _: None) -> Published:
+    def run(self, request: PromoteRequest, say: Progress = lambda _: None) -> Published:
         """The new release. Raises :class:`RefusedError` with the gate that does not open."""
         seen = self._log.current()
         if seen is None:
             raise RefusedError("nothing has been released yet: the first cycle publishes the first release")
-        if order.accept and not order.why:
+        if request.accept and not request.reason:
             raise RefusedError("differences are accepted for a reason: give one (--reason)")
-        if order.seen is not None:
-            seen = refuse_after_another_operator(self._log, self._log.get(order.seen))
-        version, newest = self._candidate(order, seen)
-        self._check(self._slow, order, Prospect(version, newest, seen, self._live(seen)), say)
+        if request.seen is not None:
+            seen = refuse_after_another_operator(self._log, self._log.get(request.seen))
+        version, newest = self._candidate(request, seen)
+        self._check(self._slow, request, Prospect(version, newest, seen, self._live(seen)), say)
         with _locked(self._builder, [version.version]):
             self._refuse_dropped(version.version)
             end_queries(self._builder.trino, version.version)
-            caught_up, live = self._follow(version, seen, say)
+            caught_up, live = self._at_parent(version, seen, say)
             if caught_up != newest:
-                self._check(self._slow, order, Prospect(version, caught_up, seen, live), say)
+                self._check(self._slow, request, Prospect(version, caught_up, seen, live), say)
         with _locked(self._builder, [*self._built_from(version), seen.release.gold_version]):
             self._refuse_dropped(version.version)
-            return self._publish(order, version, seen, say)
+            return self._publish(request, version, seen, say)
 
-    def _candidate(self, order: Order, seen: Published) -> tuple[GoldVersion, Snapshot]:
-        number, versions = order.gold_version, self._builder.versions
+    def _candidate(self, request: PromoteRequest, seen: Published) -> tuple[GoldVersion, Snapshot]:
+        number, versions = request.gold_version, self._builder.versions
         try:
             version = versions.get(number)
         except NotFoundError as error:
@@ -127,13 +127,19 @@ class Promote:
             return [version.version]
         return [version.version, *self._built_from(self._builder.versions.get(plan.base.gold_version))]
 
-    def _publish(self, order: Order, version: GoldVersion, seen: Published, say: Progress) -> Published:
+    def _publish(self, request: PromoteRequest, version: GoldVersion, seen: Published, say: Progress) -> Published:
         while True:
             parent = refuse_after_another_operator(self._log, seen)
-            snapshot, beside = self._follow(version, parent, say)
-            self._check(self._gates, order, Prospect(version, snapshot, parent, beside), say)
+            snapshot, beside = self._at_parent(version, parent, say)
+            self._check(self._gates, request, Prospect(version, snapshot, parent, beside), say)
             release = following(
-                parent, version, snapshot, Reason.PROMOTE, actor=order.actor, why=order.why, order=order.id
+                parent,
+                version,
+                snapshot,
+                ReleaseKind.PROMOTE,
+                actor=request.actor,
+                reason=request.reason,
+                operation=request.operation,
             )
             try:
                 with deciding(self._builder.settings):
@@ -142,12 +148,12 @@ class Promote:
             except AlreadyExistsError:
                 say("another release was published meanwhile: the gates are checked again")
 
-    def _follow(self, version: GoldVersion, parent: Published, say: Progress) -> tuple[Snapshot, Snapshot]:
+    def _at_parent(self, version: GoldVersion, parent: Published, say: Progress) -> tuple[Snapshot, Snapshot]:
         """The candidate where its parent stands, or later; and the parent's version there."""
         live = self._live(parent)
-        deadline = time.monotonic() + CATCH_UP_PATIENCE
+        deadline = time.monotonic() + CATCH_UP_TIMEOUT
         while True:
-            ours = Feeder(self._builder).catch_up(version, live, say)
+            ours = CatchUp(self._builder).run(version, live, say)
             if stands_beside(ours, live) or time.monotonic() > deadline:
                 return ours, live
             time.sleep(1)  # another bronze generation, which Kafka feeds as well, is about to have it
@@ -157,9 +163,9 @@ class Promote:
         assert newest is not None, "a version that was released has a snapshot"
         return newest
 
-    def _check(self, gates: tuple[Gate, ...], order: Order, prospect: Prospect, say: Progress) -> None:
+    def _check(self, gates: tuple[Gate, ...], request: PromoteRequest, prospect: Prospect, say: Progress) -> None:
         for gate in gates:
-            say(gate(prospect, order.accept))
+            say(gate(prospect, request.accept))
 
 
 @contextmanager
@@ -173,7 +179,7 @@ def _locked(builder: Builder, versions: Iterable[int]) -> Iterator[None]:
 
 @contextmanager
 def _lock(builder: Builder, version: int) -> Iterator[None]:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + LOCK_TIMEOUT
     while True:
         with building(builder.settings, version, wait=False) as mine:
             if mine:

@@ -1,4 +1,4 @@
-"""Publishes snapshots as releases: by a cycle, if readers should see a change; by an operator, as he says.
+"""Publishes snapshots as releases: by a cycle, if readers should see a change; by an operator's request.
 
 A cycle's release is published only when data changed or ``complete_through`` moved a step, and only while the release
 that it follows names the same gold version and is not held: a live cycle can never undo what an operator did. Of two
@@ -11,9 +11,7 @@ from lakehouse.contracts.metrics import CATALOGUE_VERSION
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import AlreadyExistsError, RefusedError
 from lakehouse.releases.log import Published, ReleaseLog
-from lakehouse.releases.model import GoldVersion, Reason, Release, Snapshot, new_nonce
-
-BY_CYCLES = (Reason.FIRST, Reason.CYCLE)
+from lakehouse.releases.model import GoldVersion, Release, ReleaseKind, Snapshot, new_nonce
 
 
 def publish_snapshot(log: ReleaseLog, version: GoldVersion, snapshot: Snapshot) -> Published | None:
@@ -23,7 +21,7 @@ def publish_snapshot(log: ReleaseLog, version: GoldVersion, snapshot: Snapshot) 
         if parent is not None and not _may_follow(parent.release, snapshot):
             return None
         try:
-            return log.append(following(parent, version, snapshot, Reason.CYCLE if parent else Reason.FIRST))
+            return log.append(following(parent, version, snapshot, ReleaseKind.CYCLE))
         except AlreadyExistsError:
             continue  # Another publisher was first: look at what it has published, and follow that.
 
@@ -32,18 +30,18 @@ def following(
     parent: Published | None,
     version: GoldVersion,
     snapshot: Snapshot,
-    reason: Reason,
+    kind: ReleaseKind,
     *,
     actor: str = TRANSFORM_USER,
-    why: str | None = None,
+    reason: str | None = None,
     held: bool = False,
-    order: str | None = None,
+    operation: str | None = None,
 ) -> Release:
     """The document of a release of ``snapshot`` after ``parent``, to be appended."""
     return Release(
         release=parent.number + 1 if parent else 1,
         parent=parent.number if parent else None,
-        reason=reason,
+        kind=kind,
         actor=actor,
         snapshot=snapshot.number,
         gold_version=version.version,
@@ -54,22 +52,22 @@ def following(
         catalogue=CATALOGUE_VERSION,
         tzdata=tzdata_version(),
         nonce=new_nonce(),
-        why=why,
+        reason=reason,
         held=held,
-        order=order,
+        operation=operation,
         set_aside=snapshot.set_aside,
     )
 
 
 def refuse_after_another_operator(log: ReleaseLog, seen: Published) -> Published:
-    """The current release, unless an operator has published one after ``seen``: he did not know of ours, nor we of
-    his."""
+    """The current release, unless an operator has published one after ``seen``: neither operator knew of the
+    other's."""
     current = log.current() or seen
     for number in range(seen.number + 1, current.number + 1):
         release = log.get(number).release
-        if release.reason not in BY_CYCLES:
+        if release.kind != ReleaseKind.CYCLE:
             raise RefusedError(
-                f"release {number} ({release.reason} of gold version {release.gold_version} by {release.actor}) was "
+                f"release {number} ({release.kind} of gold version {release.gold_version} by {release.actor}) was "
                 "published meanwhile; look at `lakehouse release list`, then decide again"
             )
     return current

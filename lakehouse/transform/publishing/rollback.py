@@ -1,7 +1,7 @@
 """Rollback: readers are shown an earlier gold version again, by a new release. Nothing is built and nothing is checked:
 what is published was audited and shown before.
 
-In: the release log and an operator's word. Out: a release that names the version's newest audited snapshot, or with
+In: the release log and a request. Out: a release that names the version's newest audited snapshot, or with
 ``exact`` a former release's own; then the live line holds still until an operator publishes again.
 """
 
@@ -14,7 +14,7 @@ from lakehouse.contracts.layout import Layout
 from lakehouse.errors import AlreadyExistsError, NotFoundError, RefusedError
 from lakehouse.releases import generations
 from lakehouse.releases.log import Published, ReleaseLog
-from lakehouse.releases.model import GoldVersion, Reason, Snapshot
+from lakehouse.releases.model import GoldVersion, ReleaseKind, Snapshot
 from lakehouse.releases.version_status import is_built
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
@@ -23,22 +23,22 @@ from lakehouse.transform.publishing.publish import following, refuse_after_anoth
 
 
 @dataclass(frozen=True)
-class Return:
+class RollbackRequest:
     """Where to go back to. Without ``to``: to what was current before the last promote.
 
-    ``order`` is the id of a durable order, ``seen`` the release that was current when it was given: since then no other
-    operator may have published one.
+    ``operation`` is the id of an operation of the ops API, ``seen`` the release that was current when it was requested:
+    since then no other operator may have published one.
     """
 
     actor: str
     to: int | None = None
     exact: bool = False
-    why: str | None = None
-    order: str | None = None
+    reason: str | None = None
+    operation: str | None = None
     seen: int | None = None
 
 
-def roll_back(settings: Settings, files: Files, log: ReleaseLog, wish: Return) -> Published:
+def roll_back(settings: Settings, files: Files, log: ReleaseLog, request: RollbackRequest) -> Published:
     """:func:`rollback` on a warehouse: refuses, too, what could not be kept up to date or is beyond the retention."""
     layout = Layout(settings.warehouse)
 
@@ -58,15 +58,15 @@ def roll_back(settings: Settings, files: Files, log: ReleaseLog, wish: Return) -
                     "LAKEHOUSE_RELEASES__RETENTION (gold) or LAKEHOUSE_RELEASES__SILVER_WINDOW (silver)"
                 )
 
-    if not wish.exact:
+    if not request.exact:
         with deciding(settings):
-            return rollback(log, Versions(files, layout), wish, refuse_stale)
+            return rollback(log, Versions(files, layout), request, refuse_stale)
     with undisturbed(settings), deciding(settings):
-        return rollback(log, Versions(files, layout), wish, refuse_unreadable)
+        return rollback(log, Versions(files, layout), request, refuse_unreadable)
 
 
 def rollback(
-    log: ReleaseLog, versions: Versions, wish: Return, check: Callable[[Snapshot], None] = lambda _: None
+    log: ReleaseLog, versions: Versions, request: RollbackRequest, check: Callable[[Snapshot], None] = lambda _: None
 ) -> Published:
     """The new release. ``check`` may refuse the snapshot that would be shown (see :func:`roll_back`).
 
@@ -74,23 +74,23 @@ def rollback(
     seen = log.current()
     if seen is None:
         raise RefusedError("nothing has been released yet")
-    if wish.seen is not None:
-        seen = refuse_after_another_operator(log, log.get(wish.seen))
-    target = log.get(wish.to) if wish.to is not None else _before_last_promote(log)
-    version, snapshot = _what_to_show(versions, target, wish)
+    if request.seen is not None:
+        seen = refuse_after_another_operator(log, log.get(request.seen))
+    target = log.get(request.to) if request.to is not None else _before_last_promote(log)
+    version, snapshot = _what_to_show(versions, target, request)
     check(snapshot)
     while True:
         parent = refuse_after_another_operator(log, seen)
-        _refuse_what_is_shown(parent, snapshot, wish)
+        _refuse_what_is_shown(parent, snapshot, request)
         release = following(
             parent,
             version,
             snapshot,
-            Reason.ROLLBACK,
-            actor=wish.actor,
-            why=wish.why,
-            held=wish.exact,
-            order=wish.order,
+            ReleaseKind.ROLLBACK,
+            actor=request.actor,
+            reason=request.reason,
+            held=request.exact,
+            operation=request.operation,
         )
         try:
             return log.append(release)
@@ -120,17 +120,17 @@ def how_stale(published: Published, seconds: int | None) -> str | None:
 
 def _before_last_promote(log: ReleaseLog) -> Published:
     for published in reversed(log.refresh()):
-        if published.release.reason == Reason.PROMOTE and published.release.parent is not None:
+        if published.release.kind == ReleaseKind.PROMOTE and published.release.parent is not None:
             return log.get(published.release.parent)
     raise RefusedError("nothing has been promoted yet; `rollback --to RELEASE` goes back to any release's gold version")
 
 
-def _what_to_show(versions: Versions, target: Published, wish: Return) -> tuple[GoldVersion, Snapshot]:
+def _what_to_show(versions: Versions, target: Published, request: RollbackRequest) -> tuple[GoldVersion, Snapshot]:
     number = target.release.gold_version
     if versions.drop_of(number) is not None:
         raise RefusedError(f"gold version {number}, which release {target.number} showed, has been dropped")
     version = versions.get(number)
-    if wish.exact:
+    if request.exact:
         return version, versions.snapshot(number, target.release.snapshot)
     newest = versions.latest_snapshot(number)
     if newest is None or not is_built(newest):
@@ -142,11 +142,11 @@ def _what_to_show(versions: Versions, target: Published, wish: Return) -> tuple[
     return version, newest
 
 
-def _refuse_what_is_shown(parent: Published, snapshot: Snapshot, wish: Return) -> None:
+def _refuse_what_is_shown(parent: Published, snapshot: Snapshot, request: RollbackRequest) -> None:
     shown = parent.release
     if shown.gold_version != snapshot.gold_version:
         return
-    is_same = shown.held and shown.snapshot == snapshot.number if wish.exact else not shown.held
+    is_same = shown.held and shown.snapshot == snapshot.number if request.exact else not shown.held
     if is_same:
         raise RefusedError(
             f"readers see gold version {shown.gold_version} already (release {shown.release}); "

@@ -75,7 +75,7 @@ def test_another_gold_version_is_shown_at_once_and_the_old_one_still_answers(day
     old = day.metrics("gross_sales,page_views", **DAY)
     warehouse.write("merchant_sales", [sale("10:00", "USD", gross_sales=1)], snapshot=1, version=2)
     warehouse.write("merchant_traffic", [view("10:00", 2)], snapshot=1, version=2)
-    warehouse.publish(1, "2026-11-16T11:00:00Z", version=2, reason="promote")
+    warehouse.publish(1, "2026-11-16T11:00:00Z", version=2, kind="promote")
     day.wait_for(3)
     new = day.metrics("gross_sales,page_views", **DAY)
     assert [s["currency"] for s in new["series"]] == ["USD", None]

@@ -160,7 +160,7 @@ def test_what_was_answered_is_answered_again(keys: Settings, steps: list[Any]) -
 
 async def _live_through(history: History, keys: Settings, steps: list[Any]) -> None:
     history.build([{(0, "BRL"): 1}])
-    history.publish(1, 1, "first")
+    history.publish(1, 1, "cycle")
     process, bodies = Process(history.warehouse, keys), list[bytes]()
     for name, *what in [("nothing",), *steps]:
         if name == "look":
@@ -209,7 +209,7 @@ async def _check(history: History, process: Process, bodies: list[bytes]) -> Non
 
 
 def _expected_revisions(history: History, hour: int) -> list[tuple[int, int, str]]:
-    reasons = {"first": "late_events", "cycle": "late_events", "promote": "new_definition", "rollback": "rollback"}
+    reasons = {"cycle": "late_events", "promote": "new_definition", "rollback": "rollback"}
     end = int((HOUR + timedelta(hours=hour + 1)).timestamp()) * 10**6
     found: list[tuple[int, int, str]] = []
     for published in history.released:
@@ -217,5 +217,5 @@ def _expected_revisions(history: History, hour: int) -> list[tuple[int, int, str
         if not found and (published.release.complete_through or 0) >= end:
             found.append((value, published.number, "first_final"))
         elif found and value != found[-1][0]:
-            found.append((value, published.number, reasons[published.release.reason]))
+            found.append((value, published.number, reasons[published.release.kind]))
     return found

@@ -24,7 +24,7 @@ LAYOUT = Layout("/w")
 
 def made(number: int) -> Release:
     shown = snapshot(1, number, complete_through=1_795_471_200_000_000)
-    return release_documents.release(number, shown, reason="first" if number == 1 else "cycle", actor="transform")
+    return release_documents.release(number, shown, kind="cycle", actor="transform")
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def run(files: LocalFiles, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str
 def test_the_list_is_newest_first(run: Callable[..., str]) -> None:
     rows = json.loads(run("list", "--format", "json"))
     assert [row["release"] for row in rows] == [3, 2, 1]
-    contract = {"release", "released_at", "gold_version", "reason", "actor"}
+    contract = {"release", "released_at", "gold_version", "kind", "reason", "actor"}
     assert all(set(row) == contract | {"gold_version_bytes"} for row in rows)
     assert [row["gold_version_bytes"] for row in rows] == [1020] * 3
     stamps = [datetime.fromisoformat(row["released_at"]) for row in rows]
@@ -79,8 +79,8 @@ def test_candidates_and_what_was_dropped_are_listed_with_who_and_why(
 ) -> None:
     """Also a version of which nothing is left but its documents."""
     versions = Versions(files, LAYOUT)
-    for why in ("taxes", None):
-        versions.create(Definition("a" * 64), Plan("bronze", BronzeCursor(1, 1), None, "olga", why))
+    for reason in ("taxes", None):
+        versions.create(Definition("a" * 64), Plan("bronze", BronzeCursor(1, 1), None, "olga", reason))
     files.write(f"{LAYOUT.version_schema(2, 'gold')}/t-2/month=1/file", b"x" * 7)
     versions.add_drop(Drop(3, "omar", "wrong again", 1_795_471_200_000_000, new_nonce()))
     building = run("list").splitlines()[-1].split()
@@ -91,7 +91,7 @@ def test_candidates_and_what_was_dropped_are_listed_with_who_and_why(
     assert (first["gold_version"], first["standing"], first["plan"], first["dropped"]) == (1, "current", None, None)
     assert (first["silver_bytes"], first["gold_bytes"], first["own_bytes"]) == (1000, 20, 1020)
     assert (second["plan"]["actor"], second["plan"]["reason"], second["own_bytes"]) == ("olga", "taxes", 7)
-    word = {"dropped_at": "2026-11-23T22:00:00Z", "actor": "omar", "why": "wrong again", "order": None}
+    word = {"dropped_at": "2026-11-23T22:00:00Z", "actor": "omar", "reason": "wrong again", "operation": None}
     assert (third["standing"], third["dropped"]) == ("dropped", word)
     newest = json.loads(run("list", "--versions", "--limit", "1", "--format", "json"))
     assert [row["gold_version"] for row in newest] == [3]
@@ -113,6 +113,6 @@ def test_a_release_shows_all_that_it_names(run: Callable[..., str]) -> None:
     assert shown["release"] == 2
     assert shown["parent"] == 1
     assert shown["bronze"] == {"generation": 1, "delta_version": 2}
-    assert (shown["why"], shown["held"]) == (None, False)
+    assert (shown["reason"], shown["held"]) == (None, False)
     assert shown["complete_through"] == "2026-11-23T22:00:00Z"
     assert json.loads(run("show", "--format", "json"))["release"] == 3

@@ -1,4 +1,4 @@
-"""What tests of the operator's door share: the door, and a warehouse whose orders are carried out."""
+"""What tests of the ops API share: the API, and a warehouse whose operations are carried out."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -20,13 +20,13 @@ from lakehouse.transform import catalog
 from lakehouse.transform.diff.model import Difference, Limits, Side
 from lakehouse.transform.ops_api.app import create_app
 from lakehouse.transform.ops_api.differences import Differences
-from lakehouse.transform.ops_api.handlers import Desk
-from tests.unit.transform.door import LAYOUT, Door, undocumented
+from lakehouse.transform.ops_api.handlers import Handlers
+from tests.unit.transform.ops_client import LAYOUT, OpsApi, undocumented
 from tests.unit.transform.promoted_warehouse import Warehouse
 
 
 @pytest.fixture
-def door(tmp_path: Path) -> Iterator[Door]:
+def ops_api(tmp_path: Path) -> Iterator[OpsApi]:
     """Whatever a test asks of it, the OpenAPI document knows each answer."""
     settings = Settings(home=tmp_path / "home")
     files, health = LocalFiles(tmp_path / "hdfs"), Health(timedelta(minutes=1))
@@ -41,17 +41,17 @@ def door(tmp_path: Path) -> Iterator[Door]:
         )
 
     issue(settings, "olga", [Scope.OPS])
-    desk = Desk(files, LAYOUT, Differences(files, LAYOUT, compare), lambda: woken.append(1))
-    listening = Listening(create_app(desk, Verifier(settings), health, CollectorRegistry()), "127.0.0.1", 0)
+    handlers = Handlers(files, LAYOUT, Differences(files, LAYOUT, compare), lambda: woken.append(1))
+    server = Listening(create_app(handlers, Verifier(settings), health, CollectorRegistry()), "127.0.0.1", 0)
     answers: list[httpx.Response] = []
-    url, hooks = f"http://127.0.0.1:{listening.port}", {"response": [answers.append]}
+    url, hooks = f"http://127.0.0.1:{server.port}", {"response": [answers.append]}
     with httpx.Client(base_url=url, trust_env=False, timeout=20, event_hooks=hooks) as client:
-        made = Door(client, settings, files, health, woken, compared)
+        made = OpsApi(client, settings, files, health, woken, compared)
         made.snapshot(1, None)
         made.snapshot(2, Plan("bronze", BronzeCursor(1, 1), None, "olga"))
         yield made
         document = client.get("/openapi.json").json()
-    listening.close()
+    server.close()
     assert undocumented(document, answers) == set()
 
 

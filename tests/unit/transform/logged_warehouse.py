@@ -13,11 +13,11 @@ from lakehouse.releases.model import (
     Definition,
     GoldVersion,
     Plan,
-    Reason,
+    ReleaseKind,
     Snapshot,
     TableState,
 )
-from lakehouse.releases.version_status import Standing, stands
+from lakehouse.releases.version_status import Status, version_states
 from lakehouse.releases.versions import Versions
 from lakehouse.transform.publishing.publish import following, publish_snapshot
 from tests.release_documents import snapshot
@@ -54,10 +54,10 @@ class LoggedWarehouse:
     def promote(self, version: GoldVersion) -> Published:
         newest = self.versions.latest_snapshot(version.version)
         assert newest is not None
-        return self.log.append(following(self.log.current(), version, newest, Reason.PROMOTE, actor="olga"))
+        return self.log.append(following(self.log.current(), version, newest, ReleaseKind.PROMOTE, actor="olga"))
 
-    def standings(self) -> dict[int, Standing]:
-        return {stand.number: stand.standing for stand in stands(self.versions, self.log.refresh())}
+    def statuses(self) -> dict[int, Status]:
+        return {state.number: state.status for state in version_states(self.versions, self.log.refresh())}
 
 
 CANDIDATE = Plan("bronze", BronzeCursor(1, 1), None, "olga")

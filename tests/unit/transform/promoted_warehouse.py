@@ -1,16 +1,16 @@
-"""A warehouse in a local folder after a promote: orders are given to it, and carried out on it."""
+"""A warehouse in a local folder after a promote: operations are given to it, and carried out on it."""
 
 from dataclasses import dataclass, field
 
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.model import BronzeCursor, Definition, Plan, Reason, TableState, new_nonce
+from lakehouse.releases.model import BronzeCursor, Definition, Plan, ReleaseKind, TableState, new_nonce
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
 from lakehouse.transform.ops_api import requests
-from lakehouse.transform.ops_api.operations import Order, Orders, Result, new_id, now
-from lakehouse.transform.ops_api.worker import Carried
+from lakehouse.transform.ops_api.operations import Operation, Operations, Result, new_id, now
+from lakehouse.transform.ops_api.worker import Worker
 from lakehouse.transform.publishing.publish import following
 from tests.release_documents import snapshot
 
@@ -29,8 +29,8 @@ class Warehouse:
             tables = {"gold.merchant_sales": TableState(f"gold_v{number}", f"/t{number}", 1)}
             made = snapshot(number, 1, tables, complete_through=900)
             self.versions.add_snapshot(made)
-            reason = Reason.PROMOTE if planned else Reason.FIRST
-            self.log.append(following(self.log.current(), version, made, reason, actor="olga"))
+            kind = ReleaseKind.PROMOTE if planned else ReleaseKind.CYCLE
+            self.log.append(following(self.log.current(), version, made, kind, actor="olga"))
 
     @property
     def layout(self) -> Layout:
@@ -45,12 +45,12 @@ class Warehouse:
         return Versions(self.files, self.layout)
 
     @property
-    def orders(self) -> Orders:
-        return Orders(self.files, self.layout)
+    def operations(self) -> Operations:
+        return Operations(self.files, self.layout)
 
-    def give(self, wish: requests.Wish, seen: int | None = 2, definition: str | None = None) -> Order:
-        order = Order(new_id("olga", None), wish, "olga", now(), new_nonce(), seen, definition)
-        return self.orders.give(order)
+    def give(self, request: requests.Request, seen: int | None = 2, definition: str | None = None) -> Operation:
+        operation = Operation(new_id("olga", None), request, "olga", now(), new_nonce(), seen, definition)
+        return self.operations.add(operation)
 
-    def carry(self, order: Order, attempts: int = 1) -> Result:
-        return Carried(self.settings, self.files, order).run(attempts, pause=0)
+    def carry(self, operation: Operation, attempts: int = 1) -> Result:
+        return Worker(self.settings, self.files, operation).run(attempts, pause=0)

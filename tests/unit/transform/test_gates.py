@@ -29,7 +29,7 @@ from lakehouse.transform.publishing.gates import (
     is_whole,
     ledger_is_balanced,
 )
-from lakehouse.transform.publishing.promote import Order, Promote
+from lakehouse.transform.publishing.promote import Promote, PromoteRequest
 from tests.release_documents import DEFINITION, release, snapshot
 from tests.unit.ledger.worlds import FIRST_HOUR, Position, evidence_of, with_more, without
 from tests.unit.transform.logged_warehouse import CANDIDATE, LAYOUT, LoggedWarehouse
@@ -268,12 +268,12 @@ def test_what_is_accepted_has_a_reason_which_is_recorded(
     tables.sold = {("gold_v1", 1): 100, ("gold_v2", 1): 110}
     promote = Promote(builder, (), (differs_within_limits(builder.settings, builder.versions),))
     with pytest.raises(RefusedError, match="by 10 %"):
-        promote.run(Order(2, "olga", "tax"))
+        promote.run(PromoteRequest(2, "olga", "tax"))
     with pytest.raises(RefusedError, match="accepted for a reason: give one"):
-        promote.run(Order(2, "olga", accept=True))
+        promote.run(PromoteRequest(2, "olga", accept=True))
     assert len(warehouse.log.refresh()) == 1, "what is refused has changed nothing"
-    published = promote.run(Order(2, "olga", "tax", accept=True))
-    assert (published.number, published.release.gold_version, published.release.why) == (2, 2, "tax")
+    published = promote.run(PromoteRequest(2, "olga", "tax", accept=True))
+    assert (published.number, published.release.gold_version, published.release.reason) == (2, 2, "tax")
     assert warehouse.log.current() == published
 
 
@@ -284,7 +284,7 @@ def test_every_promote_passes_all_gates_in_their_order(
     monkeypatch.setattr(kafka_scan, "KafkaConsumer", Kafka)
     tables.sold = {("gold_v1", 1): 100, ("gold_v2", 1): 110}
     said: list[str] = []
-    Promote.of(builder).run(Order(2, "olga", "tax", accept=True), said.append)
+    Promote.of(builder).run(PromoteRequest(2, "olga", "tax", accept=True), said.append)
     unprepared = "the insights API does not answer: it loads the version when it is back"
     assert said == [
         "whole: all that readers know",

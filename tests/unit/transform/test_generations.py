@@ -50,7 +50,7 @@ def test_a_generation_is_fed_from_the_end_of_its_build_until_it_is_retired(files
     assert generations.complete(files, LAYOUT) == [1, 2]
     retired = generations.retirement(files, LAYOUT, 1)
     assert retired is not None
-    assert (retired.actor, retired.why) == ("ana", "damaged")
+    assert (retired.actor, retired.reason) == ("ana", "damaged")
 
 
 def test_the_build_runs_with_the_stacks_own_java_and_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

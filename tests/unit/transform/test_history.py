@@ -15,7 +15,7 @@ from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import TableState
 from lakehouse.transform import views
 from lakehouse.transform.gold_columns import missing_for_good, missing_measures
-from lakehouse.transform.history.by_release import History, kept_states, timestamp
+from lakehouse.transform.history.by_release import History, kept_states, prepare, timestamp
 from lakehouse.transform.views import Kept
 from tests.release_documents import release, snapshot
 
@@ -70,7 +70,7 @@ def test_a_release_is_found_only_once_the_views_hold_it(tmp_path: Path) -> None:
     for published in log_of([(1, 3, 1), (2, 5, 1)]):
         log.append(published.release)
     trino = Statements()
-    History(trino, log, RETENTION).follow(lambda _: False, datetime.now(UTC))
+    History(trino, log, RETENTION).update(lambda _: False, datetime.now(UTC))
     view = next(place for place, sql in enumerate(trino.asked) if "FOR VERSION AS OF 5" in sql)
     row = next(place for place, sql in enumerate(trino.asked) if sql.startswith("INSERT"))
     assert view < row
@@ -83,12 +83,12 @@ def test_the_slower_of_two_followers_has_seen_the_newest(tmp_path: Path) -> None
 
     class Slow(Statements):
         def query(self, sql: str, *_: object, **__: object) -> list[dict[str, Any]]:
-            if sql.startswith("SHOW COLUMNS"):
+            if sql.startswith("SHOW COLUMNS") and "merchant_sales" in sql:
                 log.append(releases[1].release)
             return super().query(sql)
 
     trino = Slow()
-    History(trino, ReleaseLog(LocalFiles(tmp_path), Layout("/w")), RETENTION).follow(lambda _: False, START)
+    History(trino, ReleaseLog(LocalFiles(tmp_path), Layout("/w")), RETENTION).update(lambda _: False, START)
     pinned = [sql for sql in trino.asked if "merchant_sales_by_release" in sql]
     assert "FOR VERSION AS OF 5" in pinned[-1]
     assert next(sql for sql in trino.asked if sql.startswith("INSERT")).count("'cycle'") == 2
@@ -105,10 +105,27 @@ def test_what_is_published_while_releases_are_recorded_is_shown_too(tmp_path: Pa
             return super().query(sql)
 
     trino = Slow()
-    History(trino, ReleaseLog(LocalFiles(tmp_path), Layout("/w")), RETENTION).follow(lambda _: False, START)
+    History(trino, ReleaseLog(LocalFiles(tmp_path), Layout("/w")), RETENTION).update(lambda _: False, START)
     done = [sql for sql in trino.asked if "merchant_sales_by_release" in sql or sql.startswith("INSERT")]
     assert ["INSERT" in sql for sql in done] == [False, True, False, True]
     assert "FOR VERSION AS OF 5" in done[2]
+
+
+def test_a_log_with_its_former_columns_is_renamed_in_one_commit() -> None:
+    """As a warehouse has it from before version 0.1.0: the kind in ``reason``, the reason in ``why``."""
+
+    class Former(Statements):
+        def query(self, sql: str, *_: object, **__: object) -> list[dict[str, Any]]:
+            super().query(sql)
+            return [{"Column": "release"}, {"Column": "reason"}, {"Column": "why"}]
+
+    former, today = Former(), Statements()
+    prepare(former)
+    prepare(today)
+    [renamed] = [sql for sql in former.asked if "CREATE OR REPLACE TABLE" in sql]
+    assert "if(reason = 'first', 'cycle', reason) AS kind, why AS reason" in renamed
+    assert [sql for sql in former.asked if sql != renamed] == today.asked
+    assert former.asked[-1].startswith("CREATE OR REPLACE VIEW")
 
 
 def test_versions_are_shown_side_by_side_and_a_measure_that_one_lacks_is_zero() -> None:

@@ -18,21 +18,21 @@ from lakehouse.ledger.judge import judge
 from lakehouse.ledger.model import Evidence
 from lakehouse.releases import generations
 from lakehouse.releases.model import Base, BronzeCursor, Definition, GoldVersion, Plan, Snapshot, TableState, new_nonce
-from lakehouse.releases.version_status import Standing, stands
+from lakehouse.releases.version_status import Status, version_states
 from lakehouse.settings import Settings
 from lakehouse.transform import definition
-from lakehouse.transform.backfill.plan import Source, Wish, plan
+from lakehouse.transform.backfill.plan import ReprocessRequest, Source, plan
 from lakehouse.transform.backfill.progress import Phase, ProgressFile
 from lakehouse.transform.building.builder import Builder
-from lakehouse.transform.building.catch_up import Feeder
+from lakehouse.transform.building.catch_up import CatchUp
 from lakehouse.transform.cycle import Cycle
 from lakehouse.transform.locks import building
 from lakehouse.transform.maintenance import drop as dropping
 from lakehouse.transform.publishing import promote
 from lakehouse.transform.publishing.gates import Prospect, caught_up
-from lakehouse.transform.publishing.promote import Order, Promote
-from lakehouse.transform.publishing.rollback import Return, roll_back, rollback
-from lakehouse.transform.standby_versions import Others
+from lakehouse.transform.publishing.promote import Promote, PromoteRequest
+from lakehouse.transform.publishing.rollback import RollbackRequest, roll_back, rollback
+from lakehouse.transform.standby_versions import StandbyVersions
 from tests.unit.transform.logged_warehouse import CANDIDATE, LAYOUT, LoggedWarehouse
 
 Gate = Callable[[Prospect, bool], str]
@@ -55,7 +55,7 @@ class World:
     builder: Any
 
     def promote(self, number: int, *slow: Gate) -> Any:
-        return Promote(self.builder, slow, (caught_up,)).run(Order(number, "olga"))
+        return Promote(self.builder, slow, (caught_up,)).run(PromoteRequest(number, "olga"))
 
     def drop(self, number: int) -> None:
         dropping.drop(self.builder, number, "otto", None)
@@ -70,8 +70,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         warehouse.cycle(live)
         warehouse.snapshot(candidate)
     monkeypatch.setattr(dropping, "_forget", lambda _: None)  # SQL's view of the past
-    monkeypatch.setattr(promote, "PATIENCE", 5.0)
-    monkeypatch.setattr(promote, "CATCH_UP_PATIENCE", 0.0)
+    monkeypatch.setattr(promote, "LOCK_TIMEOUT", 5.0)
+    monkeypatch.setattr(promote, "CATCH_UP_TIMEOUT", 0.0)
     builder: Any = Builder(Settings(home=tmp_path / "home", warehouse=LAYOUT.root), warehouse.files)
     builder.trino = Trino()
     return World(warehouse, builder)
@@ -84,7 +84,7 @@ def test_what_is_dropped_while_its_gates_are_checked_is_not_published(world: Wor
 
     with pytest.raises(RefusedError, match="dropped"):
         world.promote(2, slow)
-    assert world.warehouse.standings() == {1: Standing.CURRENT, 2: Standing.DROPPED}
+    assert world.warehouse.statuses() == {1: Status.CURRENT, 2: Status.DROPPED}
 
 
 def test_what_is_promoted_while_a_drop_looks_at_it_is_not_dropped(
@@ -104,7 +104,7 @@ def test_what_is_promoted_while_a_drop_looks_at_it_is_not_dropped(
     world.drop(2)
     promoting.join()
     assert "dropped" in refused[0]
-    assert world.warehouse.standings() == {1: Standing.CURRENT, 2: Standing.DROPPED}
+    assert world.warehouse.statuses() == {1: Status.CURRENT, 2: Status.DROPPED}
 
 
 def test_what_was_shown_is_refused_for_that_first(world: World) -> None:
@@ -127,15 +127,15 @@ def test_what_shares_tables_is_named_to_who_drops_their_owner(world: World) -> N
 
 def test_a_cycle_tells_that_readers_are_held(world: World) -> None:
     cycle = Cycle(world.builder.settings, world.warehouse.files)
-    cycle._advance = lambda *_: (0, None)  # type: ignore[method-assign]  # bronze has nothing new
+    cycle._step = lambda *_: (0, None)  # type: ignore[method-assign]  # bronze has nothing new
     assert cycle.run().held is None
-    rollback(world.warehouse.log, world.warehouse.versions, Return("olga", to=1, exact=True))
+    rollback(world.warehouse.log, world.warehouse.versions, RollbackRequest("olga", to=1, exact=True))
     held = cycle.run().held
     assert held == world.warehouse.log.current()
 
 
 def test_the_version_that_is_held_is_promoted(world: World) -> None:
-    rollback(world.warehouse.log, world.warehouse.versions, Return("olga", to=1, exact=True))
+    rollback(world.warehouse.log, world.warehouse.versions, RollbackRequest("olga", to=1, exact=True))
     published = world.promote(1)
     assert (published.release.gold_version, published.release.snapshot, published.release.held) == (1, 2, False)
 
@@ -146,7 +146,7 @@ def test_the_owner_of_shared_tables_is_promoted_while_cycles_run(world: World, m
     world.warehouse.snapshot(sharing)
     world.warehouse.snapshot(sharing)
     world.warehouse.promote(sharing)
-    holds, began, catch_up = threading.Event(), threading.Event(), Feeder.catch_up
+    holds, began, catch_up = threading.Event(), threading.Event(), CatchUp.run
 
     def slow_catch_up(*given: Any) -> Snapshot:
         began.set()
@@ -160,7 +160,7 @@ def test_the_owner_of_shared_tables_is_promoted_while_cycles_run(world: World, m
             with building(world.builder.settings, 1):
                 pass
 
-    monkeypatch.setattr(Feeder, "catch_up", slow_catch_up)
+    monkeypatch.setattr(CatchUp, "run", slow_catch_up)
     cycling = threading.Thread(target=cycle)
     cycling.start()
     holds.wait()
@@ -190,7 +190,7 @@ def test_slow_gates_judge_what_has_caught_up(world: World, monkeypatch: pytest.M
     for _ in range(3):
         warehouse.cycle(warehouse.versions.get(1))
 
-    def catch_up(_: Feeder, version: GoldVersion, live: Snapshot, say: Any) -> Snapshot:
+    def catch_up(_: CatchUp, version: GoldVersion, live: Snapshot, say: Any) -> Snapshot:
         newest = warehouse.versions.latest_snapshot(version.version)
         assert newest is not None
         while newest.bronze.delta_version < live.bronze.delta_version:
@@ -202,7 +202,7 @@ def test_slow_gates_judge_what_has_caught_up(world: World, monkeypatch: pytest.M
         return "open"
 
     judged: list[int] = []
-    monkeypatch.setattr(Feeder, "catch_up", catch_up)
+    monkeypatch.setattr(CatchUp, "run", catch_up)
     assert world.promote(2, slow).release.snapshot == 5
     assert judged == [2, 5]
 
@@ -210,13 +210,13 @@ def test_slow_gates_judge_what_has_caught_up(world: World, monkeypatch: pytest.M
 def test_what_a_candidate_takes_over_is_what_readers_see(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A killed rebuild of a few days is not gone on with beside another version than its days were copied from."""
     monkeypatch.setattr(definition, "freeze", lambda *_: Definition("a" * 64))
-    wish = Wish(Source.BRONZE, "olga", since=datetime(2026, 3, 1, tzinfo=UTC))
-    first = plan(world.builder, wish)
+    request = ReprocessRequest(Source.BRONZE, "olga", since=datetime(2026, 3, 1, tzinfo=UTC))
+    first = plan(world.builder, request)
     world.warehouse.snapshot(first, built_before=0)
     ProgressFile(world.warehouse.files, LAYOUT, first.version).say(Phase.FAILED, failure="no servers")
-    assert plan(world.builder, wish) == first
+    assert plan(world.builder, request) == first
     world.promote(2)
-    again = plan(world.builder, wish)
+    again = plan(world.builder, request)
     assert again.version > first.version
     assert again.plan is not None
     assert again.plan.base is not None
@@ -242,9 +242,9 @@ def test_nothing_new_is_built_from_a_generation_that_is_fed_no_more(
     with pytest.raises(RefusedError, match="--from raw"):
         world.promote(1)
     monkeypatch.setattr(table_files, "missing", lambda *_: [])
-    roll_back(world.builder.settings, files, warehouse.log, Return("olga", to=2, exact=True))
+    roll_back(world.builder.settings, files, warehouse.log, RollbackRequest("olga", to=2, exact=True))
     with pytest.raises(RefusedError, match="--from raw"):
-        plan(world.builder, Wish(Source.BRONZE, "olga", fingerprint="f" * 64))
+        plan(world.builder, ReprocessRequest(Source.BRONZE, "olga", fingerprint="f" * 64))
     _retire(world, days=30)
     assert generations.active(files, LAYOUT) == [number], "one is left to build new versions from"
 
@@ -256,8 +256,8 @@ def _retire(world: World, days: int) -> None:
         update={"feed_former": settings.releases.feed_former - timedelta(days=days)}
     )
     builder = Builder(settings.model_copy(update={"releases": releases}), world.warehouse.files)
-    others = Others(builder, lambda _: judge(Evidence()))
-    others._retire_generations(stands(world.warehouse.versions, world.warehouse.log.refresh()))
+    standby = StandbyVersions(builder, lambda _: judge(Evidence()))
+    standby._retire_generations(version_states(world.warehouse.versions, world.warehouse.log.refresh()))
 
 
 def _refusal(what: Callable[[], Any]) -> str:

@@ -20,7 +20,7 @@ from lakehouse.transform.backfill import rebuild, retry
 from lakehouse.transform.backfill.progress import ProgressFile
 from lakehouse.transform.backfill.rebuild import PAUSE, DroppedError, RawBuildError, Rebuild
 from lakehouse.transform.backfill.reprocess import build_or_wait
-from lakehouse.transform.backfill.retry import ATTEMPTS, PATIENCE
+from lakehouse.transform.backfill.retry import ATTEMPTS, SERVER_TIMEOUT
 from lakehouse.transform.building.build import BuildFailedError
 from lakehouse.transform.building.builder import Builder
 from tests.unit.transform.logged_warehouse import CANDIDATE, LAYOUT, LoggedWarehouse
@@ -121,7 +121,7 @@ def test_a_server_may_be_away_for_a_while(world: World, seconds: float) -> None:
     """Whether it refuses at once or says nothing until the client has had enough."""
     with pytest.raises(NotReadyError):
         world.rebuild([(seconds, AWAY)] * 1000).run()
-    assert world.now == pytest.approx(PATIENCE, abs=seconds + PAUSE)
+    assert world.now == pytest.approx(SERVER_TIMEOUT, abs=seconds + PAUSE)
 
 
 def test_time_at_work_is_not_time_away(world: World) -> None:

@@ -26,10 +26,10 @@ AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
 MICROS = int(AT.timestamp()) * 1_000_000
 
 
-def published(number: int, version: int = 1, delta: int = 1, reason: str = "cycle", **changes: Any) -> Published:
+def published(number: int, version: int = 1, delta: int = 1, kind: str = "cycle", **changes: Any) -> Published:
     states = {f"gold.{name}": TableState(f"gold_v{version}", f"/v{version}/{name}", delta) for name in GOLD_TABLES}
     shown = snapshot(version, number, states, complete_through=MICROS)
-    return Published(release(number, shown, reason=reason, **changes), AT + timedelta(minutes=number))
+    return Published(release(number, shown, kind=kind, **changes), AT + timedelta(minutes=number))
 
 
 def tables_of(changes: list[Change]) -> list[str]:
@@ -54,17 +54,17 @@ def test_what_one_of_the_two_does_not_show_is_not_restated() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "why"),
+    ("kind", "reason"),
     [("cycle", "late_events"), ("promote", "new_definition"), ("rollback", "rollback"), ("other", "other")],
 )
-def test_the_reason_is_the_releases(reason: str, why: str) -> None:
-    found = restatements.changes(published(1), published(2, version=2, reason=reason), AT)
-    assert {change.reason for change in found} == {why}
+def test_the_reason_follows_from_the_kind_of_release(kind: str, reason: str) -> None:
+    found = restatements.changes(published(1), published(2, version=2, kind=kind), AT)
+    assert {change.reason for change in found} == {reason}
 
 
 def test_one_physical_table_is_read_for_what_came_between_the_two_snapshots() -> None:
     forward = restatements.changes(published(1, snapshot=7), published(2, delta=5, snapshot=9), AT)[0]
-    back = restatements.changes(published(1, delta=5, snapshot=9), published(2, snapshot=7, reason="rollback"), AT)[0]
+    back = restatements.changes(published(1, delta=5, snapshot=9), published(2, snapshot=7, kind="rollback"), AT)[0]
     for change in (forward, back):
         assert change.is_one_table
         text = insert(change, Part("merchant_sales", date(2026, 11, 1), date(2026, 11, 1)))
@@ -165,9 +165,9 @@ def test_what_does_not_fit_into_memory_is_divided_and_what_there_is_no_time_for_
 ) -> None:
     files, layout = LocalFiles(tmp_path), Layout("/lakehouse")
     trino: Any = SmallTrino(files)
-    log: Any = LogOf(published(1), published(2), published(3, version=2, reason="promote"), published(4, version=2))
+    log: Any = LogOf(published(1), published(2), published(3, version=2, kind="promote"), published(4, version=2))
     calls = 0
-    while restatements.follow(trino, files, layout, log, longest) < 4:
+    while restatements.update(trino, files, layout, log, longest) < 4:
         calls += 1
         assert calls < 20, "every call must get further"
     assert (calls > 1) == (longest == timedelta(0))
@@ -183,8 +183,8 @@ def shown_through(statements: list[str]) -> list[int]:
 def test_a_slow_follower_goes_not_back_behind_a_faster_one(tmp_path: Any) -> None:
     """It is about to show release 3 while the other shows and saves release 5."""
     files, layout = LocalFiles(tmp_path), Layout("/lakehouse")
-    promoted = published(3, version=2, reason="promote")
-    releases = [published(1), published(2), promoted, published(4, version=2), published(5, reason="rollback")]
+    promoted = published(3, version=2, kind="promote")
+    releases = [published(1), published(2), promoted, published(4, version=2), published(5, kind="rollback")]
     slow_log: Any = LogOf(*releases[:3])
     log: Any = LogOf(*releases)
 
@@ -194,18 +194,18 @@ def test_a_slow_follower_goes_not_back_behind_a_faster_one(tmp_path: Any) -> Non
         def query(self, sql: str) -> list[dict[str, Any]]:
             if sql.endswith("release <= 3") and self.is_slow:
                 self.is_slow = False
-                restatements.follow(cast(Any, self), files, layout, log)
+                restatements.update(cast(Any, self), files, layout, log)
             return super().query(sql)
 
     trino: Any = Slow(files)
-    assert restatements.follow(trino, files, layout, slow_log) == 5
+    assert restatements.update(trino, files, layout, slow_log) == 5
     assert restated.restated_through(files, layout) == 5
     assert shown_through(trino.shown)[-2:] == [3, 5]
 
 
 def test_what_another_shows_just_before_the_document_is_saved_does_not_stay(tmp_path: Any) -> None:
     files, layout = LocalFiles(tmp_path), Layout("/lakehouse")
-    log: Any = LogOf(published(1), published(2, version=2, reason="promote"))
+    log: Any = LogOf(published(1), published(2, version=2, kind="promote"))
 
     class Beside(SmallTrino):
         def query(self, sql: str) -> list[dict[str, Any]]:
@@ -215,7 +215,7 @@ def test_what_another_shows_just_before_the_document_is_saved_does_not_stay(tmp_
             return found
 
     trino: Any = Beside(files)
-    assert restatements.follow(trino, files, layout, log) == 2
+    assert restatements.update(trino, files, layout, log) == 2
     assert shown_through(trino.shown)[-3:] == [2, 1, 2]
 
 

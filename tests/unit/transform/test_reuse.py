@@ -12,7 +12,7 @@ from lakehouse.errors import RefusedError
 from lakehouse.releases.model import Base, Definition, TableState
 from lakehouse.settings import Settings
 from lakehouse.transform import definition
-from lakehouse.transform.backfill.plan import Source, Wish, plan
+from lakehouse.transform.backfill.plan import ReprocessRequest, Source, plan
 from lakehouse.transform.backfill.reuse import shared_tables
 from lakehouse.transform.building.builder import Builder
 from lakehouse.transform.ops_api import requests
@@ -82,7 +82,7 @@ def test_another_value_of_a_variable_shares_nothing(builder: Builder, tmp_path: 
 def test_sharing_goes_with_all_of_history_from_bronze(builder: Builder, narrower: dict[str, Any]) -> None:
     """By the command as over HTTP."""
     with pytest.raises(RefusedError, match="without --since, --until and --from raw"):
-        plan(builder, replace(Wish(Source.BRONZE, "olga", reuse=True), **narrower))
+        plan(builder, replace(ReprocessRequest(Source.BRONZE, "olga", reuse=True), **narrower))
     assert builder.versions.numbers() == [1]
     said = {name: value.date().isoformat() if name != "source" else value for name, value in narrower.items()}
     with pytest.raises(ValueError, match="goes with bronze and all of history"):

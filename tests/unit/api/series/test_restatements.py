@@ -55,7 +55,7 @@ def feed(warehouse: Any, service: Any) -> Any:
     """Three releases, all complete; release 2 was a cycle, release 3 a promote."""
     warehouse.publish(1, "2026-11-16T11:00:00Z")
     warehouse.publish(2, "2026-11-16T12:00:00Z")
-    warehouse.publish(3, "2026-11-16T12:00:00Z", reason="promote")
+    warehouse.publish(3, "2026-11-16T12:00:00Z", kind="promote")
     complete(warehouse.files, 3, append(warehouse.folder, [*FIRST, *FIRST[:1]]))
     service.wait_for(3)
     _await(service, 3)

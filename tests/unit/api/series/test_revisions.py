@@ -35,7 +35,7 @@ def write(warehouse: Warehouse, orders: int, snapshot: int, version: int = 1) ->
 def changed(warehouse: Warehouse) -> Warehouse:
     """Three releases of gold version 1; the second has changed a final number from 4 to 5."""
     write(warehouse, 4, snapshot=1)
-    warehouse.publish(1, "2026-11-16T12:00:00Z", reason="first")
+    warehouse.publish(1, "2026-11-16T12:00:00Z", kind="cycle")
     write(warehouse, 5, snapshot=2)
     warehouse.publish(2, "2026-11-16T12:00:00Z")
     write(warehouse, 5, snapshot=3)
@@ -47,7 +47,7 @@ def changed(warehouse: Warehouse) -> Warehouse:
 def promoted(changed: Warehouse) -> Warehouse:
     """And a fourth, of gold version 2."""
     write(changed, 7, snapshot=1, version=2)
-    changed.publish(1, "2026-11-16T12:00:00Z", version=2, reason="promote")
+    changed.publish(1, "2026-11-16T12:00:00Z", version=2, kind="promote")
     return changed
 
 
@@ -98,8 +98,8 @@ def test_states_that_were_vacuumed_are_read_from_a_later_one(
         table = DeltaTable(promoted.table(1, name))
         table.optimize.compact()
         promoted.touch(name)
-    promoted.publish(3, "2026-11-16T12:00:00Z", reason="rollback")
-    promoted.publish(1, "2026-11-16T12:00:00Z", version=2, reason="promote")
+    promoted.publish(3, "2026-11-16T12:00:00Z", kind="rollback")
+    promoted.publish(1, "2026-11-16T12:00:00Z", version=2, kind="promote")
     for name in ("merchant_sales", "merchant_traffic"):
         removed = DeltaTable(promoted.table(1, name)).vacuum(0, dry_run=False, enforce_retention_duration=False)
         assert len(removed) == 3
@@ -118,7 +118,7 @@ def test_rows_that_the_last_release_of_a_version_does_not_show(
 ) -> None:
     """After ``rollback --exact`` the release that is kept names an older Delta version than those that are not."""
     first = changed.log.get(1).release
-    changed.publish(1, "2026-11-16T12:00:00Z", reason="rollback", tables=first.tables)
+    changed.publish(1, "2026-11-16T12:00:00Z", kind="rollback", tables=first.tables)
     beyond_retention(changed, 3, monkeypatch)
     assert told(changed) == [(4, 1, "first_final"), (5, 2, "late_events"), (4, 4, "rollback")]
 

@@ -80,7 +80,7 @@ def test_a_candidate_is_read_ahead_and_its_release_reads_nothing_but_what_came_s
     assert process.warmer.prepared == {1: 1, 2: 3}
     extend(released, 2, 4)
     before = len(process.gold.read)
-    released.publish(4, None, version=2, reason="promote")
+    released.publish(4, None, version=2, kind="promote")
     process.poll()
     assert process.warmer.prepared[2] == 4
     assert len(process.gold.read) - before == 2, "one new file of each table"
@@ -128,7 +128,7 @@ def test_a_table_that_versions_share_is_held_once(released: Warehouse) -> None:
     process.warmer.look()
     assert process.warmer.prepared == {1: 1, 2: 1}
     assert sum(traffic.location in path for path in process.gold.read) == 1
-    released.publish(1, None, version=2, reason="promote", tables=tables)
+    released.publish(1, None, version=2, kind="promote", tables=tables)
     released.drop(1)
     process.poll()
     process.warmer.look()
@@ -158,7 +158,7 @@ def test_the_newest_release_does_not_wait_for_old_ones(released: Warehouse) -> N
     """Two former versions are being loaded, and another is being loaded ahead, for ever; a cycle is shown."""
     for version in (2, 3, 4):
         build(released, version)
-        released.publish(1, None, version=version, reason="promote")
+        released.publish(1, None, version=version, kind="promote")
     build(released, 5)
     process = Process(released)
 
@@ -187,7 +187,7 @@ def test_the_newest_release_does_not_wait_for_old_ones(released: Warehouse) -> N
 
 def test_a_release_of_a_dropped_version_is_gone(released: Warehouse) -> None:
     build(released, 2)
-    released.publish(1, None, version=2, reason="promote")
+    released.publish(1, None, version=2, kind="promote")
     process, fresh = Process(released), Process(released)
     process.poll()
     process.warmer.look()

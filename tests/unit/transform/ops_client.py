@@ -1,4 +1,4 @@
-"""The operator's door as a client with a token sees it, and what lies behind it."""
+"""The ops API as a client with a token sees it, and what lies behind it."""
 
 import re
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
-from lakehouse.transform.ops_api.operations import Orders
+from lakehouse.transform.ops_api.operations import Operations
 from lakehouse.transform.publishing.publish import publish_snapshot
 from tests.release_documents import snapshot
 
@@ -24,8 +24,8 @@ FINGERPRINT = "f" * 64
 
 
 @dataclass
-class Door:
-    """A client with a token, and what lies behind the door: version 1 is live, version 2 a candidate."""
+class OpsApi:
+    """A client with a token, and what lies behind the ops API: version 1 is live, version 2 a candidate."""
 
     client: httpx.Client
     settings: Settings
@@ -35,8 +35,8 @@ class Door:
     compared: list[tuple[int, int]] = field(default_factory=list)
 
     @property
-    def orders(self) -> Orders:
-        return Orders(self.files, LAYOUT)
+    def operations(self) -> Operations:
+        return Operations(self.files, LAYOUT)
 
     def bearer(self, *scopes: Scope, actor: str = "olga") -> dict[str, str]:
         return {"Authorization": f"Bearer {issue(self.settings, actor, list(scopes or [Scope.OPS]))}"}

@@ -12,7 +12,7 @@ from lakehouse.contracts.commit_info import BronzeCommit, PartitionRange
 from lakehouse.releases.model import BronzeCursor, Snapshot
 from lakehouse.settings import Settings
 from lakehouse.transform.building.builder import Builder
-from lakehouse.transform.building.catch_up import Feeder
+from lakehouse.transform.building.catch_up import CatchUp
 from tests.release_documents import snapshot
 
 Ends = tuple[int, int]
@@ -55,8 +55,8 @@ def at(generation: int, version: int, ends: Ends) -> Snapshot:
 def test_a_version_of_another_generation_goes_to_what_the_live_one_has_consumed(
     builder: Builder, live: Ends, through: int
 ) -> None:
-    assert Feeder(builder)._through(at(2, 0, (4, 1)), at(1, 77, live)) == through
+    assert CatchUp(builder)._through(at(2, 0, (4, 1)), at(1, 77, live)) == through
 
 
 def test_one_of_the_same_generation_goes_to_its_commit(builder: Builder) -> None:
-    assert Feeder(builder)._through(at(2, 0, (4, 1)), at(2, 3, (6, 5))) == 3
+    assert CatchUp(builder)._through(at(2, 0, (4, 1)), at(2, 3, (6, 5))) == 3

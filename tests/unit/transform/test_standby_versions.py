@@ -20,12 +20,12 @@ from lakehouse.ledger.judge import Verdict, judge
 from lakehouse.ledger.model import MICROSECONDS_PER_HOUR as HOUR
 from lakehouse.ledger.model import Evidence
 from lakehouse.releases.model import Drop, GoldVersion, Release, Snapshot, new_nonce
-from lakehouse.releases.version_status import Stand, Standing, is_fed
+from lakehouse.releases.version_status import Status, VersionState, is_kept_current
 from lakehouse.settings import ReleaseSettings, Settings
 from lakehouse.transform.backfill.progress import Phase, ProgressFile
 from lakehouse.transform.building.builder import Builder
 from lakehouse.transform.locks import building
-from lakehouse.transform.standby_versions import Others
+from lakehouse.transform.standby_versions import StandbyVersions
 from tests.release_documents import DEFINITION, snapshot
 from tests.unit.transform.logged_warehouse import CANDIDATE, LAYOUT, LoggedWarehouse
 from tests.unit.transform.processes import Started
@@ -59,7 +59,7 @@ class World:
         self.warehouse.version()
         self.live_cycle()
 
-    def others(self) -> Others:
+    def standby(self) -> StandbyVersions:
         """Of a service that has just been started."""
         builder: Any = Builder(self.settings, self.warehouse.files)
         builder.trino = self.trino
@@ -68,7 +68,9 @@ class World:
             self.proved.append((shown.gold_version, shown.snapshot))
             return judge(Evidence())
 
-        return Others(builder, judged, lambda number: self.started.start(str(number)), lambda: self.started.now)
+        return StandbyVersions(
+            builder, judged, lambda number: self.started.start(str(number)), lambda: self.started.now
+        )
 
     def live_cycle(self, version: int = 1) -> None:
         """One more commit of bronze, and a snapshot of the live version there."""
@@ -101,9 +103,9 @@ def world(tmp_path: Path) -> World:
     return World(LoggedWarehouse(tmp_path / "hdfs"), settings)
 
 
-def turn(others: Others, times: int = 1) -> None:
+def turn(standby: StandbyVersions, times: int = 1) -> None:
     for _ in range(times):
-        others.turn(lambda _: None)
+        standby.turn(lambda _: None)
 
 
 @contextmanager
@@ -128,24 +130,24 @@ def locked_elsewhere(settings: Settings, version: int) -> Iterator[None]:
 
 def test_a_candidate_is_brought_to_where_the_live_version_stands(world: World) -> None:
     world.candidate()
-    others = world.others()
+    standby = world.standby()
     for reached in (2, 3, 4):
         world.live_cycle()
-        turn(others)
+        turn(standby)
         assert world.consumed(1, 2) == [reached, reached]
         world.started.now += FEED_EVERY.total_seconds()
 
 
 def test_a_version_takes_a_step_once_a_while(world: World) -> None:
     world.candidate()
-    others = world.others()
-    turn(others)
+    standby = world.standby()
+    turn(standby)
     world.live_cycle()
     world.started.now += FEED_EVERY.total_seconds() - 1
-    turn(others, times=3)
+    turn(standby, times=3)
     assert world.consumed(2) == [1]
     world.started.now += 1
-    turn(others)
+    turn(standby)
     assert world.consumed(2) == [2]
 
 
@@ -154,9 +156,9 @@ def test_a_turn_is_one_step_of_the_version_that_has_waited_longest(world: World)
     for _ in range(3):
         world.candidate()
     world.live_cycle()
-    others = world.others()
+    standby = world.standby()
     for stepped in (1, 2, 3):
-        turn(others)
+        turn(standby)
         assert world.consumed(2, 3, 4).count(2) == stepped
         world.started.now += FEED_EVERY.total_seconds()
 
@@ -166,24 +168,24 @@ def test_a_version_that_is_being_built_keeps_nobody_waiting(world: World) -> Non
     world.candidate()
     world.candidate()
     world.live_cycle()
-    others = world.others()
+    standby = world.standby()
     with locked_elsewhere(world.settings, 2):
-        turn(others)
+        turn(standby)
         assert world.consumed(2, 3) == [1, 2]
-    turn(others)
+    turn(standby)
     assert world.consumed(2) == [2]
 
 
 def test_a_step_that_fails_stops_nobody_and_is_tried_again(world: World) -> None:
     world.candidate()
     world.live_cycle()
-    others = world.others()
+    standby = world.standby()
     world.trino.away = True
-    turn(others)
+    turn(standby)
     world.trino.away = False
     assert world.consumed(2) == [1]
     world.started.now += FEED_EVERY.total_seconds()
-    turn(others)
+    turn(standby)
     assert world.consumed(2) == [2]
 
 
@@ -194,46 +196,46 @@ def test_a_version_that_was_promoted_away_is_fed_for_a_while(
     """So that a rollback to it is fresh."""
     candidate = world.candidate()
     world.live_cycle()
-    turn(world.others())
+    turn(world.standby())
     published = world.warehouse.promote(candidate)
     left = (datetime.now(UTC) - ago).timestamp()
     os.utime(tmp_path / "hdfs" / LAYOUT.release(published.number).lstrip("/"), (left, left))
     world.live_cycle(2)
-    turn(world.others())
-    assert world.warehouse.standings() == {1: Standing.FORMER, 2: Standing.CURRENT}
+    turn(world.standby())
+    assert world.warehouse.statuses() == {1: Status.FORMER, 2: Status.CURRENT}
     assert world.consumed(1, 2) == [3 if fed else 2, 3]
 
 
 def test_a_plan_that_nobody_carries_out_is_taken_up_once(world: World) -> None:
     """And again, where its process has ended without a word."""
     world.warehouse.version(CANDIDATE)
-    others = world.others()
-    turn(others, times=3)
+    standby = world.standby()
+    turn(standby, times=3)
     assert world.started.works_on == ["2"]
     world.started.processes[0][1].code = -9
-    turn(others, times=3)
+    turn(standby, times=3)
     assert world.started.works_on == ["2", "2"]
 
 
 def test_a_plan_that_has_failed_is_left_to_its_operator(world: World) -> None:
     version = world.warehouse.version(CANDIDATE)
-    others = world.others()
-    turn(others)
+    standby = world.standby()
+    turn(standby)
     progress = ProgressFile(world.warehouse.files, LAYOUT, version.version)
     progress.say(Phase.FAILED, failure="an audit")
     world.started.processes[0][1].code = 1
-    turn(others, times=3)
-    turn(world.others())
+    turn(standby, times=3)
+    turn(world.standby())
     assert world.started.works_on == ["2"]
 
 
 def test_a_plan_that_somebody_carries_out_is_left_to_him(world: World) -> None:
     world.warehouse.version(CANDIDATE)
-    others = world.others()
+    standby = world.standby()
     with locked_elsewhere(world.settings, 2):
-        turn(others)
+        turn(standby)
         assert world.started.works_on == []
-    turn(others)
+    turn(standby)
     assert world.started.works_on == ["2"]
 
 
@@ -241,29 +243,29 @@ def test_a_version_that_was_dropped_is_left_alone(world: World) -> None:
     for version in (world.candidate(), world.warehouse.version(CANDIDATE)):
         world.warehouse.versions.add_drop(Drop(version.version, "olga", None, 1, new_nonce()))
     world.live_cycle()
-    turn(world.others(), times=2)
+    turn(world.standby(), times=2)
     assert (world.consumed(2), world.started.works_on) == ([1], [])
 
 
 def test_what_was_started_ends_with_the_service(world: World) -> None:
     world.warehouse.version(CANDIDATE)
-    others = world.others()
-    turn(others)
-    others.stop()
+    standby = world.standby()
+    turn(standby)
+    standby.stop()
     assert world.started.processes[0][1].code == -15
 
 
 def test_the_ledger_of_a_candidate_is_proved_once_an_hour(world: World) -> None:
     """Beside the live line, so that its promote need not read all of history."""
     world.candidate()
-    others = world.others()
+    standby = world.standby()
     for _ in range(3):
-        turn(others)
-        _await_prover(others)
+        turn(standby)
+        _await_prover(standby)
     assert world.proved == [(2, 1)]
     world.warehouse.versions.add_snapshot(snapshot(2, 2, world.newest(2).tables, complete_through=HOUR))
-    turn(others)
-    _await_prover(others)
+    turn(standby)
+    _await_prover(standby)
     assert world.proved == [(2, 1), (2, 2)]
 
 
@@ -271,22 +273,22 @@ NOW = datetime(2026, 11, 27, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("standing", "left", "fed"),
+    ("status", "left", "fed"),
     [
-        (Standing.CANDIDATE, None, True),
-        (Standing.CURRENT, None, False),
-        (Standing.BUILDING, None, False),
-        (Standing.DROPPED, NOW, False),
-        (Standing.FORMER, NOW, True),
-        (Standing.FORMER, NOW - FEED_FORMER + timedelta(milliseconds=1), True),
-        (Standing.FORMER, NOW - FEED_FORMER, False),
+        (Status.CANDIDATE, None, True),
+        (Status.CURRENT, None, False),
+        (Status.BUILDING, None, False),
+        (Status.DROPPED, NOW, False),
+        (Status.FORMER, NOW, True),
+        (Status.FORMER, NOW - FEED_FORMER + timedelta(milliseconds=1), True),
+        (Status.FORMER, NOW - FEED_FORMER, False),
     ],
 )
-def test_who_is_fed(standing: Standing, left: datetime | None, fed: bool) -> None:
+def test_who_is_fed(status: Status, left: datetime | None, fed: bool) -> None:
     version = GoldVersion(2, DEFINITION, 0, new_nonce(), CANDIDATE)
-    assert is_fed(Stand(version, standing, snapshot(2, 1), left), NOW, FEED_FORMER) == fed
+    assert is_kept_current(VersionState(version, status, snapshot(2, 1), left), NOW, FEED_FORMER) == fed
 
 
-def _await_prover(others: Others) -> None:
-    assert others._prover is not None
-    others._prover.join()
+def _await_prover(standby: StandbyVersions) -> None:
+    assert standby._prover is not None
+    standby._prover.join()

@@ -1,6 +1,6 @@
 """An operator without a shell: reprocess, difference, promote, rollback and drop by HTTP, on the real HDFS and Trino.
 
-The transform service and the processes that carry the orders out are killed meanwhile; each order ends once.
+The transform service and the processes that carry the operations out are killed meanwhile; each operation ends once.
 """
 
 import io
@@ -61,26 +61,26 @@ class Operator:
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
-    def order(self, verb: str, body: Document) -> str:
+    def operation(self, verb: str, body: Document) -> str:
         answer = self.client.post(f"/v1/ops/{verb}", json=body)
         assert answer.status_code == 202, answer.text
-        return str(answer.json()["order"])
+        return str(answer.json()["operation"])
 
-    def until(self, order: str, test: Callable[[Document], object], seconds: float = 240) -> Document:
-        """The order once ``test`` holds; a service that is just being started again is waited for."""
+    def until(self, operation: str, test: Callable[[Document], object], seconds: float = 240) -> Document:
+        """The operation once ``test`` holds; a service that is just being started again is waited for."""
         deadline = time.monotonic() + seconds
         while True:
             try:
-                told = self.get(f"orders/{order}")
-                if test(told):
-                    return told
+                document = self.get(f"operations/{operation}")
+                if test(document):
+                    return document
             except httpx.TransportError:
-                told = {}
-            assert time.monotonic() < deadline, f"{told}\n{self.stack.log_tails()}"
+                document = {}
+            assert time.monotonic() < deadline, f"{document}\n{self.stack.log_tails()}"
             time.sleep(0.1)
 
-    def ended(self, order: str) -> Document:
-        return self.until(order, lambda told: told["finished_at"])
+    def ended(self, operation: str) -> Document:
+        return self.until(operation, lambda document: document["finished_at"])
 
     def kill_service(self) -> None:
         old = self.stack.kill("transform")
@@ -110,15 +110,15 @@ class Operator:
             return None
 
 
-def carriers(order: str) -> list[int]:
-    """Process ids of those who carry the order out."""
+def workers(operation: str) -> list[int]:
+    """Process ids of those who carry the operation out."""
     found = []
     for folder in Path("/proc").iterdir():
         try:
             words = (folder / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if order.encode() in words and b"lakehouse.transform.ops_api.worker" in words:
+        if operation.encode() in words and b"lakehouse.transform.ops_api.worker" in words:
             found.append(int(folder.name))
     return found
 
@@ -139,7 +139,7 @@ def with_the_bug(rows: list[Row]) -> Document:
 
 @pytest.fixture(scope="module")
 def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
-    created = embedded_stack.create(tmp_path_factory.mktemp("door"))
+    created = embedded_stack.create(tmp_path_factory.mktemp("ops_api"))
     own = replace(created, environment={**created.environment, **QUICK})
     try:
         embedded_stack.start(own, ["kafka", "hdfs", "trino"])
@@ -164,21 +164,21 @@ def wrong(operator: Operator, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_a_reprocess_outlives_the_service_and_its_own_process(operator: Operator, wrong: str) -> None:
-    order = operator.order("reprocess", {"from": "bronze", "definition": wrong, "reason": "try"})
-    operator.until(order, lambda told: told["progress"] and told["progress"]["rows"])
+    operation = operator.operation("reprocess", {"from": "bronze", "definition": wrong, "reason": "try"})
+    operator.until(operation, lambda document: document["progress"] and document["progress"]["rows"])
     old = operator.stack.kill("transform")
-    orphans = carriers(order)
+    orphans = workers(operation)
     assert orphans, "the process lives on without the service"
     for pid in orphans:
         os.kill(pid, signal.SIGKILL)
     operator.stack.await_restart("transform", old)
     operator.arrive(SECOND)
-    done = operator.ended(order)
+    done = operator.ended(operation)
     assert (done["state"], done["gold_version"], done["actor"]) == ("done", 2, "olga"), done
     progress = done["progress"]
     assert (progress["phase"], progress["failure"]) == ("done", None)
     [_, candidate] = operator.get("gold-versions")["gold_versions"]
-    assert (candidate["standing"], candidate["plan"]["order"]) == ("candidate", order)
+    assert (candidate["standing"], candidate["plan"]["operation"]) == ("candidate", operation)
     assert candidate["definition"]["fingerprint"] == wrong
     operator.await_shown(expected_sales(ROWS))
 
@@ -195,37 +195,37 @@ def test_the_difference_is_the_bug(operator: Operator) -> None:
 
 
 def test_a_promote_is_done_once_though_the_service_is_killed(operator: Operator) -> None:
-    order = operator.order("promote", {"gold_version": 2, "reason": "refunds"})
+    operation = operator.operation("promote", {"gold_version": 2, "reason": "refunds"})
     operator.kill_service()
-    done = operator.ended(order)
+    done = operator.ended(operation)
     assert (done["state"], done["gold_version"]) == ("done", 2), done
-    promotes = [each for each in operator.releases() if each["reason"] == "promote"]
-    assert [(each["release"], each["order"], each["actor"], each["why"]) for each in promotes] == [
-        (done["release"], order, "olga", "refunds")
+    promotes = [each for each in operator.releases() if each["kind"] == "promote"]
+    assert [(each["release"], each["operation"], each["actor"], each["reason"]) for each in promotes] == [
+        (done["release"], operation, "olga", "refunds")
     ]
     operator.await_shown(with_the_bug(ROWS))
-    again = operator.ended(operator.order("promote", {"gold_version": 2}))
+    again = operator.ended(operator.operation("promote", {"gold_version": 2}))
     assert again["state"] == "refused"
-    assert "readers see already" in again["says"]
+    assert "readers see already" in again["message"]
 
 
 def test_a_rollback_is_shown_at_once(operator: Operator) -> None:
-    done = operator.ended(operator.order("rollback", {}))
+    done = operator.ended(operator.operation("rollback", {}))
     assert done["state"] == "done", done
     assert shown_sales(operator.trino) == expected_sales(ROWS)
     newest = operator.releases()[0]
-    assert (newest["release"], newest["gold_version"], newest["reason"]) == (done["release"], 1, "rollback")
+    assert (newest["release"], newest["gold_version"], newest["kind"]) == (done["release"], 1, "rollback")
 
 
 def test_drop(operator: Operator) -> None:
-    refused = operator.ended(operator.order("drop", {"gold_version": 2}))
+    refused = operator.ended(operator.operation("drop", {"gold_version": 2}))
     assert refused["state"] == "refused"
-    assert "was shown to readers" in refused["says"]
-    order = operator.order("reprocess", {"since": "2026-03-20"})
-    candidate = operator.until(order, lambda told: told["gold_version"])["gold_version"]
-    dropped = operator.ended(operator.order("drop", {"gold_version": candidate, "reason": "not needed"}))
+    assert "was shown to readers" in refused["message"]
+    operation = operator.operation("reprocess", {"since": "2026-03-20"})
+    candidate = operator.until(operation, lambda document: document["gold_version"])["gold_version"]
+    dropped = operator.ended(operator.operation("drop", {"gold_version": candidate, "reason": "not needed"}))
     assert dropped["state"] == "done", dropped
-    ended = operator.ended(order)
+    ended = operator.ended(operation)
     assert ended["state"] in ("refused", "done"), ended
     assert operator.get(f"gold-versions/{candidate}")["standing"] == "dropped"
 
@@ -238,15 +238,15 @@ def test_what_the_door_refuses(operator: Operator) -> None:
     before = operator.releases()
     assert operator.client.post("/v1/ops/rollback", json={"oops": 1}).status_code == 400
     assert operator.client.get("/v1/ops/gold-versions/99/diff?oops=1").status_code == 404
-    nothing = operator.ended(operator.order("reprocess", {"definition": "0" * 64}))
+    nothing = operator.ended(operator.operation("reprocess", {"definition": "0" * 64}))
     assert nothing["state"] == "refused"
-    assert "no frozen definition" in nothing["says"]
+    assert "no frozen definition" in nothing["message"]
     assert operator.releases() == before
 
 
 def test_the_service_stops_at_a_signal_and_keeps_its_orders(operator: Operator) -> None:
-    orders = operator.get("orders")["orders"]
+    operations = operator.get("operations")["operations"]
     old = operator.stack.kill("transform", signal.SIGTERM)
     operator.stack.await_restart("transform", old)
     operator.stack.await_healthy("transform")
-    assert operator.get("orders")["orders"] == orders
+    assert operator.get("operations")["operations"] == operations

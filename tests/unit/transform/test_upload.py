@@ -9,7 +9,7 @@ import pytest
 from lakehouse.releases.model import Definition
 from lakehouse.transform import definition
 from lakehouse.transform.ops_api import upload
-from tests.unit.transform.door import LAYOUT, Door, problem
+from tests.unit.transform.ops_client import LAYOUT, OpsApi, problem
 
 
 def archive(files: dict[str, bytes], change: Callable[[tarfile.TarInfo], None] = lambda _: None) -> bytes:
@@ -23,16 +23,16 @@ def archive(files: dict[str, bytes], change: Callable[[tarfile.TarInfo], None] =
     return buffer.getvalue()
 
 
-def test_a_definition_has_the_fingerprint_that_a_checkout_has(door: Door) -> None:
+def test_a_definition_has_the_fingerprint_that_a_checkout_has(ops_api: OpsApi) -> None:
     files = {f"./{name}": content for name, content in definition.project_files(definition.PROJECT).items()}
     body = archive(files | {"./target/run.json": b"{}"})
-    answer = door.client.post("/v1/ops/definitions", content=body, headers=door.bearer())
+    answer = ops_api.client.post("/v1/ops/definitions", content=body, headers=ops_api.bearer())
     assert answer.status_code == 201
     name = answer.json()["fingerprint"]
     assert name == definition.fingerprint(definition.PROJECT)
-    project = definition.thaw(door.files, LAYOUT, Definition(name), door.settings.home_path)
+    project = definition.thaw(ops_api.files, LAYOUT, Definition(name), ops_api.settings.home_path)
     assert definition.project_files(project) == definition.project_files(definition.PROJECT)
-    again = door.client.post("/v1/ops/definitions", content=body, headers=door.bearer())
+    again = ops_api.client.post("/v1/ops/definitions", content=body, headers=ops_api.bearer())
     assert again.json() == {"fingerprint": name}
 
 
@@ -58,15 +58,15 @@ def as_link(member: tarfile.TarInfo) -> None:
         b"no archive",
     ],
 )
-def test_a_bad_archive_is_refused(door: Door, body: bytes) -> None:
-    answer = door.client.post("/v1/ops/definitions", content=body, headers=door.bearer())
+def test_a_bad_archive_is_refused(ops_api: OpsApi, body: bytes) -> None:
+    answer = ops_api.client.post("/v1/ops/definitions", content=body, headers=ops_api.bearer())
     assert problem(answer)[0] == 400
-    assert door.files.list(LAYOUT.definitions) == []
+    assert ops_api.files.list(LAYOUT.definitions) == []
 
 
-def test_an_archive_is_limited(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_is_limited(ops_api: OpsApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upload, "MOST_FILES", 3)
     many = archive(NEEDED | {f"models/{number}.sql": b"" for number in range(3)})
-    assert problem(door.client.post("/v1/ops/definitions", content=many, headers=door.bearer()))[0] == 413
+    assert problem(ops_api.client.post("/v1/ops/definitions", content=many, headers=ops_api.bearer()))[0] == 413
     large = bytes(upload.MOST_BYTES + 1)
-    assert problem(door.client.post("/v1/ops/definitions", content=large, headers=door.bearer()))[0] == 413
+    assert problem(ops_api.client.post("/v1/ops/definitions", content=large, headers=ops_api.bearer()))[0] == 413
