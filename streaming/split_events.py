@@ -70,7 +70,7 @@ def bronze_rows(parsed: DataFrame) -> DataFrame:
     events = parsed.select("*", f.posexplode(good).alias("index", "event"))
     accepted_at = _instant(_field("accepted_at"))
     columns = {
-        "accepted_date": f.to_date(accepted_at),
+        tables.BRONZE_PARTITION: f.to_date(accepted_at),
         "accepted_at": accepted_at,
         "edge": _field("edge"),
         "segment": _field("segment"),
@@ -96,7 +96,7 @@ def quarantine_rows(parsed: DataFrame, epoch: int, batch: int, at: datetime) -> 
         _instant(_field("rejected_at"))
     )
     columns = {
-        "quarantined_date": f.to_date(instant),
+        tables.QUARANTINE_PARTITION: f.to_date(instant),
         "quarantined_at": instant,
         "station": station,
         "reason": f.when(refused, f.col(REFUSAL)).otherwise(_field("reason")),

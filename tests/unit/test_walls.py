@@ -2,11 +2,14 @@
 
 import ast
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 from lakehouse.cli.main import VERBS
+from lakehouse.contracts import tables
+from lakehouse.contracts.metrics import METRICS
 
 ROOT = Path(__file__).resolve().parents[2]
 HOPS = ("ingestion", "streaming", "api")
@@ -114,3 +117,49 @@ def test_only_verbs_that_are_there_are_named(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_no_module_is_a_drawer(path: Path) -> None:
     assert path.stem not in {"utils", "helpers", "common", "manager", "misc"}
+
+
+FLAT = ("lakehouse", "lakehouse/transform", "api")
+"""Folders whose own modules stand above and below their packages: each is a room of its own."""
+
+
+def room(path: Path) -> str:
+    folder = path.parent.as_posix()
+    return path.with_suffix("").as_posix() if folder in FLAT else folder
+
+
+def test_no_import_runs_back_up() -> None:
+    """Rooms can be read from the bottom: none imports one that imports it, directly or not."""
+    by_name = {path.with_suffix("").as_posix().removesuffix("/__init__").replace("/", "."): path for path in MODULES}
+    above: dict[str, set[str]] = {}
+    for path in MODULES:
+        for name in imported(path) | imported_from(path):
+            if name in by_name and room(by_name[name]) != room(path):
+                above.setdefault(room(path), set()).add(room(by_name[name]))
+    assert len(list(TopologicalSorter(above).static_order())) > len(HOPS)
+
+
+def imported_from(path: Path) -> set[str]:
+    """Modules that are imported by ``from package import module``."""
+    froms = (node for node in ast.walk(ast.parse((ROOT / path).read_text())) if isinstance(node, ast.ImportFrom))
+    return {f"{node.module}.{alias.name}" for node in froms for alias in node.names}
+
+
+SPELLED = {
+    *tables.GOLD_TABLES,
+    *(measure for measures in tables.GOLD_MEASURES.values() for measure in measures),
+    *METRICS,
+    *(tables.SILVER_SALES_FACTS, tables.RELEASE_LOG, tables.RESTATEMENT_LOG),
+    *(tables.BRONZE_PARTITION, tables.QUARANTINE_PARTITION),
+}
+EXAMPLES = ("api/http/openapi_parameters.py", "lakehouse/cli/demo.py", "lakehouse/simulate/truth.py")
+"""What is shown to people names a metric or two; what simulated shops have sent is counted without the product."""
+
+
+@pytest.mark.parametrize(
+    "path", [m for m in MODULES if "contracts" not in m.parts and m.as_posix() not in EXAMPLES], ids=str
+)
+def test_a_table_a_measure_and_a_metric_are_spelled_in_the_contracts_only(path: Path) -> None:
+    nodes = ast.walk(ast.parse((ROOT / path).read_text()))
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    assert not texts & SPELLED
