@@ -19,7 +19,7 @@ from deltalake import CommitProperties, write_deltalake
 
 from lakehouse.clients.files import Files
 from lakehouse.contracts import tables
-from lakehouse.contracts.commit_info import BronzeCommit, EdgeMark
+from lakehouse.contracts.commit_info import BronzeCommit, EdgeWatermarks
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import CLOSED_MARK, EdgeLedger, RawManifest
 from lakehouse.contracts.topics import EVENTS
@@ -193,6 +193,6 @@ def _schema(columns: dict[str, str]) -> pa.Schema:
 
 def _statement(number: int, rows: int) -> str:
     """As the bronze writer states it. No offset of Kafka is consumed, and the edge of old is closed."""
-    mark = EdgeMark(EDGE, INCARNATION, dict.fromkeys(range(EVENTS.partitions), CLOSED_MARK))
+    mark = EdgeWatermarks(EDGE, INCARNATION, dict.fromkeys(range(EVENTS.partitions), CLOSED_MARK))
     said = BronzeCommit(generation=1, epoch=0, batch=number, offsets={}, marks=[mark], rows=rows, quarantined=0)
     return msgspec.json.encode(said).decode()

@@ -1,4 +1,4 @@
-"""The edge's HTTP face: the hot route, and around it a FastAPI application for everything else.
+"""The edge's ASGI application: the hot route, and around it a FastAPI application for everything else.
 
 In: settings and a file system. Out: one ASGI application with ``/v1/events``, ``/healthz``, ``/readyz``, ``/metrics``,
 ``/problems`` and ``/docs`` (which loads nothing from a foreign host).
@@ -14,10 +14,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from ingestion.edge import Edge
 from ingestion.events_route import EventsRoute
-from ingestion.measures import Measures
 from ingestion.openapi import EVENTS_PATH, describe
 from ingestion.pseudonyms import Pseudonyms
 from ingestion.request import Receive, ScopeMap
+from ingestion.telemetry import EdgeMetrics
 from lakehouse.clients.files import Files
 from lakehouse.http import problem_pages
 from lakehouse.http.problems import Kind, ProblemError, Send
@@ -44,7 +44,7 @@ class App:
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        edge = Edge(self._settings, self._files, Measures())
+        edge = Edge(self._settings, self._files, EdgeMetrics())
         pseudonyms = Pseudonyms(KeyFolder(self._settings.keys_path).personal_key())
         self._events = EventsRoute(edge, Verifier(self._settings), pseudonyms)
         self._edge = edge
@@ -87,11 +87,11 @@ class App:
             "edge": self._settings.edge.name,
             "incarnation": edge.live.id,
             "durable": edge.durability.usual.value,
-            "kafka": edge.delivery.failure or "ok",
+            "kafka": edge.kafka.failure or "ok",
             "hdfs": edge.shipper.failure or "ok",
         }
 
     async def _metrics(self) -> Response:
         assert self._edge is not None
         self._edge.observe()
-        return Response(generate_latest(self._edge.measures.registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(self._edge.metrics.registry), media_type=CONTENT_TYPE_LATEST)

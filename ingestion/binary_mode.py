@@ -9,9 +9,9 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from ingestion import json_text
+from ingestion import strict_json
 from ingestion.json_split import UnreadableError
-from ingestion.reasons import Reason, RejectedError
+from ingestion.rejections import Reason, RejectedError
 
 Headers = list[tuple[bytes, bytes]]
 _NOT_IN_HEADERS = frozenset({"data", "data_base64", "datacontenttype"})
@@ -49,10 +49,10 @@ def _event(headers: Headers, body: bytes, max_depth: int) -> dict[str, Any]:
         if attribute in _NOT_IN_HEADERS:
             raise RejectedError(Reason.BAD_ATTRIBUTE, attribute)
         event[attribute] = header_value(value, attribute)
-    if json_text.depth(body) >= max_depth:
+    if strict_json.depth(body) >= max_depth:
         raise RejectedError(Reason.TOO_DEEP, "data")
     if body.strip(b" \t\r\n"):
-        event["data"] = json_text.quick(body)
+        event["data"] = strict_json.loads_fast(body)
     return event
 
 
@@ -70,7 +70,7 @@ def header_value(value: bytes, name: str) -> str:
     """An attribute from a header: quotes undone, then percent-decoded once, as CloudEvents' HTTP binding says."""
     text = value.strip()
     if len(text) >= 2 and text[:1] == text[-1:] == b'"':
-        text = json_text.unquote(text)
+        text = strict_json.unquote(text)
     try:
         decoded = unquote_to_bytes(text).decode("utf-8")
     except UnicodeDecodeError:

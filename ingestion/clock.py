@@ -1,8 +1,8 @@
-"""The edge's stamp: microseconds since 1970 that never go back, not even over a restart with a clock set back.
+"""The edge's timestamps: microseconds since 1970 that never go back, not even over a restart with a clock set back.
 
-In: the wall clock, and a small file with the highest stamp promised to anybody. Out: ``accepted_at`` and low marks.
-The file is written before a promise is made that no line of a segment log records (a low mark of an idle edge), and
-before a segment is deleted.
+In: the wall clock, and a small file with the highest timestamp promised to anybody. Out: ``accepted_at`` and
+watermarks. The file is written before a promise is made that no line of a segment log records (the watermark of an
+idle edge), and before a segment is deleted.
 """
 
 import threading
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ingestion.durable import read_json, write_json
+from ingestion.atomic_file import read_json, write_json
 
 
 def wall() -> int:

@@ -1,7 +1,7 @@
-"""When an answer may be given, and which loss its events survive: ``kafka`` or ``disk``.
+"""When a request may be answered, and which failure its events survive: ``kafka`` or ``disk``.
 
-In: positions of requests that wait, and acknowledgements. Out: for each request one word. Runs on the event loop; the
-only thing that it waits for elsewhere is the disk, one sync for all who wait at that moment.
+In: positions of requests that wait, and acknowledgements. Out: a :class:`Durable` for each request. Runs on the event
+loop; the only thing that it waits for elsewhere is the disk, one sync for all requests that wait at that moment.
 """
 
 import asyncio
@@ -11,9 +11,9 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 
-from ingestion.line_log import LineLog
-from ingestion.tail import Cursor
-from lakehouse.clients.kafka import WAVE_BYTES
+from ingestion.append_log import AppendLog
+from ingestion.tail_cache import Cursor
+from lakehouse.clients.kafka import FLUSH_BYTES
 from lakehouse.settings import EdgeSettings
 
 _LOOK_SECONDS = 0.05
@@ -30,7 +30,7 @@ class Durable(StrEnum):
 class Durability:
     """One per edge. ``behind`` is true while Kafka does not keep up: then the disk answers at once."""
 
-    def __init__(self, settings: EdgeSettings, lines: LineLog) -> None:
+    def __init__(self, settings: EdgeSettings, lines: AppendLog) -> None:
         self._timeout = settings.kafka_ack_timeout.total_seconds()
         self._disk_allowed = settings.allow_disk_durability
         self._lines = lines
@@ -70,7 +70,7 @@ class Durability:
             future = self._waiting.popleft()[2]
             if not future.done():
                 future.set_result(Durable.KAFKA)
-        if self.behind and self._lines.bytes_after(cursor) <= WAVE_BYTES:
+        if self.behind and self._lines.bytes_after(cursor) <= FLUSH_BYTES:
             self.behind = False
             _log.info("Kafka has everything again")
 

@@ -1,6 +1,6 @@
-"""An edge: the parts behind the HTTP door, their start and their end.
+"""An edge: the parts behind the HTTP route, their start and their end.
 
-In: settings. Out: :meth:`Edge.accept` for the door, and :meth:`Edge.trouble` for those who ask how it is. Holds the
+In: settings. Out: :meth:`Edge.accept` for the route, and :meth:`Edge.unavailable_reason` for health checks. Holds the
 exclusive lock on its folder: two edges of one name on one machine cannot run.
 """
 
@@ -14,13 +14,13 @@ from typing import IO
 import msgspec
 
 from ingestion.clock import Clock
-from ingestion.delivery import Delivery
 from ingestion.durability import Durability, Durable
 from ingestion.incarnation import DONE, REJECTED_KEY, Incarnation, begin
-from ingestion.measures import Measures
-from ingestion.reasons import Refusal
+from ingestion.kafka_sender import KafkaSender
+from ingestion.rejections import Rejection
 from ingestion.segment_log import Position
 from ingestion.shipper import Shipper
+from ingestion.telemetry import EdgeMetrics
 from lakehouse.clients.files import Files
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import AcceptedEvent, Rejected
@@ -36,9 +36,9 @@ _log = logging.getLogger(__name__)
 class Edge:
     """Started on the event loop that it serves."""
 
-    def __init__(self, settings: Settings, files: Files, measures: Measures) -> None:
+    def __init__(self, settings: Settings, files: Files, metrics: EdgeMetrics) -> None:
         self.settings = settings
-        self.measures = measures
+        self.metrics = metrics
         self.folder = settings.home_path / "edge" / settings.edge.name
         self._lock = self._take_lock()
         self.clock = Clock(self.folder / "clock.json")
@@ -47,10 +47,10 @@ class Edge:
         self._incarnations.insert(0, self.live)
         self.shipper = Shipper(settings.edge, files, Layout(settings.warehouse), self.clock)
         self.durability = Durability(settings.edge, self.live.log.lines)
-        self.delivery = Delivery(settings, self.clock, self.durability.delivered)
+        self.kafka = KafkaSender(settings, self.clock, self.durability.delivered)
 
     def start(self) -> None:
-        self.delivery.start(self.live, self._incarnations)
+        self.kafka.start(self.live, self._incarnations)
         self.shipper.start(self._incarnations)
         _log.info("edge %s runs as incarnation %s", self.settings.edge.name, self.live.id)
 
@@ -58,13 +58,13 @@ class Edge:
         """Delivers, ships and closes what it can within some seconds; the next start does the rest."""
         self.live.end()
         deadline = time.monotonic() + STOP_SECONDS
-        self.delivery.mark_soon()
-        while self.live in self._incarnations and time.monotonic() < deadline and not self._hopeless():
-            if self.live.owes_marks:
-                self.delivery.mark_soon()
-            self.shipper.hurry()
+        self.kafka.send_watermarks_now()
+        while self.live in self._incarnations and time.monotonic() < deadline and not self._cannot_finish():
+            if self.live.owes_watermarks:
+                self.kafka.send_watermarks_now()
+            self.shipper.run_now()
             await asyncio.sleep(0.1)
-        await asyncio.to_thread(self.delivery.stop, 5.0)
+        await asyncio.to_thread(self.kafka.stop, 5.0)
         await asyncio.to_thread(self.shipper.stop, 5.0)
         self.durability.close()
         self._lock.close()
@@ -74,18 +74,18 @@ class Edge:
     def accept(self, merchant_id: str, events: list[AcceptedEvent]) -> Position:
         """Positions for the events of one request; raises NotReadyError if the disk does not take them."""
         position = self.live.log.append(merchant_id, events)
-        self.delivery.wake()
+        self.kafka.wake()
         return position
 
-    def keep_rejected(self, merchant_id: str, refusals: list[Refusal]) -> None:
+    def keep_rejected(self, merchant_id: str, rejections: list[Rejection]) -> None:
         """Refused events go to quarantine; raises NotReadyError if the disk does not take them."""
         now = self.clock.now()
         name = self.settings.edge.name
-        for refusal in refusals:
-            record = Rejected(name, now, merchant_id, refusal.reason.value, refusal.detail, refusal.body, refusal.id)
+        for one in rejections:
+            record = Rejected(name, now, merchant_id, one.reason.value, one.detail, one.body, one.id)
             self.live.rejected.append(REJECTED_KEY, _encode(record))
-            self.measures.rejected[refusal.reason].inc()
-        self.delivery.wake()
+            self.metrics.rejected[one.reason].inc()
+        self.kafka.wake()
 
     async def durable(self, position: Position) -> Durable:
         return await self.durability.wait(position.end)
@@ -93,17 +93,17 @@ class Edge:
     def readiness(self) -> str | None:
         """Why a load balancer should send nothing here; None if all is well."""
         free = shutil.disk_usage(self.folder).free
-        return f"{self.folder} has only {free} bytes left" if free < MIN_FREE_BYTES else self.trouble()
+        return f"{self.folder} has only {free} bytes left" if free < MIN_FREE_BYTES else self.unavailable_reason()
 
-    def trouble(self) -> str | None:
+    def unavailable_reason(self) -> str | None:
         """Why no event can be taken now; None if all is well."""
         if self.clock_skew > self.settings.edge.max_clock_skew.total_seconds():
             return f"the clock differs by {self.clock_skew:.0f} s from the NameNode's or the log's; set the clock"
         if self.unsent_bytes > self.settings.edge.max_unsent_bytes:
             return f"Kafka has not taken {self.unsent_bytes} bytes, more than may wait here"
-        away = self.durability.behind or self.delivery.failure is not None
+        away = self.durability.behind or self.kafka.failure is not None
         if away and not self.settings.edge.allow_disk_durability:
-            return f"Kafka does not answer, and durability on disk is not allowed ({self.delivery.failure})"
+            return f"Kafka does not answer, and durability on disk is not allowed ({self.kafka.failure})"
         return None
 
     @property
@@ -113,19 +113,19 @@ class Edge:
 
     @property
     def unsent_bytes(self) -> int:
-        return self.live.accepted_lane.unsent + self.live.rejected_lane.unsent
+        return self.live.accepted_outbox.unsent + self.live.rejected_outbox.unsent
 
     def observe(self) -> None:
         """Sets the gauges."""
-        self.measures.unsent_bytes.set(self.unsent_bytes)
-        self.measures.clock_skew.set(self.clock_skew)
+        self.metrics.unsent_bytes.set(self.unsent_bytes)
+        self.metrics.clock_skew.set(self.clock_skew)
         unshipped = sum(
             len(one.log.segments) - len(one.shipped & one.log.segments.keys()) for one in self._incarnations
         )
-        self.measures.unshipped_segments.set(unshipped)
+        self.metrics.unshipped_segments.set(unshipped)
 
-    def _hopeless(self) -> bool:
-        return self.delivery.failure is not None or self.shipper.failure is not None
+    def _cannot_finish(self) -> bool:
+        return self.kafka.failure is not None or self.shipper.failure is not None
 
     def _take_lock(self) -> IO[str]:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -1,16 +1,16 @@
-"""Where the data of an event is: in ``data``, or in ``data_base64`` (CloudEvents' JSON format, 3.1.1).
+"""Finds the data of an event: in ``data``, or in ``data_base64`` (CloudEvents' JSON format, 3.1.1).
 
-In: the attributes that an event gives. Out: the object in its data, or RejectedError. What was in base64 is judged by
-every rule of JSON that the body itself has to keep.
+In: the attributes of an event. Out: the object in its data, or RejectedError. Every rule of JSON that the body has to
+keep applies to what was in base64, too.
 """
 
 import binascii
 import re
 from typing import Any
 
-from ingestion import json_text
-from ingestion.json_text import BYTE_ORDER_MARK, UnreadableError
-from ingestion.reasons import Reason, RejectedError
+from ingestion import strict_json
+from ingestion.rejections import Reason, RejectedError
+from ingestion.strict_json import BYTE_ORDER_MARK, UnreadableError
 
 _JSON_TYPE = re.compile(r"[^/;\s]+/(?:[^/;\s]+\+)?json", re.IGNORECASE)
 
@@ -68,9 +68,9 @@ def _decoded(text: Any, max_depth: int) -> Any:
         data = binascii.a2b_base64(text, strict_mode=True).removeprefix(BYTE_ORDER_MARK)
     except ValueError:
         raise RejectedError(Reason.BAD_BASE64, "data_base64") from None
-    if json_text.depth(data) >= max_depth:
+    if strict_json.depth(data) >= max_depth:
         raise RejectedError(Reason.TOO_DEEP, "data_base64")
     try:
-        return json_text.quick(data)
+        return strict_json.loads_fast(data)
     except UnreadableError:
         raise RejectedError(Reason.NOT_JSON_DATA, "data_base64") from None

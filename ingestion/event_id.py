@@ -1,7 +1,7 @@
-"""The id of a refused event, as far as it can be seen: in the answer, and in quarantine.
+"""The id of a rejected event, as far as it can be read: for the response, and for quarantine.
 
 In: the event's bytes, or its value. Out: the id that was sent, up to the 256 characters that an id may have, all of
-them safe in an answer; None where there is no text under ``id``. Never fails: bytes of any kind come here.
+them safe in a response; None where there is no text under ``id``. Promise: never fails, whatever the bytes are.
 """
 
 import json
@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
+from ingestion.event_structs import MAX_ID
 from ingestion.json_split import UnreadableError, split
-from ingestion.json_text import printable
-from ingestion.reasons import RejectedError
-from ingestion.shapes import MAX_ID
+from ingestion.rejections import RejectedError
+from ingestion.strict_json import printable
 
 _NAME = re.compile(rb'"id"[ \t\r\n]*:')
 _log = logging.getLogger(__name__)

@@ -10,17 +10,17 @@ import time
 from functools import partial
 from urllib.parse import parse_qs
 
-from ingestion import answers, content
-from ingestion.content import Mode
+from ingestion import content_headers, responses
+from ingestion.content_headers import ContentMode
 from ingestion.edge import Edge
-from ingestion.envelope import Envelope, Reading, TooManyEventsError
-from ingestion.json_text import UnreadableError
+from ingestion.envelope import Envelope, ParsedRequest, TooManyEventsError
+from ingestion.fast_decode import Sender
 from ingestion.pseudonyms import Pseudonyms
 from ingestion.quota import Quotas
-from ingestion.reasons import Reason, Refusal
+from ingestion.rejections import Reason, Rejection
 from ingestion.request import Receive, Request, ScopeMap, read_body
 from ingestion.segment_log import Position
-from ingestion.typed import Sender
+from ingestion.strict_json import UnreadableError
 from lakehouse.contracts.events import BROWSER_TYPES
 from lakehouse.errors import NotReadyError, RefusedError
 from lakehouse.http import problems
@@ -47,42 +47,42 @@ class EventsRoute:
     async def __call__(self, scope: ScopeMap, receive: Receive, send: Send) -> None:
         try:
             if scope["method"] == "POST":
-                await answers.accepted(send, await self._post(scope, receive))
+                await responses.accepted(send, await self._post(scope, receive))
                 status = 202
             elif scope["method"] == "OPTIONS":
-                await answers.preflight(send, scope)
+                await responses.preflight(send, scope)
                 status = 204
             else:
                 raise ProblemError(Kind.METHOD_NOT_ALLOWED, "use POST", headers={"Allow": "POST, OPTIONS"})
         except ProblemError as problem:
             status = problem.kind.status
-            await problems.answer(send, problem, answers.CORS)
+            await problems.answer(send, problem, responses.CORS)
         except Exception:
             _log.exception("a request failed")
             status = 500
-            await problems.answer(send, ProblemError(Kind.INTERNAL, "the edge's log has the cause"), answers.CORS)
-        self._edge.measures.request(status)
+            await problems.answer(send, ProblemError(Kind.INTERNAL, "the edge's log has the cause"), responses.CORS)
+        self._edge.metrics.request(status)
 
     async def _post(self, scope: ScopeMap, receive: Receive) -> bytes:
         request = Request(scope)
         principal = self._authenticate(request)
-        mode = content.mode(request.type, request.specversion)
-        self._let_in(principal)
+        mode = content_headers.content_mode(request.type, request.specversion)
+        self._admit(principal)
         body = await read_body(
             request, receive, self._max_body, partial(self._quotas.bytes.take, principal.merchant_id)
         )
-        self._edge.measures.received_bytes.inc(len(body))
+        self._edge.metrics.received_bytes.inc(len(body))
         started = time.perf_counter()
         plain = self._decompress(principal.merchant_id, body, request.encoding)
         answer = await self._settle(principal.merchant_id, self._read(mode, plain, request, principal))
-        self._edge.measures.seconds.observe(time.perf_counter() - started)
+        self._edge.metrics.seconds.observe(time.perf_counter() - started)
         return answer
 
     def _decompress(self, merchant_id: str, body: bytes, encoding: str | None) -> bytes:
         """Charges what the bytes become beyond what came, also where that is too much."""
         size = len(body)
         try:
-            plain = content.decompress(body, encoding, self._max_body)
+            plain = content_headers.decompress(body, encoding, self._max_body)
             size = len(plain)
             return plain
         except ProblemError as error:
@@ -91,41 +91,41 @@ class EventsRoute:
         finally:
             self._quotas.bytes.take(merchant_id, max(0, size - len(body)))
 
-    def _read(self, mode: Mode, plain: bytes, request: Request, principal: Principal) -> Reading:
+    def _read(self, mode: ContentMode, plain: bytes, request: Request, principal: Principal) -> ParsedRequest:
         merchant_id, counted = principal.merchant_id, 1
         try:
             reading = self._envelope.read(mode, plain, request.ce, _sender(principal), self._edge.clock.now())
-            counted = len(reading.events) + len(reading.refusals)
+            counted = len(reading.events) + len(reading.rejections)
             return reading
         except TooManyEventsError as error:
             counted = error.counted
             raise
         except UnreadableError as error:
-            self._keep(merchant_id, [Refusal(0, None, Reason.UNREADABLE, "body", plain)])
+            self._keep(merchant_id, [Rejection(0, None, Reason.UNREADABLE, "body", plain)])
             raise ProblemError(Kind.UNREADABLE_BODY, str(error)) from error
         finally:
             self._quotas.events.take(merchant_id, max(0, counted - 1))
 
-    async def _settle(self, merchant_id: str, reading: Reading) -> bytes:
+    async def _settle(self, merchant_id: str, reading: ParsedRequest) -> bytes:
         """Quarantine for the bad, positions for the good, and the wait until they are durable."""
         edge = self._edge
-        if reading.refusals:
-            self._keep(merchant_id, reading.refusals)
+        if reading.rejections:
+            self._keep(merchant_id, reading.rejections)
             if not reading.events:
-                raise answers.all_rejected(reading.refusals)
+                raise responses.all_rejected(reading.rejections)
         name = edge.settings.edge.name
         if not reading.events:
-            return answers.taken(name, None, edge.durability.usual.value, [])
+            return responses.taken(name, None, edge.durability.usual.value, [])
         position = self._accept(merchant_id, reading)
         durable = await edge.durable(position)
-        edge.measures.accepted[durable].inc(len(reading.events))
-        return answers.taken(name, position, durable.value, reading.refusals)
+        edge.metrics.accepted[durable].inc(len(reading.events))
+        return responses.taken(name, position, durable.value, reading.rejections)
 
-    def _accept(self, merchant_id: str, reading: Reading) -> Position:
+    def _accept(self, merchant_id: str, reading: ParsedRequest) -> Position:
         try:
             return self._edge.accept(merchant_id, reading.events)
         except NotReadyError as error:
-            raise answers.unavailable(str(error)) from error
+            raise responses.unavailable(str(error)) from error
         except RefusedError as error:
             raise ProblemError(Kind.TOO_LARGE, str(error)) from error
 
@@ -142,35 +142,35 @@ class EventsRoute:
             raise ForbiddenError(f"a token in a URL has the scope {Scope.EVENTS_WRITE_BROWSER} and no other")
         return principal
 
-    def _let_in(self, principal: Principal) -> None:
+    def _admit(self, principal: Principal) -> None:
         """429 and 503, before the body costs anything; and the first event is charged."""
-        used_up = self._quotas.used_up(principal.merchant_id)
-        if used_up is not None:
-            seconds, detail = used_up
+        exhausted = self._quotas.exhausted(principal.merchant_id)
+        if exhausted is not None:
+            seconds, detail = exhausted
             raise ProblemError(Kind.QUOTA_EXCEEDED, detail, headers={"Retry-After": str(seconds)})
-        trouble = self._edge.trouble()
-        if trouble is not None:
-            raise answers.unavailable(trouble)
+        reason = self._edge.unavailable_reason()
+        if reason is not None:
+            raise responses.unavailable(reason)
         self._quotas.events.take(principal.merchant_id, 1)
 
-    def _keep(self, merchant_id: str, refusals: list[Refusal]) -> None:
+    def _keep(self, merchant_id: str, rejections: list[Rejection]) -> None:
         """Refused bytes to quarantine, their personal ids hashed as far as they can be recognised."""
         if self._pseudonyms is not None:
-            refusals = [self._scrubbed(merchant_id, refusal) for refusal in refusals]
+            rejections = [self._scrubbed(merchant_id, rejection) for rejection in rejections]
         try:
-            self._edge.keep_rejected(merchant_id, refusals)
+            self._edge.keep_rejected(merchant_id, rejections)
         except NotReadyError as error:
-            raise answers.unavailable(str(error)) from error
+            raise responses.unavailable(str(error)) from error
 
-    def _scrubbed(self, merchant_id: str, refusal: Refusal) -> Refusal:
+    def _scrubbed(self, merchant_id: str, rejection: Rejection) -> Rejection:
         """What cannot be scrubbed is not kept: its bytes may hold what nobody may read."""
         assert self._pseudonyms is not None
         try:
-            body = self._pseudonyms.scrub(merchant_id, refusal.body)[: self._max_body]
+            body = self._pseudonyms.scrub(merchant_id, rejection.body)[: self._max_body]
         except Exception:
             _log.exception("the bytes of a refused event could not be scrubbed; they are not kept")
             body = b""
-        return Refusal(refusal.index, refusal.id, refusal.reason, refusal.detail, body)
+        return Rejection(rejection.index, rejection.id, rejection.reason, rejection.detail, body)
 
 
 def _sender(principal: Principal) -> Sender:

@@ -1,8 +1,8 @@
 """One run of an edge, and what is left of it on disk until everything it accepted is where it belongs.
 
-In: a folder, new or left by a run that has ended. Out: its logs, how far each has been delivered, and its ledger. The
-folder is the debt: it exists from before the first event until all is on Kafka, all is in raw files, the closing low
-marks are acknowledged and the ledger is published as closed.
+In: a folder, new or left by a run that has ended. Out: its logs, how far each has been delivered, and its ledger.
+Promise: the folder exists from before the first event until all is on Kafka, all is in raw files, the closing
+watermarks are acknowledged and the ledger is published as closed.
 """
 
 import secrets
@@ -12,12 +12,12 @@ from pathlib import Path
 
 import msgspec
 
+from ingestion.append_log import AppendLog
+from ingestion.atomic_file import read_json, sync_folder, write_json
 from ingestion.clock import Clock
-from ingestion.durable import read_json, sync_folder, write_json
-from ingestion.line_log import LineLog
 from ingestion.segment import Segment
 from ingestion.segment_log import SegmentLog
-from ingestion.tail import Cursor
+from ingestion.tail_cache import Cursor
 from lakehouse.contracts import topics
 from lakehouse.contracts.records import CLOSED_MARK, EdgeLedger
 from lakehouse.settings import EdgeSettings
@@ -43,10 +43,10 @@ class Progress(msgspec.Struct, frozen=True):
     ledger_closed: bool = False
 
 
-class Lane:
+class Outbox:
     """A log on its way to a topic. ``delivered`` is what all replicas have acknowledged."""
 
-    def __init__(self, log: LineLog, topic: str, delivered: Cursor) -> None:
+    def __init__(self, log: AppendLog, topic: str, delivered: Cursor) -> None:
         self.log = log
         self.topic = topic
         self.delivered = max(delivered, log.first())
@@ -75,24 +75,24 @@ class Incarnation:
         self.log = SegmentLog(
             folder / "accepted", settings.name, self.id, clock, settings.segment_max_bytes, self._progress.next
         )
-        self.rejected = LineLog(folder / "rejected", "rejected", lambda _: REJECTED_KEY)
+        self.rejected = AppendLog(folder / "rejected", "rejected", lambda _: REJECTED_KEY)
         if ended:
             self.rejected.drop_torn_tail()
-        self.accepted_lane = Lane(self.log.lines, topics.EVENTS.name, Cursor(*self._progress.accepted))
-        self.rejected_lane = Lane(self.rejected, topics.REJECTED.name, Cursor(*self._progress.rejected))
+        self.accepted_outbox = Outbox(self.log.lines, topics.EVENTS.name, Cursor(*self._progress.accepted))
+        self.rejected_outbox = Outbox(self.rejected, topics.REJECTED.name, Cursor(*self._progress.rejected))
         self.shipped: set[int] = set()
         """Numbers of the segments that have a committed raw file."""
 
     @property
-    def lanes(self) -> tuple[Lane, Lane]:
-        return self.accepted_lane, self.rejected_lane
+    def outboxes(self) -> tuple[Outbox, Outbox]:
+        return self.accepted_outbox, self.rejected_outbox
 
     @property
-    def owes_marks(self) -> bool:
-        """True if the closing low marks may be sent and have not been."""
-        return self.ended and not self._progress.marks_closed and self.accepted_lane.done
+    def owes_watermarks(self) -> bool:
+        """True if the closing watermarks may be sent and have not been."""
+        return self.ended and not self._progress.marks_closed and self.accepted_outbox.done
 
-    def marks_are_closed(self) -> None:
+    def watermarks_are_closed(self) -> None:
         self._save(marks_closed=True)
 
     def ledger_is_closed(self) -> None:
@@ -109,10 +109,10 @@ class Incarnation:
     def delete_delivered(self) -> None:
         """Deletes the segments that Kafka has and that have their raw file, and rejected lines that Kafka has."""
         for segment in self.log.sealed():
-            if segment.number in self.shipped and self._is_delivered(segment.number, self.accepted_lane):
+            if segment.number in self.shipped and self._is_delivered(segment.number, self.accepted_outbox):
                 self._delete(segment)
         for number in sorted(self.rejected.sizes):
-            if number < self.rejected.end.number and self._is_delivered(number, self.rejected_lane):
+            if number < self.rejected.end.number and self._is_delivered(number, self.rejected_outbox):
                 self.rejected.delete(number)
 
     def ledger(self, at: int) -> EdgeLedger:
@@ -128,7 +128,7 @@ class Incarnation:
     def finish(self) -> bool:
         """Removes the folder if nothing is owed any more; True if so."""
         progress = self._progress
-        logs_done = not self.log.segments and self.rejected_lane.done
+        logs_done = not self.log.segments and self.rejected_outbox.done
         if not (self.ended and progress.marks_closed and progress.ledger_closed and logs_done):
             return False
         done = self.folder.with_name(self.id + DONE)
@@ -143,8 +143,8 @@ class Incarnation:
         self.rejected.roll()
         self.ended = True
 
-    def _is_delivered(self, number: int, lane: Lane) -> bool:
-        return lane.delivered >= Cursor(number, lane.log.sizes[number])
+    def _is_delivered(self, number: int, outbox: Outbox) -> bool:
+        return outbox.delivered >= Cursor(number, outbox.log.sizes[number])
 
     def _delete(self, segment: Segment) -> None:
         """The sum is saved first; the next start drops a segment that is below ``next``."""
@@ -158,7 +158,7 @@ class Incarnation:
 
     def _save(self, **changes: bool) -> None:
         with self._lock:
-            accepted, rejected = tuple(self.accepted_lane.delivered), tuple(self.rejected_lane.delivered)
+            accepted, rejected = tuple(self.accepted_outbox.delivered), tuple(self.rejected_outbox.delivered)
             changed = msgspec.structs.replace(self._progress, accepted=accepted, rejected=rejected, **changes)
             if changed != self._progress:
                 self._write(changed)

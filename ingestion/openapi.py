@@ -1,11 +1,14 @@
-"""``/v1/events`` in the OpenAPI document: the hot route is no FastAPI route, so it is described here."""
+"""The OpenAPI description of ``/v1/events``: the hot route is no FastAPI route, so it is described here.
+
+In: the contract's tables. Out: the path in the document that FastAPI generates.
+"""
 
 from typing import Any
 
 from fastapi import FastAPI
 
-from ingestion.content import BATCH_TYPE, EVENT_TYPE
-from ingestion.reasons import Reason
+from ingestion.content_headers import BATCH_TYPE, EVENT_TYPE
+from ingestion.rejections import Reason
 from lakehouse.contracts.events import SHAPES
 from lakehouse.http.problems import CONTENT_TYPE, Kind
 from lakehouse.tokens import MERCHANT_ID_RULE

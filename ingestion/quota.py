@@ -1,7 +1,7 @@
-"""What a merchant may send per second, in events and in bytes: a bucket of tokens for each, refilled by the clock.
+"""Rate limits of a merchant, in events and in bytes a second: a token bucket for each, refilled by the clock.
 
-In: a merchant and an amount. Out: nothing, or the seconds to wait. A request is let in while no bucket is empty and may
-draw one below zero, so that a large batch passes and is paid for afterwards.
+In: a merchant and an amount. Out: nothing, or the seconds to wait. A request is admitted while no bucket is empty, and
+may draw one below zero, so that a large batch passes and is paid for afterwards.
 """
 
 import math
@@ -58,7 +58,7 @@ class Quotas:
             (self.bytes, f"more than {bytes_per_second} bytes a second"),
         )
 
-    def used_up(self, merchant_id: str) -> tuple[int, str] | None:
+    def exhausted(self, merchant_id: str) -> tuple[int, str] | None:
         """Whole seconds to wait, and for which quota; None if the merchant may send now."""
         waits = [(seconds, name) for quota, name in self._named if (seconds := quota.seconds_to_wait(merchant_id))]
         return max(waits) if waits else None

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from ingestion import content
+from ingestion import content_headers
 from ingestion.binary_mode import Headers
 from lakehouse.http.problems import Kind, ProblemError
 
@@ -46,7 +46,7 @@ class Request:
 async def read_body(request: Request, receive: Receive, limit: int, charge: Callable[[int], None]) -> bytes:
     """The whole body as it came, of at most ``limit`` bytes. ``charge`` is told of all bytes, as soon as they came."""
     if request.length > DRAIN_BYTES:
-        raise content.too_large(limit)
+        raise content_headers.too_large(limit)
     message = await receive()
     if message["type"] == "http.disconnect":
         raise ProblemError(Kind.UNREADABLE_BODY, "the body is not whole")
@@ -58,7 +58,7 @@ async def read_body(request: Request, receive: Receive, limit: int, charge: Call
         except TimeoutError as error:
             raise ProblemError(Kind.TIMEOUT, f"the body took more than {BODY_SECONDS:.0f} s") from error
     if len(body) > limit:
-        raise content.too_large(limit)
+        raise content_headers.too_large(limit)
     return body
 
 

@@ -1,4 +1,4 @@
-"""Refused bytes without personal ids: what goes to quarantine in the place of what was sent.
+"""Scrubs personal ids from rejected bytes: what goes to quarantine instead of the bytes that were sent.
 
 In: any bytes, JSON or not, torn or whole. Out: the same bytes with every personal id replaced by its hash, as far as a
 key and its value can be recognised: also under keys that are spelled with escapes, in JSON that is a text inside of

@@ -1,7 +1,7 @@
-"""What a segment file holds, summed up; and what one of its lines says without being read whole.
+"""The sums of a segment file, and the header of one of its lines without reading its events.
 
-In: lines as ``segment_log`` writes them. Out: a :class:`Segment` for the ledger and the raw manifest; merchant, stamp
-and outline of a line.
+In: lines as ``segment_log`` writes them. Out: a :class:`Segment` for the ledger and the raw manifest; merchant,
+``accepted_at`` and header of a line.
 """
 
 import re
@@ -17,7 +17,7 @@ _MERCHANT = re.compile(rb'"merchant_id":"([^"]*)"')
 _STAMP = re.compile(rb'"accepted_at":(\d+)')
 
 
-class Outline(msgspec.Struct, frozen=True, tag="batch", tag_field="kind"):
+class BatchHeader(msgspec.Struct, frozen=True, tag="batch", tag_field="kind"):
     """An accepted batch, its events uncounted and unread."""
 
     segment: str
@@ -26,7 +26,7 @@ class Outline(msgspec.Struct, frozen=True, tag="batch", tag_field="kind"):
     events: list[msgspec.Raw]
 
 
-_OUTLINE = msgspec.json.Decoder(Outline)
+_HEADER = msgspec.json.Decoder(BatchHeader)
 
 
 @dataclass
@@ -72,11 +72,11 @@ def stamp_of(line: bytes) -> int:
     return int(match[1])
 
 
-def outline_of(line: bytes) -> Outline | None:
-    """The outline of a line, or None if it is torn or no line of ours."""
+def header_of(line: bytes) -> BatchHeader | None:
+    """The header of a line, or None if it is torn or no line of ours."""
     if not line.endswith(b"\n"):
         return None
     try:
-        return _OUTLINE.decode(line)
+        return _HEADER.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None

@@ -1,7 +1,8 @@
-"""Positions: every accepted event gets one here, and here only.
+"""Gives every accepted event its position; nothing else does.
 
 In: the events of one request. Out: an :class:`~lakehouse.contracts.records.AcceptedBatch`, written as one line of a
-segment, and its :class:`Position`. Sequences have no gap, whatever fails: the position is given with the line's write.
+segment, and its :class:`Position`. Promise: sequences have no gap, whatever fails, because a position is given with
+the line's write.
 """
 
 import threading
@@ -10,10 +11,10 @@ from pathlib import Path
 
 import msgspec
 
+from ingestion.append_log import AppendLog
 from ingestion.clock import Clock
-from ingestion.line_log import LineLog
-from ingestion.segment import Segment, merchant_of, outline_of, stamp_of
-from ingestion.tail import Cursor
+from ingestion.segment import Segment, header_of, merchant_of, stamp_of
+from ingestion.tail_cache import Cursor
 from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent
 from lakehouse.contracts.topics import EVENTS
 from lakehouse.errors import LakehouseError, RefusedError
@@ -41,7 +42,7 @@ class SegmentLog:
     ) -> None:
         self.edge = edge
         self.incarnation = incarnation
-        self.lines = LineLog(folder, incarnation, merchant_of)
+        self.lines = AppendLog(folder, incarnation, merchant_of)
         self._clock = clock
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
@@ -89,7 +90,7 @@ class SegmentLog:
         with self._lock:
             self.segments.pop(segment.number, None)
 
-    def low_mark(self, delivered: Cursor) -> int:
+    def watermark(self, delivered: Cursor) -> int:
         """Every batch accepted before this instant lies before ``delivered``."""
         with self._lock:
             waiting = self.lines.read(delivered, 1)
@@ -140,18 +141,18 @@ class SegmentLog:
     def _is_counted(self, number: int) -> bool:
         """True for a segment whose sum was saved and that was about to be deleted when the run ended."""
         with self.lines.path(number).open("rb") as file:
-            outline = outline_of(file.readline())
-        return outline is not None and outline.first < self.next
+            header = header_of(file.readline())
+        return header is not None and header.first < self.next
 
     def _scan(self, segment: Segment) -> int:
         """Adds up a file; returns where its last good line ends."""
         good = 0
         with self.lines.path(segment.number).open("rb") as file:
             for line in file:
-                outline = outline_of(line)
-                if outline is None or outline.first != self.next or outline.segment != segment.id:
+                header = header_of(line)
+                if header is None or header.first != self.next or header.segment != segment.id:
                     break
-                segment.add(outline.accepted_at, len(outline.events))
-                self.next += len(outline.events)
+                segment.add(header.accepted_at, len(header.events))
+                self.next += len(header.events)
                 good += len(line)
         return good

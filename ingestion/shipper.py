@@ -1,4 +1,5 @@
-"""Sealed segments to raw files on HDFS, the edge's ledger, and the end of what is no longer needed: one thread.
+"""Ships sealed segments to raw files on HDFS, publishes the edge's ledger, and deletes what both ends have: one
+thread.
 
 In: the segments of this run and of earlier ones. Out: a raw file and its manifest per segment, the manifest last; a
 ledger per incarnation. Promise: a local segment is deleted only when Kafka and HDFS both have it. All steps may be
@@ -54,7 +55,7 @@ class Shipper:
         self._tick.set()
         self._thread.join(timeout)
 
-    def hurry(self) -> None:
+    def run_now(self) -> None:
         """The edge ends: a round now, ledgers included."""
         self._published_at = 0.0
         self._tick.set()
@@ -79,7 +80,7 @@ class Shipper:
         for incarnation in list(self._incarnations):
             if not incarnation.ended:
                 incarnation.log.seal(self._settings.segment_max_age.total_seconds())
-                if incarnation.rejected.end.offset and incarnation.rejected_lane.done:
+                if incarnation.rejected.end.offset and incarnation.rejected_outbox.done:
                     incarnation.rejected.roll()
             incarnation.delete_delivered()
         for incarnation in list(self._incarnations):

@@ -22,12 +22,12 @@ from lakehouse.json_logs import fields, log_as_json
 from lakehouse.releases import generations
 from lakehouse.settings import Settings, load_settings
 from streaming.bronze_tables import BronzePaths
-from streaming.feeds import Feeds
-from streaming.feeds_health import FeedsHealth
-from streaming.generation_feed import GenerationFeed
+from streaming.generation_sink import GenerationSink
+from streaming.generations_health import GenerationsHealth
 from streaming.kafka_bounds import read_bounds
 from streaming.kafka_source import Source
 from streaming.kafka_to_bronze import KafkaToBronze, retry_until_ready
+from streaming.query_supervisor import QuerySupervisor
 from streaming.spark import end_jvm, jars_in, open_session
 
 log = logging.getLogger("streaming")
@@ -42,7 +42,7 @@ def main() -> int:
     log_as_json("streaming")
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
-    health = FeedsHealth(HEARTBEAT_LIMIT)
+    health = GenerationsHealth(HEARTBEAT_LIMIT)
     try:
         settings = load_settings()
         port = settings.ports.streaming if arguments.port is None else arguments.port
@@ -60,7 +60,7 @@ def main() -> int:
     return 0
 
 
-def run(settings: Settings, arguments: argparse.Namespace, health: FeedsHealth, stop: threading.Event) -> None:
+def run(settings: Settings, arguments: argparse.Namespace, health: GenerationsHealth, stop: threading.Event) -> None:
     """Waits for HDFS and Kafka, then carries records until ``stop``."""
     home = settings.home_path / "streaming"
     files = HdfsFiles(settings.hdfs_url)
@@ -73,17 +73,17 @@ def run(settings: Settings, arguments: argparse.Namespace, health: FeedsHealth, 
         memory=settings.streaming.driver_memory,
     )
     try:
-        _carry(spark, files, settings, arguments, health, stop)
+        _stream(spark, files, settings, arguments, health, stop)
     finally:
         end_jvm(spark)
 
 
-def _carry(
+def _stream(
     spark: SparkSession,
     files: Files,
     settings: Settings,
     arguments: argparse.Namespace,
-    health: FeedsHealth,
+    health: GenerationsHealth,
     stop: threading.Event,
 ) -> None:
     tuning, layout = settings.streaming, Layout(settings.warehouse)
@@ -92,19 +92,19 @@ def _carry(
     )
     retry_until_ready(lambda: read_bounds(spark, source.bootstrap, source.topics), health, stop)
 
-    def feed(parts: dict[int, Health], stop: threading.Event, level: threading.Event) -> None:
+    def run_query(parts: dict[int, Health], stop: threading.Event, caught_up: threading.Event) -> None:
         """Some generations by one query. What they were made from is read once: it never changes."""
-        query = KafkaToBronze(spark, source, [_feed(spark, files, settings, *part) for part in parts.items()])
-        query.run(stop, level, settings.home_path / "streaming" / "checkpoints" / f"g{max(parts)}")
+        query = KafkaToBronze(spark, source, [_sink(spark, files, settings, *part) for part in parts.items()])
+        query.run(stop, caught_up, settings.home_path / "streaming" / "checkpoints" / f"g{max(parts)}")
 
-    Feeds(feed, lambda: _active(files, layout, arguments.generation), health).run(stop)
+    QuerySupervisor(run_query, lambda: _active(files, layout, arguments.generation), health).run(stop)
 
 
-def _feed(spark: SparkSession, files: Files, settings: Settings, generation: int, health: Health) -> GenerationFeed:
+def _sink(spark: SparkSession, files: Files, settings: Settings, generation: int, health: Health) -> GenerationSink:
     layout = Layout(settings.warehouse)
     made = generations.streamed(files, layout, generation)
     paths = BronzePaths(settings.hdfs_url, layout, generation)
-    return GenerationFeed(spark, files, paths, health, made.segments if made else None)
+    return GenerationSink(spark, files, paths, health, made.segments if made else None)
 
 
 def _active(files: Files, layout: Layout, only: int | None) -> list[int]:

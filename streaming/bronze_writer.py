@@ -1,13 +1,11 @@
-"""One micro-batch: quarantine first, bronze last. The bronze commit is the commit point of everything.
+"""Writes one micro-batch: quarantine first, bronze last. The bronze commit is the commit point of everything.
 
-In: Kafka records. Out: one commit of the bronze table that holds the rows, the offsets they came from and
-the low marks among them, in a single atomic step. Promise: no offset is in two commits, whatever is killed
-or frozen.
+In: Kafka records. Out: one commit of the bronze table that holds the rows, the offsets they came from and the
+watermarks among them, in a single atomic step. Promise: no offset is in two commits, whatever is killed or frozen.
 
-Why a frozen driver cannot hurt: its commits carry its epoch, and Delta checks that number against the log
-both when a write begins (it then writes nothing, and says nothing) and when it commits (a conflict). So
-after each write the log is read back: if our number is not there, a newer driver is in charge and this one
-stops.
+Why a frozen driver cannot hurt: its commits carry its epoch, and Delta checks that number against the log both when a
+write begins (it then writes nothing, and reports nothing) and when it commits (a conflict). So after each write the
+log is read back: if our number is not there, a newer driver is in charge and this one stops.
 """
 
 import logging
@@ -28,10 +26,10 @@ from lakehouse.contracts.commit_info import BronzeCommit, PartitionRange, Segmen
 from lakehouse.errors import LakehouseError, SupersededError
 from lakehouse.json_logs import fields
 from streaming import split_events
-from streaming.batch_facts import BatchFacts, facts_of
+from streaming.batch_summary import BatchSummary, summarize
 from streaming.bronze_tables import BronzePaths
+from streaming.epochs import epoch_of, transaction_version
 from streaming.offsets import Offsets, advance, ends_of
-from streaming.takeover import epoch_of, transaction_version
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +81,7 @@ class BronzeWriter:
             self._consumed = ends_of(last)
             before = self._head
             try:
-                fence = self._commit(self._empty(), BatchFacts.nothing())
+                fence = self._commit(self._empty(), BatchSummary.nothing())
             except ConcurrentTransactionException:
                 last = self._last_commit(self._head)
                 continue
@@ -100,21 +98,21 @@ class BronzeWriter:
     def write(self, records: DataFrame) -> Written | None:
         """Writes a micro-batch; None if there was nothing in it."""
         parsed = split_events.parse(records, self._known)
-        facts = facts_of(split_events.summary(parsed).collect())
-        return self._write(parsed, facts) if facts.read else None
+        summary = summarize(split_events.summary(parsed).collect())
+        return self._write(parsed, summary) if summary.read else None
 
     def write_segments(self, lines: DataFrame, segments: SegmentRanges, expected: int) -> Written:
         """Writes the lines of whole raw files, which hold as many events as ``expected`` says."""
         parsed = split_events.parse(lines)
-        facts = facts_of(split_events.summary(parsed).collect())
-        if not facts.quarantined and facts.rows != expected:
+        summary = summarize(split_events.summary(parsed).collect())
+        if not summary.quarantined and summary.rows != expected:
             raise LakehouseError(
-                f"{facts.rows} events were read from raw files whose manifests say {expected}. Nothing was written; "
+                f"{summary.rows} events were read from raw files whose manifests say {expected}. Nothing was written; "
                 "start the build again, and if it says this again, look at HDFS with `lakehouse status`."
             )
-        return self._write(parsed, facts, segments)
+        return self._write(parsed, summary, segments)
 
-    def write_cut(
+    def write_handoff(
         self,
         records: DataFrame,
         ranges: dict[tuple[str, int], PartitionRange],
@@ -123,42 +121,42 @@ class BronzeWriter:
     ) -> Written:
         """Takes what is no batch from ``ranges`` of Kafka, in which bronze has all batches from raw files already.
 
-        So their low marks are true of bronze, and it may be fed from the ends of the ranges. ``older`` is quarantine
+        So their watermarks are true of bronze, and it may be fed from the ends of the ranges. ``older`` is quarantine
         that Kafka has no more.
         """
         parsed = split_events.parse(records, known)
-        facts = replace(facts_of(split_events.summary(parsed).collect()), read=ranges)
-        return self._write(parsed, facts, older=older)
+        summary = replace(summarize(split_events.summary(parsed).collect()), read=ranges)
+        return self._write(parsed, summary, older=older)
 
     def _write(
         self,
         parsed: DataFrame,
-        facts: BatchFacts,
+        summary: BatchSummary,
         segments: SegmentRanges | None = None,
         older: DataFrame | None = None,
     ) -> Written:
-        if facts.quarantined:
+        if summary.quarantined:
             self._quarantine(split_events.quarantine_rows(parsed, self._epoch, self._batch, datetime.now(UTC)))
         if older is not None:
             self._quarantine(older.withColumns({"epoch": f.lit(self._epoch), "batch": f.lit(self._batch)}))
-            facts = replace(facts, quarantined=facts.quarantined + older.count())
-        tasks = 1 if facts.rows <= ROWS_PER_FILE else 2
-        rows = split_events.bronze_rows(parsed).coalesce(tasks) if facts.rows else self._empty()
-        return self._commit(rows, facts, segments)
+            summary = replace(summary, quarantined=summary.quarantined + older.count())
+        tasks = 1 if summary.rows <= ROWS_PER_FILE else 2
+        rows = split_events.bronze_rows(parsed).coalesce(tasks) if summary.rows else self._empty()
+        return self._commit(rows, summary, segments)
 
     def _quarantine(self, rows: DataFrame) -> None:
         chosen = [f.col(name).cast(type_) for name, type_ in tables.QUARANTINE_COLUMNS.items()]
         rows.select(*chosen).coalesce(1).write.format("delta").mode("append").save(self._paths.quarantine_url)
 
-    def _commit(self, rows: DataFrame, facts: BatchFacts, segments: SegmentRanges | None = None) -> Written:
+    def _commit(self, rows: DataFrame, summary: BatchSummary, segments: SegmentRanges | None = None) -> Written:
         commit = BronzeCommit(
             generation=self._paths.generation,
             epoch=self._epoch,
             batch=self._batch,
-            offsets=advance(self._consumed, facts.read),
-            marks=facts.marks,
-            rows=facts.rows,
-            quarantined=facts.quarantined,
+            offsets=advance(self._consumed, summary.read),
+            marks=summary.marks,
+            rows=summary.rows,
+            quarantined=summary.quarantined,
             segments=segments or {},
         )
         version = self._confirmed(commit, lambda: self._append(rows, commit))

@@ -1,4 +1,4 @@
-"""Asks the broker which offsets it has, through the Kafka client that Spark's source uses itself.
+"""The offsets that the broker has, read through the Kafka client that Spark's source uses itself.
 
 In: topics. Out: the bounds of each of their partitions, or :class:`NotReadyError`.
 """

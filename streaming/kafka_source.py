@@ -1,4 +1,4 @@
-"""What is read from Kafka, and how: the same for the stream and for a single look.
+"""What is read from Kafka, and how: the same for the stream and for a single batch read.
 
 In: settings. Out: options for Spark's Kafka source, and its records with the four columns that the rest needs.
 """

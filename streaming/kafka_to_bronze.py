@@ -1,12 +1,12 @@
-"""The streaming query: takes generations over, finds where each stopped, and feeds them the same micro-batches.
+"""The streaming query: takes generations over, finds where each stopped, and gives them the same micro-batches.
 
-In: a session, the topics, and the generations to feed. Out: commits of their bronze tables, until it is told to stop,
-fails or is superseded. Each start is a new epoch with a new checkpoint folder: the checkpoint never says where to read
-from, bronze's own commits do. Whatever fails ends the process with a reason; the supervisor starts it
-again, and nothing is skipped.
+In: a session, the topics, and the generations to feed. Out: commits of their bronze tables, until it is stopped, fails
+or is superseded. Each start is a new epoch with a new checkpoint folder: the checkpoint never says where to read from,
+bronze's own commits do. Any failure ends the process with a reason; the supervisor starts it again, and nothing is
+skipped.
 
-One query feeds all of them, so that they commit at the same offsets: what two gold versions say can be compared only
-where both have consumed the same, and under steady traffic two queries would never meet.
+One query feeds all of them, so that they commit at the same offsets: two gold versions can be compared only where both
+have consumed the same, and under steady traffic two queries would never meet.
 """
 
 import json
@@ -24,8 +24,8 @@ from pyspark.sql import DataFrame, SparkSession
 from lakehouse.errors import NotReadyError
 from lakehouse.http.health import Health
 from lakehouse.json_logs import fields
-from streaming import measures
-from streaming.generation_feed import GenerationFeed
+from streaming import telemetry
+from streaming.generation_sink import GenerationSink
 from streaming.kafka_bounds import read_bounds
 from streaming.kafka_source import Source
 from streaming.lease import Holder
@@ -33,37 +33,37 @@ from streaming.offsets import Bounds, Offsets, earliest, start_offsets
 
 log = logging.getLogger(__name__)
 
-STOP_PATIENCE = 15.0
+STOP_TIMEOUT = 15.0
 """Seconds that a running micro-batch gets to finish when the job is told to stop."""
 
 
 class KafkaToBronze:
     """One driver of some generations, from takeover to its end."""
 
-    def __init__(self, spark: SparkSession, source: Source, feeds: Sequence[GenerationFeed]) -> None:
+    def __init__(self, spark: SparkSession, source: Source, sinks: Sequence[GenerationSink]) -> None:
         self._spark = spark
         self._source = source
         # The newest first: where a former generation has a commit, the one made to follow it has that, too.
-        self._feeds = sorted(feeds, key=lambda feed: -feed.generation)
+        self._sinks = sorted(sinks, key=lambda sink: -sink.generation)
         self._writing = threading.Lock()
         self._failure: Exception | None = None
 
-    def run(self, stop: threading.Event, level: threading.Event, checkpoints: Path) -> None:
-        """Returns when ``stop`` is set; raises what ended the query otherwise. Sets ``level`` once it has read what
+    def run(self, stop: threading.Event, caught_up: threading.Event, checkpoints: Path) -> None:
+        """Returns when ``stop`` is set; raises what ended the query otherwise. Sets ``caught_up`` once it has read what
         Kafka has but for a micro-batch."""
-        for feed in self._feeds:
-            feed.stand_by(lambda holder: self._stand_by(holder, stop))
+        for sink in self._sinks:
+            sink.stand_by(lambda holder: self._stand_by(holder, stop))
         if stop.is_set():
             return
-        consumed = {feed.generation: feed.take_over() for feed in self._feeds}
+        consumed = {sink.generation: sink.take_over() for sink in self._sinks}
         bounds = self._bounds()
         starts = {generation: start_offsets(offsets, bounds) for generation, offsets in consumed.items()}
         read_from = earliest(starts.values())
-        for feed in self._feeds:
-            feed.begin(starts[feed.generation], read_from)
-        self._watch(self._start(read_from, _fresh_checkpoint(checkpoints, self._feeds)), stop, level)
-        for feed in self._feeds:
-            feed.release()
+        for sink in self._sinks:
+            sink.begin(starts[sink.generation], read_from)
+        self._watch(self._start(read_from, _fresh_checkpoint(checkpoints, self._sinks)), stop, caught_up)
+        for sink in self._sinks:
+            sink.release()
 
     def _bounds(self) -> dict[str, dict[int, Bounds]]:
         found = read_bounds(self._spark, self._source.bootstrap, self._source.topics)
@@ -94,15 +94,15 @@ class KafkaToBronze:
     def _write(self, batch: DataFrame) -> None:
         """One micro-batch. The reason of a failure is kept: Spark hands on no more than its text."""
         with self._writing:
-            for feed in self._feeds:
+            for sink in self._sinks:
                 try:
-                    feed.write(batch)
+                    sink.write(batch)
                 except Exception as error:
-                    log.warning("a micro-batch was not written", extra=fields(generation=feed.generation))
+                    log.warning("a micro-batch was not written", extra=fields(generation=sink.generation))
                     self._failure = error
                     raise
 
-    def _watch(self, query: Any, stop: threading.Event, level: threading.Event) -> None:
+    def _watch(self, query: Any, stop: threading.Event, caught_up: threading.Event) -> None:
         while not stop.is_set():
             try:
                 if query.awaitTermination(1):
@@ -111,18 +111,18 @@ class KafkaToBronze:
                 raise (self._failure or error) from error
             if not query.status["isTriggerActive"]:
                 self._beat("waiting for records")
-            behind = measures.lag(query)
+            behind = telemetry.lag(query)
             if query.lastProgress and behind < self._source.max_records:
-                level.set()
-            for feed in self._feeds:
-                feed.keep(behind)
-        if self._writing.acquire(timeout=STOP_PATIENCE):
+                caught_up.set()
+            for sink in self._sinks:
+                sink.keep(behind)
+        if self._writing.acquire(timeout=STOP_TIMEOUT):
             query.stop()
-        log.info("stopped on request", extra=fields(generations=[feed.generation for feed in self._feeds]))
+        log.info("stopped on request", extra=fields(generations=[sink.generation for sink in self._sinks]))
 
     def _beat(self, state: str, *, ready: bool = True) -> None:
-        for feed in self._feeds:
-            feed.health.beat(state, ready=ready)
+        for sink in self._sinks:
+            sink.health.beat(state, ready=ready)
 
 
 def retry_until_ready(attempt: Callable[[], object], health: Health, stop: threading.Event, pause: float = 2.0) -> None:
@@ -140,9 +140,9 @@ def retry_until_ready(attempt: Callable[[], object], health: Health, stop: threa
             stop.wait(pause)
 
 
-def _fresh_checkpoint(folder: Path, feeds: Sequence[GenerationFeed]) -> Path:
+def _fresh_checkpoint(folder: Path, sinks: Sequence[GenerationSink]) -> Path:
     """An empty folder. Older ones say nothing that anybody reads."""
     shutil.rmtree(folder, ignore_errors=True)
-    fresh = folder / f"epoch-{feeds[0].epoch}"
+    fresh = folder / f"epoch-{sinks[0].epoch}"
     fresh.mkdir(parents=True)
     return fresh

@@ -1,9 +1,8 @@
-"""Who is alive: keeps two drivers from taking over from each other for ever.
+"""The lease of a bronze generation: keeps two live drivers from superseding each other in turn.
 
-In: one small file on HDFS that the driver in charge renews. Out: a second driver waits until that file has
-not changed for :data:`PATIENCE`, or the process it names is known to be dead.
-Promise: none about safety. The lease saves work; that only one driver writes is the business of
-``takeover`` and of Delta's transaction check, which hold even if this file lies.
+In: one small file on HDFS that the driver in charge renews. Out: a second driver waits until that file has not changed
+for :data:`TIMEOUT`, or the process it names is known to be dead. Promise: none about safety. The lease saves work;
+``epochs`` and Delta's transaction check see to it that only one driver writes, and hold even if this file is wrong.
 """
 
 import os
@@ -18,7 +17,7 @@ from lakehouse.clients.files import Files, replace
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError, SupersededError
 
-PATIENCE = 30.0
+TIMEOUT = 30.0
 RENEW_EVERY = 5.0
 
 
@@ -54,13 +53,13 @@ class Lease:
         except (NotFoundError, msgspec.DecodeError):
             return None
 
-    def stand_by(self, wait: Callable[[Holder], bool], patience: float = PATIENCE) -> None:
+    def stand_by(self, wait: Callable[[Holder], bool], timeout: float = TIMEOUT) -> None:
         """Returns once no other process holds the lease.
 
         ``wait`` is called between looks: it waits a little, and says False to give up.
         """
         seen, since = self.holder(), time.monotonic()
-        while seen is not None and not self._is_free(seen) and time.monotonic() - since < patience:
+        while seen is not None and not self._is_free(seen) and time.monotonic() - since < timeout:
             if not wait(seen):
                 return
             now = self.holder()

@@ -1,7 +1,6 @@
 """Where to read from: a pure function of bronze's last commit and of what Kafka still has.
 
-In: the ends of the last bronze commit, and the bounds of every partition. Out: start offsets for every
-partition.
+In: the ends of the last bronze commit, and the bounds of every partition. Out: start offsets for every partition.
 Promise: an offset is never skipped. What Kafka no longer has is an error that says what to do.
 """
 

@@ -1,28 +1,28 @@
 """Makes a new generation of bronze from the raw files.
 
-In: committed raw files on HDFS, then one look at Kafka. Out: bronze ``G``, complete, and ``streamed.json``, which says
-so: from then on the streaming service feeds it. Killed anywhere, a new start goes on.
+In: committed raw files on HDFS, then one scan of Kafka. Out: bronze ``G``, complete, and
+``streamed.json``: from then on the streaming service feeds it. Killed anywhere, a new start continues.
 
 **Nothing is doubled.** A commit names the segments that it holds, all of each, in the same atomic step as their rows. A
 new start takes only segments that no commit names, and fences its predecessor out first, like every writer of bronze.
 
 **Nothing is lost**, though live traffic goes on meanwhile. Once few raw files are left, they are written too, and the
-set of segments that bronze has, S, is final. Then Kafka is read through once for the *cut*: of each partition, the
+set of segments that bronze has, S, is final. Then Kafka is read through once for the *handoff*: of each partition, the
 offset of the first batch whose segment is not in S.
 
-- A batch before the cut is of a segment in S: bronze has it from the raw file.
-- A batch behind the cut is read by the stream, which begins there and leaves out what is of a segment in S.
-- A batch that has not reached Kafka yet will be behind the cut.
+- A batch before the handoff is of a segment in S: bronze has it from the raw file.
+- A batch behind the handoff is read by the stream, which begins there and leaves out what is of a segment in S.
+- A batch that has not reached Kafka yet will be behind the handoff.
 - A batch that Kafka retains no more is in its raw file, which its edge shipped long before. (If not, it is missing here
-  as well as at the station ``raw``, and ``lakehouse reconcile`` names it.)
+  as well as at the stage ``raw``, and ``lakehouse reconcile`` names it.)
 
-No clock and no word of an edge is needed for this: an edge that has died with segments on its disk only moves the cut
+This needs no clock and no statement of an edge: an edge that has died with segments on its disk only moves the handoff
 back.
 
-The last commit holds the cut as its offsets, where the ordinary writer finds them, and what else lies before it:
-rejects, garbage and low marks. Those marks are true of this bronze, because each speaks of batches before it on its own
-partition, all of which bronze has. No other commit of the build states a mark, so that ``complete_through`` of what is
-half built is unknown, never too high.
+The last commit holds the handoff as its offsets, where the ordinary writer finds them, and what else lies before it:
+rejects, garbage and watermarks. Those watermarks are true of this bronze, because each covers batches before it on its
+own partition, all of which bronze has. No other commit of the build states one, so that ``complete_through`` of a
+partial build is unknown, never too high.
 """
 
 import time
@@ -41,17 +41,17 @@ from lakehouse.errors import AlreadyExistsError, SupersededError
 from lakehouse.releases import generations
 from lakehouse.releases.generations import Streamed
 from lakehouse.releases.model import new_nonce
-from streaming import kafka_cut, raw_files
+from streaming import kafka_handoff, raw_files
 from streaming.bronze_tables import BronzePaths, create_tables
 from streaming.bronze_writer import BronzeWriter
+from streaming.build_progress import BuildProgress
+from streaming.carried_quarantine import carried_quarantine
+from streaming.epochs import next_epoch
 from streaming.kafka_bounds import read_bounds
 from streaming.kafka_source import Source
 from streaming.lease import Holder, Lease, this_process
-from streaming.older_quarantine import older_quarantine
-from streaming.pace import Pace
 from streaming.raw_files import RawFile
 from streaming.segment_ranges import ranges_of, union
-from streaming.takeover import next_epoch
 
 EVENTS_PER_COMMIT = 1_000_000
 """What a kill costs at most, and what one Spark job writes."""
@@ -106,7 +106,7 @@ class RawFilesToBronze:
         known = union(commit.segments for _, commit in self._commits())
         if not consumed:
             known = self._write_raw_files(writer, known)
-            self._write_cut(writer, known)
+            self._write_handoff(writer, known)
         published = self._publish()
         self._lease.release()
         return published
@@ -115,13 +115,13 @@ class RawFilesToBronze:
         """Until what has come in meanwhile fits into one commit."""
         while True:
             waiting = raw_files.missing(self._files, self._paths.layout, known)
-            pace = Pace(len(waiting), sum(each.manifest.count for each in waiting))
+            progress = BuildProgress(len(waiting), sum(each.manifest.count for each in waiting))
             self._say(f"{len(waiting):,} raw files are not in generation {self._paths.generation} yet")
             for group in raw_files.groups(waiting, self._events_per_commit):
                 known = union([known, self._write_group(writer, group)])
-                self._say(pace.line(len(group), sum(each.manifest.count for each in group)))
+                self._say(progress.line(len(group), sum(each.manifest.count for each in group)))
                 self._lease.renew()
-            if pace.events <= self._events_per_commit:
+            if progress.events <= self._events_per_commit:
                 return known
 
     def _write_group(self, writer: BronzeWriter, group: list[RawFile]) -> SegmentRanges:
@@ -141,29 +141,29 @@ class RawFilesToBronze:
             f.col("value").cast("binary").alias("value"),
         )
 
-    def _write_cut(self, writer: BronzeWriter, known: SegmentRanges) -> None:
+    def _write_handoff(self, writer: BronzeWriter, known: SegmentRanges) -> None:
         """The last commit of the build: one, so that a kill leaves all of it or nothing."""
         self._say("looking for where to go on in Kafka")
         found = read_bounds(self._spark, self._source.bootstrap, self._source.topics)
         bounds = {topic.removeprefix(self._source.topic_prefix): by for topic, by in found.items()}
-        ranges = kafka_cut.find_cut(self._spark, self._source, bounds, known)
-        records = kafka_cut.without_batches(self._spark, self._source, ranges)
+        ranges = kafka_handoff.find_handoff(self._spark, self._source, bounds, known)
+        records = kafka_handoff.without_batches(self._spark, self._source, ranges)
         self._lease.renew()
-        writer.write_cut(records, ranges, known, self._older_quarantine(ranges))
+        writer.write_handoff(records, ranges, known, self._carried_quarantine(ranges))
 
-    def _older_quarantine(self, ranges: kafka_cut.Ranges) -> DataFrame | None:
+    def _carried_quarantine(self, ranges: kafka_handoff.Ranges) -> DataFrame | None:
         """What is older than Kafka's records, from the generation before."""
         complete = generations.complete(self._files, self._paths.layout)
         source = max(number for number in complete if number < self._paths.generation)
         url = BronzePaths(self._paths.root_url, self._paths.layout, source).quarantine_url
         try:
-            return older_quarantine(self._spark, url, ranges)
+            return carried_quarantine(self._spark, url, ranges)
         except AnalysisException as error:
             self._say(f"quarantine older than Kafka's records is left out, because it cannot be read: {error}")
             return None
 
     def _publish(self) -> Streamed:
-        """Says that the generation is complete: up to the commit that holds the cut."""
+        """Says that the generation is complete: up to the commit that holds the handoff."""
         said = list(self._commits())
         version = next(version for version, commit in said if commit.offsets)
         document = Streamed(

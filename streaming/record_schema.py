@@ -11,12 +11,12 @@ import typing
 import msgspec
 from pyspark.sql import types as t
 
-from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, LowMark, Rejected
+from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, Rejected, Watermark
 
 KIND = "kind"
 
 Record = type[msgspec.Struct]
-KINDS: dict[str, Record] = {"batch": AcceptedBatch, "low_mark": LowMark, "rejected": Rejected}
+KINDS: dict[str, Record] = {"batch": AcceptedBatch, "low_mark": Watermark, "rejected": Rejected}
 
 _SCALARS: dict[object, t.DataType] = {str: t.StringType(), int: t.LongType(), bytes: t.BinaryType()}
 

@@ -73,14 +73,14 @@ def jars_in(folder: Path) -> list[Path]:
     return jars
 
 
-def end_jvm(spark: SparkSession, patience: float = 5.0) -> None:
+def end_jvm(spark: SparkSession, timeout: float = 5.0) -> None:
     """Ends the JVM and waits for it, so that nothing of this driver writes on after its process is gone."""
     process = getattr(spark.sparkContext._gateway, "proc", None)
     if process is None:
         return
     process.stdin.close()  # its sign to leave
     try:
-        process.wait(patience)
+        process.wait(timeout)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

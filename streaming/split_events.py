@@ -1,13 +1,13 @@
 """Records into rows: pure functions from DataFrame to DataFrame.
 
-In: records with the columns ``topic``, ``partition``, ``offset``, ``value`` (the JSON that the edge wrote;
-lines of raw files have the same bytes, topic ``events``, and no partition and offset). Out: bronze rows,
-one an event, each with its position; quarantine rows; and a summary of the batch.
-Promise: every record becomes rows, a low mark or quarantine. None is dropped, and none is taken by halves:
-a record with one bad event is quarantined whole, with its bytes.
+In: records with the columns ``topic``, ``partition``, ``offset``, ``value`` (the JSON that the edge wrote; lines of
+raw files have the same bytes, topic ``events``, and no partition and offset). Out: bronze rows, one an event, each
+with its position; quarantine rows; and a summary of the batch. Promise: every record becomes rows, a watermark or
+quarantine. No record is dropped, and none is taken in part: a record with one bad event is quarantined whole, with its
+bytes.
 
-The edge is the only writer that is meant to be here, and what it writes always fits. From a stranger, a
-number where text is expected is read as its text; anything else that does not fit is refused.
+The edge is the only writer that is meant to be here, and what it writes always fits. From another writer, a number
+where text is expected is read as its text; anything else that does not fit is refused.
 """
 
 from datetime import datetime
@@ -30,7 +30,7 @@ ALLOWED = {topics.EVENTS.name: (BATCH, LOW_MARK), topics.REJECTED.name: (REJECTE
 
 
 class Refusal(StrEnum):
-    """Why a record is in quarantine, at the station ``streaming``."""
+    """Why the streaming stage put a record into quarantine."""
 
     NO_VALUE = "no_value"
     NOT_UTF8 = "not_utf8"
@@ -38,12 +38,14 @@ class Refusal(StrEnum):
     """Not JSON, not an object, or a field of the wrong type."""
     UNKNOWN_KIND = "unknown_kind"
     WRONG_TOPIC = "wrong_topic"
-    """A kind that has no business on its topic, or a low mark on a partition that it does not speak for."""
+    """A kind that has no business on its topic, or a watermark on a partition that it does not speak for."""
     MISSING_FIELD = "missing_field"
     OUT_OF_RANGE = "out_of_range"
 
 
-class Station(StrEnum):
+class Stage(StrEnum):
+    """Who put a row into quarantine: the column ``station``."""
+
     EDGE = "edge"
     STREAMING = "streaming"
 
@@ -89,16 +91,16 @@ def split_events(records: DataFrame) -> DataFrame:
 
 
 def quarantine_rows(parsed: DataFrame, epoch: int, batch: int, at: datetime) -> DataFrame:
-    """What the edge rejected (its body), and what this station refuses (the record's bytes)."""
+    """What the edge rejected (its body), and what this stage refuses (the record's bytes)."""
     refused = f.col(REFUSAL).isNotNull()
-    station = f.when(refused, Station.STREAMING.value).otherwise(Station.EDGE.value)
+    stage = f.when(refused, Stage.STREAMING.value).otherwise(Stage.EDGE.value)
     instant = f.when(refused, f.lit(at.replace(microsecond=at.microsecond // 1000 * 1000))).otherwise(
         _instant(_field("rejected_at"))
     )
     columns = {
         tables.QUARANTINE_PARTITION: f.to_date(instant),
         "quarantined_at": instant,
-        "station": station,
+        "station": stage,
         "reason": f.when(refused, f.col(REFUSAL)).otherwise(_field("reason")),
         "detail": f.when(refused, f.col(DETAIL)).otherwise(_field("detail")),
         "body": f.when(refused, f.col("value")).otherwise(_field("body")),
@@ -113,7 +115,7 @@ def quarantine_rows(parsed: DataFrame, epoch: int, batch: int, at: datetime) -> 
 
 
 def summary(parsed: DataFrame) -> DataFrame:
-    """The batch in a few rows, by topic, partition and (for low marks) incarnation.
+    """The batch in a few rows, by topic, partition and (for watermarks) incarnation.
 
     Columns: ``topic``, ``partition``, ``edge``, ``incarnation``, ``last`` (greatest offset), ``mark``
     (newest), ``rows`` (of bronze), ``quarantined``.

@@ -24,7 +24,7 @@ from bench.releases.scene import Say, Scene
 from bench.report import Report
 from bench.rounds import Spread, percentile, spread
 from bench.station import Station
-from lakehouse.clients.edge import EdgeClient, Taken
+from lakehouse.clients.edge import Accepted, EdgeClient
 from lakehouse.contracts.events import EventType
 from lakehouse.errors import LakehouseError
 from lakehouse.simulate.cloudevents import cloudevent
@@ -64,7 +64,7 @@ class Trickle:
         mine, others = (issue(settings, name, [Scope.EVENTS_WRITE], timedelta(days=1)) for name in (PROBE, "crowd"))
         with EdgeClient(settings.edge_url) as edge:
             while not self._stop.wait(max(0.0, began + len(self._sent_at) - time.monotonic())):
-                if not isinstance(edge.send(mine, _views(1)), Taken):
+                if not isinstance(edge.send(mine, _views(1)), Accepted):
                     raise LakehouseError("the edge does not take the probe's page view")
                 self._sent_at.append(time.monotonic())
                 edge.send(others, _views(TRICKLE - 1))

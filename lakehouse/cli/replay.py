@@ -22,7 +22,7 @@ from lakehouse.cli.bars import counting
 from lakehouse.cli.output import Format, print_json
 from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.replay.batches import batches
-from lakehouse.replay.lines import Line, Refusal, content_of, read_lines
+from lakehouse.replay.lines import Line, RejectedLine, content_of, read_lines
 from lakehouse.replay.sender import Sender, Summary
 from lakehouse.settings import Settings, load_settings
 from lakehouse.tokens import Scope
@@ -67,11 +67,11 @@ def replay(
         sender = Sender(
             url=edge or settings.edge_url,
             token_of=_constant(token) if token else _tokens(settings),
-            on_refusal=_reporter(bar, keep),
+            on_rejected=_reporter(bar, keep),
             on_progress=bar.update,
             connections=connections,
             rate=rate,
-            patience=patience,
+            give_up_after=patience,
         )
         named = merchant or ("token" if token else None)
         lines = _readable(read_lines(source, merchant=named, field=merchant_field), sender)
@@ -81,10 +81,10 @@ def replay(
     raise typer.Exit(1 if summary.rejected else 0)
 
 
-def _readable(read: Iterator[Line | Refusal], sender: Sender) -> Iterator[Line]:
+def _readable(read: Iterator[Line | RejectedLine], sender: Sender) -> Iterator[Line]:
     for line in read:
-        if isinstance(line, Refusal):
-            sender.refuse(line)
+        if isinstance(line, RejectedLine):
+            sender.reject(line)
         else:
             yield line
 
@@ -131,36 +131,36 @@ def _tokens(settings: Settings) -> Callable[[str], str]:
     return token_of
 
 
-def _reporter(bar: "tqdm[Any]", keep: BinaryIO | None, most_shown: int = 10) -> Callable[[Refusal], None]:
-    """Shows the first refusals on stderr, and writes all of them to the file of rejects."""
+def _reporter(bar: "tqdm[Any]", keep: BinaryIO | None, most_shown: int = 10) -> Callable[[RejectedLine], None]:
+    """Shows the first rejected lines on stderr, and writes all of them to the file of rejects."""
     shown = 0
 
-    def report(refusal: Refusal) -> None:
+    def report(rejected: RejectedLine) -> None:
         nonlocal shown
         shown += 1
         if shown <= most_shown:
-            bar.write(f"line {refusal.number}: {refusal.reason}: {refusal.detail}", file=sys.stderr)
+            bar.write(f"line {rejected.number}: {rejected.reason}: {rejected.detail}", file=sys.stderr)
         elif shown == most_shown + 1:
             bar.write("further rejected lines are counted only; --rejects FILE keeps them", file=sys.stderr)
         if keep:
-            keep.write(msgspec.json.encode(_document(refusal)) + b"\n")
+            keep.write(msgspec.json.encode(_document(rejected)) + b"\n")
 
     return report
 
 
-def _document(refusal: Refusal) -> dict[str, Any]:
+def _document(rejected: RejectedLine) -> dict[str, Any]:
     """``event`` is the line's JSON, as it was written; of a line that is none, ``body`` holds the bytes in base64."""
     told = {
-        "line": refusal.number,
-        "merchant": refusal.merchant_id,
-        "reason": refusal.reason,
-        "detail": refusal.detail,
+        "line": rejected.number,
+        "merchant": rejected.merchant_id,
+        "reason": rejected.reason,
+        "detail": rejected.detail,
     }
     try:
-        refusal.text.decode("utf-8")
-        return told | {"event": msgspec.json.decode(refusal.text, type=msgspec.Raw)}
+        rejected.text.decode("utf-8")
+        return told | {"event": msgspec.json.decode(rejected.text, type=msgspec.Raw)}
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
-        return told | {"body": base64.b64encode(refusal.text).decode()}
+        return told | {"body": base64.b64encode(rejected.text).decode()}
 
 
 def _show(summary: Summary, output: Format) -> None:

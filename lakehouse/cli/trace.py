@@ -14,8 +14,8 @@ from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import RefusedError
-from lakehouse.event_trace.stages import Wanted
-from lakehouse.event_trace.story import Tracer
+from lakehouse.event_trace.stages import EventQuery
+from lakehouse.event_trace.tracer import Tracer
 from lakehouse.settings import load_settings
 
 app = typer.Typer(add_completion=False)
@@ -34,7 +34,7 @@ def trace(
     """
     settings = load_settings()
     tracer = Tracer(Trino.of(settings, read_only=True), HdfsFiles(settings.hdfs_url), Layout(settings.warehouse))
-    document = tracer.trace(Wanted(event_id, merchant, source))
+    document = tracer.trace(EventQuery(event_id, merchant, source))
     if output is Format.JSON:
         print_json(document)
     else:

@@ -1,7 +1,7 @@
-"""The edge's HTTP door, as a sender sees it (contract 1).
+"""The client of the edge's HTTP API (contract 1).
 
-In: a token and the JSON of some events. Out: one of three answers: :class:`Taken`, :class:`Again` (429, 503 or silence:
-the same ids may be sent again) or :class:`Refused` (sending again would not help).
+In: a token and the JSON of some events. Out: one of three answers: :class:`Accepted`, :class:`RetryLater` (429, 503 or
+silence: the same ids may be sent again) or :class:`Refused` (sending again would not help).
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Rejection:
 
 
 @dataclass(frozen=True)
-class Taken:
+class Accepted:
     """The batch was read: ``accepted`` events are durable, the others are refused one by one."""
 
     accepted: int
@@ -34,11 +34,11 @@ class Taken:
 
 
 @dataclass(frozen=True)
-class Again:
-    """Nothing is known of the batch, or it was put off. ``after`` is what the edge asked for, in seconds."""
+class RetryLater:
+    """Nothing is known of the batch, or it was put off. ``retry_after`` is what the edge asked for, in seconds."""
 
-    why: str
-    after: float | None = None
+    reason: str
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ class Refused:
     """The request as a whole was refused."""
 
     status: int
-    why: str
+    reason: str
 
 
-Answer = Taken | Again | Refused
+Answer = Accepted | RetryLater | Refused
 
 
 class EdgeClient:
@@ -72,7 +72,7 @@ class EdgeClient:
         try:
             response = self._client.post("/v1/events", content=b"[" + b",".join(events) + b"]", headers=headers)
         except httpx.TransportError as error:
-            return Again(f"no answer ({type(error).__name__}: {error})")
+            return RetryLater(f"no answer ({type(error).__name__}: {error})")
         return read_answer(response.status_code, response.headers.get("Retry-After"), _json(response))
 
 
@@ -81,17 +81,17 @@ def read_answer(status: int, retry_after: str | None, body: Any) -> Answer:
     content = body if isinstance(body, dict) else {}
     if status in _WORTH_REPEATING:
         seconds = float(retry_after) if retry_after and retry_after.isdecimal() else None
-        return Again(_why(status, content), seconds)
+        return RetryLater(_reason(status, content), seconds)
     if status == 202 or (status in _EACH_REJECTED and isinstance(content.get("rejected"), list)):
         rejected = tuple(
             Rejection(int(entry["index"]), str(entry.get("reason", "")), str(entry.get("detail", "")))
             for entry in content.get("rejected", ())
         )
-        return Taken(int(content.get("accepted", 0)), rejected)
-    return Refused(status, _why(status, content))
+        return Accepted(int(content.get("accepted", 0)), rejected)
+    return Refused(status, _reason(status, content))
 
 
-def _why(status: int, content: dict[str, Any]) -> str:
+def _reason(status: int, content: dict[str, Any]) -> str:
     text = ": ".join(str(content[key]) for key in ("title", "detail") if content.get(key))
     return f"{status} {text}".rstrip()
 

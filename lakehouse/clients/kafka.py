@@ -1,8 +1,9 @@
-"""Kafka's producer, used in waves: hand over some records, wait until all of them are acknowledged, or none counts.
+"""Kafka's producer, one flush at a time: hand over some records, wait until all of them are acknowledged, or none
+counts.
 
-In: records. Out: an acknowledgement by all replicas in sync, or NotReadyError, after which the producer is thrown away
-and the caller begins again with the same records and a new one. Promise: within one partition, nothing is sent before
-what came earlier is acknowledged; a failed wave can leave copies behind, never a gap.
+In: records. Out: an acknowledgement by all replicas in sync, or NotReadyError, after which the caller throws the
+producer away and begins again with the same records and a new one. Promise: within one partition, nothing is sent
+before what came earlier is acknowledged; a failed flush can leave copies behind, never a gap.
 """
 
 import gc
@@ -14,12 +15,12 @@ from kafka.errors import KafkaError
 
 from lakehouse.errors import NotReadyError
 
-WAVE_BYTES = 2 << 20
-"""What a caller puts into one wave at most, unless a single record is larger."""
+FLUSH_BYTES = 2 << 20
+"""What a caller sends in one flush at most, unless a single record is larger."""
 _BATCH_BYTES = 4 << 20
-"""More than a wave: so all of a wave's records of one partition are one batch, which is written whole or not at all."""
+"""More than a flush: so its records of one partition are one batch, which is written whole or not at all."""
 _LINGER_MS = 60_000
-"""Nothing is sent before ``flush``: a wave is never torn apart while it is handed over."""
+"""Nothing is sent before ``flush``: records are never sent apart while they are handed over."""
 
 
 class Record(NamedTuple):
@@ -31,7 +32,7 @@ class Record(NamedTuple):
     partition: int | None = None
 
 
-class WaveProducer:
+class AckedProducer:
     """One session with the brokers. Used by one thread."""
 
     def __init__(self, bootstrap: str, client_id: str, timeout: float) -> None:
@@ -67,12 +68,12 @@ class WaveProducer:
         except (KafkaError, OSError) as error:
             raise NotReadyError(f"Kafka does not name the partitions of {topic}: {error}") from error
 
-    def send(self, wave: Sequence[Record]) -> None:
+    def send(self, records: Sequence[Record]) -> None:
         """Returns once every record is acknowledged. After NotReadyError call :meth:`abandon`."""
         try:
             futures = [
                 self._producer.send(record.topic, record.value, record.key, partition=record.partition)
-                for record in wave
+                for record in records
             ]
             self._producer.flush(self._timeout)
             for future in futures:

@@ -14,8 +14,9 @@ class PartitionRange(msgspec.Struct, frozen=True):
     end: int
 
 
-class EdgeMark(msgspec.Struct, frozen=True):
-    """The newest low mark of an incarnation on each partition that this commit has seen one on (microseconds)."""
+class EdgeWatermarks(msgspec.Struct, frozen=True):
+    """The newest :class:`~lakehouse.contracts.records.Watermark` of an incarnation (microseconds), on each partition on
+    which this commit read one."""
 
     edge: str
     incarnation: str
@@ -37,7 +38,7 @@ class BronzeCommit(msgspec.Struct, frozen=True):
     epoch: int
     batch: int
     offsets: dict[str, dict[int, PartitionRange]]
-    marks: list[EdgeMark]
+    marks: list[EdgeWatermarks]
     rows: int
     quarantined: int
     segments: SegmentRanges = {}

@@ -1,7 +1,7 @@
 """What the edge writes: to its segment log, to Kafka and, as raw files, to HDFS. The bytes are the same in all three.
 
 A segment file is a sequence of lines, each the JSON of one :class:`AcceptedBatch`; a Kafka record's value on the
-events topic is that same line without its newline, or a :class:`LowMark`. Instants are microseconds since 1970 (UTC).
+events topic is that same line without its newline, or a :class:`Watermark`. Instants are microseconds since 1970 (UTC).
 
 **Positions.** One run of an edge process is an *incarnation* (16 random hex digits). It writes segments one after the
 other, named ``<incarnation>-<number>``, so a segment id is random and never used again. The sequence counts events
@@ -13,7 +13,7 @@ import msgspec
 
 
 class AcceptedEvent(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One accepted event. ``data`` is the edge's own compact JSON, kept as a string so that nobody rewrites it."""
+    """One accepted event. ``data`` is the edge's own compact JSON, kept as a string so that nothing rewrites it."""
 
     id: str
     source: str
@@ -39,13 +39,15 @@ class AcceptedBatch(msgspec.Struct, frozen=True, tag="batch", tag_field="kind"):
 
 
 CLOSED_MARK = 253_402_300_799_999_999
-"""The mark of an incarnation that has ended and whose batches have all been delivered: it holds nothing back."""
+"""The watermark of an incarnation that has ended and whose batches have all been delivered: it holds nothing back."""
 
 
-class LowMark(msgspec.Struct, frozen=True, tag="low_mark", tag_field="kind"):
+class Watermark(msgspec.Struct, frozen=True, tag="low_mark", tag_field="kind"):
     """A promise on one partition: every batch of this incarnation accepted before ``mark`` is already on it.
 
-    ``partition`` is the partition that the record was sent to: a mark speaks for its own partition only.
+    ``partition`` is the partition that the record was sent to: a watermark covers its own partition only. On Kafka the
+    record keeps its older spelling, ``"kind": "low_mark"``, and so do the fields ``mark``, ``marks`` and
+    ``marks_closed`` in bronze's commits, in snapshots and on the edge's disk.
     """
 
     edge: str
@@ -55,7 +57,7 @@ class LowMark(msgspec.Struct, frozen=True, tag="low_mark", tag_field="kind"):
 
 
 class Rejected(msgspec.Struct, frozen=True, omit_defaults=True, tag="rejected", tag_field="kind"):
-    """What was refused at the door. ``body`` is what came, base64 of at most the body limit."""
+    """What the edge rejected. ``body`` is what was sent, base64 of at most the body limit."""
 
     edge: str
     rejected_at: int

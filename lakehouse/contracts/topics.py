@@ -1,6 +1,6 @@
 """Kafka topics and what a record on them is.
 
-A record on :data:`EVENTS` is one accepted batch or one low mark (``records.py``), keyed by the merchant; a record on
+A record on :data:`EVENTS` is one accepted batch or one watermark (``records.py``), keyed by the merchant; a record on
 :data:`REJECTED` is what the edge refused. The broker's and the topics' largest message exceeds the edge's largest body
 plus its envelope.
 """

@@ -1,1 +1,3 @@
-"""Follows one event: ``stations`` reads what each holds of it, ``story`` puts that into one document and into words."""
+"""Traces one event through the lakehouse: ``stages`` reads what each stage holds of it, ``tracer`` puts that into one
+document.
+"""

@@ -1,4 +1,4 @@
-"""What each station holds of an event, read where it lies.
+"""What each stage holds of an event, read where it lies.
 
 In: an event's id, perhaps its merchant and source. Out: bronze rows at the table's head, the raw file that covers a
 position, the verdict of silver and the rows of gold as the current release has them.
@@ -25,8 +25,8 @@ from lakehouse.releases.model import Release
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which event is looked for."""
+class EventQuery:
+    """Which event to trace."""
 
     id: str
     merchant_id: str | None = None
@@ -38,38 +38,38 @@ class Wanted:
         return " AND ".join(f"{name} = {literal(value)}" for name, value in parts.items() if value is not None)
 
 
-def bronze_rows(trino: Trino, generation: int, wanted: Wanted) -> list[Row]:
+def bronze_rows(trino: Trino, generation: int, query: EventQuery) -> list[Row]:
     """Every delivery of every copy, in the order of acceptance. ``file`` is the data file that holds the row."""
     table = f"{tables.CATALOG}.{tables.BRONZE_SCHEMA}.{tables.bronze_table(generation)}"
     return _if_there(
         trino,
-        f'SELECT *, "$path" AS file FROM {table} WHERE {wanted.condition} ORDER BY accepted_at, edge, segment, seq',
+        f'SELECT *, "$path" AS file FROM {table} WHERE {query.condition} ORDER BY accepted_at, edge, segment, seq',
     )
 
 
-def rejected_rows(trino: Trino, generation: int, wanted: Wanted) -> list[Row]:
-    """What was refused under this id, at the door or by streaming."""
+def rejected_rows(trino: Trino, generation: int, query: EventQuery) -> list[Row]:
+    """What was rejected under this id, by the edge or by streaming."""
     table = f"{tables.CATALOG}.{tables.BRONZE_SCHEMA}.{tables.quarantine_table(generation)}"
-    merchant = f" AND merchant_id = {literal(wanted.merchant_id)}" if wanted.merchant_id else ""
+    merchant = f" AND merchant_id = {literal(query.merchant_id)}" if query.merchant_id else ""
     return _if_there(
         trino,
         "SELECT DISTINCT quarantined_at, station, merchant_id, reason, detail, edge, kafka_partition, kafka_offset "
-        f"FROM {table} WHERE id = {literal(wanted.id)}{merchant} ORDER BY quarantined_at",
+        f"FROM {table} WHERE id = {literal(query.id)}{merchant} ORDER BY quarantined_at",
     )
 
 
 def bronze_versions(files: Files, table_path: str, paths: set[str]) -> dict[str, int]:
     """The Delta version that brought in each of the data files. Walks the log from its head, until all are found."""
-    wanted = {PurePosixPath(path).name for path in paths}
+    missing = {PurePosixPath(path).name for path in paths}
     found: dict[str, int] = {}
     version = delta_log.head_version(files, table_path)
-    while version is not None and version >= 0 and wanted - found.keys():
+    while version is not None and version >= 0 and missing - found.keys():
         try:
             commit = delta_log.read_commit(files, table_path, version)
         except NotFoundError:
             break  # Older entries of the log have been cleaned up.
         names = {PurePosixPath(unquote(add.path)).name for add in commit.adds}
-        found |= dict.fromkeys(names & wanted, version)
+        found |= dict.fromkeys(names & missing, version)
         version -= 1
     return found
 
@@ -105,7 +105,7 @@ def silver_row(trino: Trino, release: Release, row: Row) -> Row | None:
 
 def sales_fact(trino: Trino, release: Release, row: Row) -> Row | None:
     """What a sale's event adds to its slot, and whether it counts or repeats another."""
-    identity = Wanted(row["id"], row["merchant_id"], row["source"]).condition
+    identity = EventQuery(row["id"], row["merchant_id"], row["source"]).condition
     found = trino.query(
         f"SELECT * FROM {_pinned(release, tables.SILVER_SALES_FACTS)} "
         f"WHERE event_date = DATE '{row['time']:%Y-%m-%d}' AND {identity}"

@@ -1,6 +1,6 @@
 """What has been accepted, by hour, and up to when it can be judged.
 
-In: edge ledgers and what the stations have seen. Out: for each incarnation the spans of its sequences by acceptance
+In: edge ledgers and what the stages have seen. Out: for each incarnation the spans of its sequences by acceptance
 hour. The stamps of an incarnation never go back, so the counts by hour, added up, give the spans.
 """
 
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 from lakehouse.contracts.records import EdgeLedger
 from lakehouse.ledger import spans
-from lakehouse.ledger.model import MICROSECONDS_PER_HOUR, Evidence, Run, Station, Stream, parse_hour
+from lakehouse.ledger.model import MICROSECONDS_PER_HOUR, Evidence, Run, Stage, Stream, parse_hour
 from lakehouse.ledger.spans import Spans
 
 Hours = dict[int, Spans]
 
 
 @dataclass(frozen=True)
-class Watermark:
-    """Hours that end at or before ``instant`` (microseconds) are judged; None: no hour is.
+class LedgerWatermark:
+    """Up to where the ledger judges: hours that end at or before ``instant`` (microseconds); None: no hour yet.
 
     ``held_back_by`` names what it waits for, if not the release itself.
     """
@@ -33,11 +33,11 @@ class Watermark:
 def accepted_hours(evidence: Evidence) -> dict[Stream, Hours]:
     """Spans by incarnation and hour.
 
-    A ledger is some seconds old, so what the stations have seen beyond it was accepted too.
+    A ledger is some seconds old, so what the stages have seen beyond it was accepted too.
     """
     ledgers = {Stream(ledger.edge, ledger.incarnation): ledger for ledger in evidence.ledgers}
     found = {stream: ledger_hours(ledger.hours) for stream, ledger in ledgers.items()}
-    for stream, runs in by_stream(evidence.runs(*Station)).items():
+    for stream, runs in by_stream(evidence.runs(*Stage)).items():
         hours = found.setdefault(stream, {})
         reached = ledgers[stream].next if stream in ledgers else 0
         known: Spans = [(0, reached)] if reached else []
@@ -58,13 +58,13 @@ def ledger_hours(counts: Mapping[str, int], first: int = 0) -> Hours:
     return hours
 
 
-def watermark(evidence: Evidence) -> Watermark:
+def watermark(evidence: Evidence) -> LedgerWatermark:
     """The least of the release's ``complete_through`` and of what the edges still owe to the raw files."""
     if evidence.complete_through is None:
-        return Watermark(None)
+        return LedgerWatermark(None)
     owed = dict(_owed(evidence))
     instant = min([evidence.complete_through, *owed.values()])
-    return Watermark(instant, tuple(sorted(name for name, mark in owed.items() if mark == instant)))
+    return LedgerWatermark(instant, tuple(sorted(name for name, mark in owed.items() if mark == instant)))
 
 
 def _owed(evidence: Evidence) -> Iterator[tuple[str, int]]:
@@ -73,8 +73,8 @@ def _owed(evidence: Evidence) -> Iterator[tuple[str, int]]:
     An incarnation whose events are all in raw files owes nothing, however old its ledger is; one that has no ledger
     yet owes everything from its first hour on.
     """
-    seen = by_stream(evidence.runs(*Station))
-    raw = by_stream(evidence.runs(Station.RAW))
+    seen = by_stream(evidence.runs(*Stage))
+    raw = by_stream(evidence.runs(Stage.RAW))
     ledgers = {Stream(ledger.edge, ledger.incarnation): ledger for ledger in evidence.ledgers}
     for stream, ledger in ledgers.items():
         if not ledger.closed and not _shipped(ledger, seen.get(stream, []), raw.get(stream, [])):

@@ -1,7 +1,7 @@
-"""Asks every station what it holds, in the order in which events travel backwards.
+"""Asks every stage what it holds, in the order in which events travel backwards.
 
-In: the settings of a stack. Out: :class:`Evidence`. The last station is read first: an event that moves on meanwhile
-is then seen at the stations before it, and never looks as if it had come from nowhere.
+In: the settings of a stack. Out: :class:`Evidence`. The last stage is read first: an event that moves on meanwhile
+is then seen at the stages before it, and never looks as if it had come from nowhere.
 """
 
 from collections import Counter
@@ -11,7 +11,7 @@ from lakehouse.clients.files import Files
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.ledger import read_edges, read_tables
-from lakehouse.ledger.model import Evidence, Run, Station
+from lakehouse.ledger.model import Evidence, Run, Stage
 from lakehouse.ledger.proof import Proof
 from lakehouse.ledger.read_kafka import KafkaRuns, read_kafka
 from lakehouse.releases.log import ReleaseLog
@@ -21,12 +21,12 @@ from lakehouse.settings import Settings
 
 LONGEST_SEGMENT = 48
 """Hours from a segment's first event, which names its folder, to its last."""
-Stations = dict[Station, tuple[Run, ...]]
+Stages = dict[Stage, tuple[Run, ...]]
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """The evidence, and which positions of the station ``kafka`` come from bronze because Kafka has let them go."""
+    """The evidence, and which positions of the stage ``kafka`` come from bronze because Kafka has let them go."""
 
     evidence: Evidence
     release: int | None
@@ -58,7 +58,7 @@ class Gatherer:
         tables, aged_out = self._tables(shown, kafka, raw, late, since)
         evidence = Evidence(
             ledgers=ledgers,
-            stations={**tables, Station.KAFKA: (*kafka.runs, *aged_out), Station.RAW: raw},
+            stages={**tables, Stage.KAFKA: (*kafka.runs, *aged_out), Stage.RAW: raw},
             raw_holes=tuple(read_edges.raw_holes(manifests, ledgers, proof.reached if proof else {})),
             late=late,
             rejected=self._rejected(shown) if proof is None else Counter(),
@@ -69,9 +69,9 @@ class Gatherer:
 
     def _tables(
         self, release: Release | None, kafka: KafkaRuns, raw: tuple[Run, ...], late: Counter[int], since: int
-    ) -> tuple[Stations, tuple[Run, ...]]:
+    ) -> tuple[Stages, tuple[Run, ...]]:
         """What the release's tables hold, and what only bronze still knows of Kafka."""
-        found: dict[Station, list[Run]] = {station: [] for station in Station}
+        found: dict[Stage, list[Run]] = {stage: [] for stage in Stage}
         aged_out: list[Run] = []
         if release is None or release.bronze.delta_version < 0:
             return {}, ()
@@ -79,14 +79,14 @@ class Gatherer:
         aged = {number: offset for number, offset in kafka.earliest.items() if offset > 0}
         days = read_tables.bronze_days(self._trino, cursor, since)
         for span in read_tables.spans_of(days):
-            found[Station.BRONZE] += read_tables.bronze_runs(self._trino, cursor, span, late)
+            found[Stage.BRONZE] += read_tables.bronze_runs(self._trino, cursor, span, late)
             if aged:
                 aged_out += read_tables.aged_out_runs(self._trino, cursor, span, aged)
         elsewhere = dict.fromkeys(read_tables.days_of(run for run in (*kafka.runs, *raw) if run.hour >= since), 0)
         for span in read_tables.spans_of(elsewhere | days):
-            for station, run in read_tables.counted_runs(self._trino, release, span):
-                found[station].append(run)
-        return {station: tuple(runs) for station, runs in found.items()}, tuple(aged_out)
+            for stage, run in read_tables.counted_runs(self._trino, release, span):
+                found[stage].append(run)
+        return {stage: tuple(runs) for stage, runs in found.items()}, tuple(aged_out)
 
     def _rejected(self, release: Release | None) -> Counter[int]:
         if release is None:

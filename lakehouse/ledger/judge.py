@@ -1,8 +1,8 @@
 """The arithmetic of promise 1: accepted = kafka = raw = bronze = silver + duplicates + quarantined (+ lost).
 
 In: :class:`Evidence`. Out: a :class:`Verdict` with a line for every acceptance hour and, by name, each position that is
-missing at a station or counted twice. An hour before the watermark is judged. In a later one, a position counts once it
-has been seen at every station; until then it is in flight. Pure.
+missing at a stage or counted twice. An hour before the watermark is judged. In a later one, a position counts once it
+has been seen at every stage; until then it is in flight. Pure.
 """
 
 from collections import Counter, defaultdict
@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from lakehouse.ledger import spans
-from lakehouse.ledger.accepted import Hours, Watermark, accepted_hours, by_stream, watermark
-from lakehouse.ledger.model import COUNTED, Evidence, Station, Stream, Trouble
+from lakehouse.ledger.accepted import Hours, LedgerWatermark, accepted_hours, by_stream, watermark
+from lakehouse.ledger.model import COUNTED, Discrepancy, Evidence, Stage, Stream
 from lakehouse.ledger.segments import Segments
 from lakehouse.ledger.spans import Spans
 
@@ -32,8 +32,8 @@ class HourLine:
     @property
     def balanced(self) -> bool:
         count = self.counts
-        columns = [count[station] for station in (Station.KAFKA, Station.RAW, Station.BRONZE)]
-        columns.append(sum(count[station] for station in COUNTED))
+        columns = [count[stage] for stage in (Stage.KAFKA, Stage.RAW, Stage.BRONZE)]
+        columns.append(sum(count[stage] for stage in COUNTED))
         return all(column + count["lost"] == count["accepted"] for column in columns)
 
 
@@ -42,9 +42,9 @@ class Verdict:
     """``missing`` and ``doubled`` are of judged hours, except for holes that can never be filled by waiting."""
 
     hours: list[HourLine]
-    missing: list[Trouble]
-    doubled: list[Trouble]
-    watermark: Watermark
+    missing: list[Discrepancy]
+    doubled: list[Discrepancy]
+    watermark: LedgerWatermark
 
     @property
     def balanced(self) -> bool:
@@ -57,19 +57,19 @@ class Verdict:
 
 @dataclass(frozen=True)
 class _Held:
-    """What the stations hold of one incarnation. ``twice`` are positions that are counted more than once."""
+    """What the stages hold of one incarnation. ``twice`` are positions that are counted more than once."""
 
     kafka: Spans
     raw: Spans
     bronze: Spans
-    counted: dict[Station, Spans]
+    counted: dict[Stage, Spans]
     settled: Spans
     twice: Spans
     lost: Spans
 
     def everywhere(self, accepted: Spans) -> Spans:
-        for station in (self.kafka, self.raw, self.bronze, self.settled):
-            accepted = spans.intersect(accepted, station)
+        for stage in (self.kafka, self.raw, self.bronze, self.settled):
+            accepted = spans.intersect(accepted, stage)
         return accepted
 
 
@@ -81,8 +81,8 @@ def judge(evidence: Evidence, *, everything: bool = False) -> Verdict:
     hours = {hour for found in accepted.values() for hour in found} | shown_only
     lines = {hour: HourLine(hour, everything or mark.judges(hour)) for hour in sorted(hours)}
     segments = Segments(evidence)
-    missing: list[Trouble] = []
-    doubled: list[Trouble] = []
+    missing: list[Discrepancy] = []
+    doubled: list[Discrepancy] = []
     held = _held(evidence, accepted.keys())
     for stream, by_hour in accepted.items():
         for hour, positions in by_hour.items():
@@ -108,45 +108,45 @@ def _count(line: HourLine, accepted: Spans, held: _Held) -> None:
     line.counts["in_flight"] += spans.size(accepted) - spans.size(arrived)
     line.counts["lost"] += spans.size(lost)
     kept = spans.subtract(arrived, lost)
-    for station, positions in (("kafka", held.kafka), ("raw", held.raw), ("bronze", held.bronze)):
-        line.counts[station] += spans.size(spans.intersect(kept, positions))
+    for stage, positions in (("kafka", held.kafka), ("raw", held.raw), ("bronze", held.bronze)):
+        line.counts[stage] += spans.size(spans.intersect(kept, positions))
     for counted, positions in held.counted.items():
         line.counts[counted] += spans.size(spans.intersect(kept, positions))
 
 
 def _missing(accepted: Spans, held: _Held) -> Iterator[tuple[str, Spans]]:
-    """A position is named at the first station of its path that lacks it, and besides at the raw files."""
+    """A position is named at the first stage of its path that lacks it, and besides at the raw files."""
     due = spans.subtract(accepted, held.lost)
-    yield Station.KAFKA, spans.subtract(due, held.kafka)
-    yield Station.RAW, spans.subtract(due, held.raw)
-    yield Station.BRONZE, spans.subtract(spans.intersect(due, held.kafka), held.bronze)
-    yield Station.SILVER, spans.subtract(spans.intersect(due, held.bronze), held.settled)
+    yield Stage.KAFKA, spans.subtract(due, held.kafka)
+    yield Stage.RAW, spans.subtract(due, held.raw)
+    yield Stage.BRONZE, spans.subtract(spans.intersect(due, held.kafka), held.bronze)
+    yield Stage.SILVER, spans.subtract(spans.intersect(due, held.bronze), held.settled)
 
 
 def _doubled(accepted: Spans, held: _Held) -> Iterator[tuple[str, Spans]]:
-    yield Station.SILVER, spans.intersect(accepted, held.twice)
+    yield Stage.SILVER, spans.intersect(accepted, held.twice)
 
 
-def _holes(evidence: Evidence, lines: dict[int, HourLine]) -> Iterator[Trouble]:
+def _holes(evidence: Evidence, lines: dict[int, HourLine]) -> Iterator[Discrepancy]:
     """Segments that a later manifest or an edge's own word proves to be missing; judged hours name them already."""
     for run in evidence.raw_holes:
         if run.hour not in lines or not lines[run.hour].judged:
-            yield Trouble(run.hour, run.edge, run.segment, run.first, run.last, Station.RAW)
+            yield Discrepancy(run.hour, run.edge, run.segment, run.first, run.last, Stage.RAW)
 
 
 def _held(evidence: Evidence, streams: Iterable[Stream]) -> dict[Stream, _Held]:
-    by_station = {station: by_stream(evidence.runs(station)) for station in Station}
+    by_stage = {stage: by_stream(evidence.runs(stage)) for stage in Stage}
     lost = by_stream(evidence.lost)
 
-    def of(stream: Stream, *stations: Station) -> list[tuple[int, int]]:
-        return [run.span for station in stations for run in by_station[station].get(stream, ())]
+    def of(stream: Stream, *stages: Stage) -> list[tuple[int, int]]:
+        return [run.span for stage in stages for run in by_stage[stage].get(stream, ())]
 
     return {
         stream: _Held(
-            kafka=spans.merge(of(stream, Station.KAFKA)),
-            raw=spans.merge(of(stream, Station.RAW)),
-            bronze=spans.merge(of(stream, Station.BRONZE)),
-            counted={station: spans.merge(of(stream, station)) for station in COUNTED},
+            kafka=spans.merge(of(stream, Stage.KAFKA)),
+            raw=spans.merge(of(stream, Stage.RAW)),
+            bronze=spans.merge(of(stream, Stage.BRONZE)),
+            counted={stage: spans.merge(of(stream, stage)) for stage in COUNTED},
             settled=spans.merge(of(stream, *COUNTED)),
             twice=spans.repeated(of(stream, *COUNTED)),
             lost=spans.merge(run.span for run in lost.get(stream, ())),
@@ -159,7 +159,7 @@ def _redelivered(evidence: Evidence, accepted: dict[Stream, Hours]) -> Counter[i
     """Bronze rows beyond the first of their position, by hour: Kafka was sent a batch again."""
     counts: Counter[int] = Counter()
     held: dict[tuple[Stream, int], list[tuple[int, int]]] = defaultdict(list)
-    for run in evidence.runs(Station.BRONZE):
+    for run in evidence.runs(Stage.BRONZE):
         held[run.stream, run.hour].append(run.span)
     for (stream, hour), found in held.items():
         if hour in accepted[stream]:

@@ -1,7 +1,7 @@
-"""What is known of every position: where it was accepted, and at which stations it has been seen.
+"""What is known of every position: where it was accepted, and at which stages it has been seen.
 
 A position is (edge, segment, sequence); the sequence runs on through the segments of an incarnation, so an incarnation
-is one line of numbers, and a station holds parts of it.
+is one line of numbers, and a stage holds parts of it.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ from lakehouse.ledger.spans import Span
 MICROSECONDS_PER_HOUR = 3_600_000_000
 
 
-class Station(StrEnum):
+class Stage(StrEnum):
     """Where a position is seen. The last three are parts of one: a consumed position is in exactly one of them."""
 
     KAFKA = "kafka"
@@ -28,7 +28,7 @@ class Station(StrEnum):
     QUARANTINED = "quarantined"
 
 
-COUNTED = (Station.SILVER, Station.DUPLICATES, Station.QUARANTINED)
+COUNTED = (Stage.SILVER, Stage.DUPLICATES, Stage.QUARANTINED)
 
 
 class Stream(NamedTuple):
@@ -41,7 +41,7 @@ class Stream(NamedTuple):
 class Run(NamedTuple):
     """Consecutive positions of one segment that were accepted in one hour; ``last`` is included.
 
-    ``hour`` counts hours since 1970. A position that a station holds twice is in two runs.
+    ``hour`` counts hours since 1970. A position that a stage holds twice is in two runs.
     """
 
     edge: str
@@ -60,15 +60,15 @@ class Run(NamedTuple):
 
 
 @dataclass(frozen=True, order=True)
-class Trouble:
-    """Positions that are missing at a station, or held twice by what counts them."""
+class Discrepancy:
+    """Positions that are missing at a stage, or held twice by what counts them."""
 
     hour: int
     edge: str
     segment: str
     first: int
     last: int
-    station: str
+    stage: str
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Evidence:
     """
 
     ledgers: tuple[EdgeLedger, ...] = ()
-    stations: Mapping[Station, tuple[Run, ...]] = field(default_factory=dict)
+    stages: Mapping[Stage, tuple[Run, ...]] = field(default_factory=dict)
     lost: tuple[Run, ...] = ()
     raw_holes: tuple[Run, ...] = ()
     late: Counter[int] = field(default_factory=Counter)
@@ -89,8 +89,8 @@ class Evidence:
     unreadable: Counter[int] = field(default_factory=Counter)
     complete_through: int | None = None
 
-    def runs(self, *stations: Station) -> Iterable[Run]:
-        return (run for station in stations for run in self.stations.get(station, ()))
+    def runs(self, *stages: Stage) -> Iterable[Run]:
+        return (run for stage in stages for run in self.stages.get(stage, ()))
 
 
 def hour_of(instant: int) -> int:

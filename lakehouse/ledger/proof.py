@@ -12,7 +12,7 @@ import msgspec
 from lakehouse.contracts import tables
 from lakehouse.ledger.accepted import accepted_hours
 from lakehouse.ledger.judge import Verdict
-from lakehouse.ledger.model import MICROSECONDS_PER_HOUR, Evidence, Run, Station, Stream
+from lakehouse.ledger.model import MICROSECONDS_PER_HOUR, Evidence, Run, Stage, Stream
 from lakehouse.releases.model import BronzeCursor, Release, TableState
 
 SILVER = tuple(f"{tables.SILVER_SCHEMA}.{name}" for name in (tables.SILVER_EVENTS, tables.SILVER_DUPLICATES))
@@ -20,7 +20,7 @@ SILVER = tuple(f"{tables.SILVER_SCHEMA}.{name}" for name in (tables.SILVER_EVENT
 
 
 class Proved(msgspec.Struct, frozen=True, array_like=True):
-    """Positions ``first`` to ``last`` of an incarnation, accepted in ``hour``: at every station, counted once."""
+    """Positions ``first`` to ``last`` of an incarnation, accepted in ``hour``: at every stage, counted once."""
 
     edge: str
     incarnation: str
@@ -70,14 +70,13 @@ def proof_of(release: Release, evidence: Evidence, verdict: Verdict) -> Proof | 
 
 
 def upheld(evidence: Evidence, proof: Proof) -> Evidence:
-    """The evidence of the hours from ``proof.through`` on; for those before it, every station has what is proved."""
+    """The evidence of the hours from ``proof.through`` on; for those before it, every stage has what is proved."""
     proved = tuple(one.run for one in proof.positions)
-    speaking = (Station.KAFKA, Station.RAW, Station.BRONZE, Station.SILVER)
-    stations = {
-        station: (*(proved if station in speaking else ()), *_since(evidence.runs(station), proof.through))
-        for station in Station
+    speaking = (Stage.KAFKA, Stage.RAW, Stage.BRONZE, Stage.SILVER)
+    stages = {
+        stage: (*(proved if stage in speaking else ()), *_since(evidence.runs(stage), proof.through)) for stage in Stage
     }
-    return replace(evidence, stations=stations)
+    return replace(evidence, stages=stages)
 
 
 def _since(runs: Iterable[Run], hour: int) -> Iterable[Run]:

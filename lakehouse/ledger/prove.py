@@ -34,7 +34,7 @@ Judged = Callable[[Release], Verdict]
 
 
 class Prover:
-    """Reads the stations of one stack."""
+    """Reads the stages of one stack."""
 
     def __init__(self, settings: Settings, files: Files) -> None:
         self._files = files

@@ -1,4 +1,4 @@
-"""What the edges say, and the station ``raw``: edge ledgers and the manifests of raw files on HDFS.
+"""What the edges say, and the stage ``raw``: edge ledgers and the manifests of raw files on HDFS.
 
 In: the folders ``edges`` and ``raw``. Out: ledgers, runs of the committed raw files, and holes between them that no
 waiting can fill. A manifest that contradicts itself commits nothing.

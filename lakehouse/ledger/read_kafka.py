@@ -1,4 +1,4 @@
-"""The station ``kafka``: which positions the topic's records hold.
+"""The stage ``kafka``: which positions the topic's records hold.
 
 In: the records that Kafka retains, and for what has aged out the bronze rows that name an older offset. Out: runs.
 Only the head of a batch is decoded; its events are counted, not read.
@@ -23,7 +23,7 @@ class _BatchHead(msgspec.Struct, tag="batch", tag_field="kind"):
 
 
 class _Other(msgspec.Struct, tag="low_mark", tag_field="kind"):
-    """A low mark holds no position."""
+    """A watermark holds no position."""
 
 
 _heads = msgspec.json.Decoder(_BatchHead | _Other)

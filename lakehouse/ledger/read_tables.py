@@ -1,4 +1,4 @@
-"""The stations in tables: bronze, and silver with its duplicates, as the current release has them.
+"""The stages in tables: bronze, and silver with its duplicates, as the current release has them.
 
 In: Trino and a release with its snapshot. Out: runs (two of a position that a table holds twice), and the counts that
 are only shown. One query a table and span of days of acceptance, so that memory stays flat; neighbours are joined by
@@ -14,7 +14,7 @@ from lakehouse.clients.trino import Row, SqlError, Trino, literal
 from lakehouse.contracts import tables
 from lakehouse.contracts.topics import REJECTED
 from lakehouse.ledger.bitmaps import BITS, TooManyCopiesError, Words, copies
-from lakehouse.ledger.model import Run, Station, show_hour
+from lakehouse.ledger.model import Run, Stage, show_hour
 from lakehouse.releases.model import BronzeCursor, Release, Snapshot
 
 _HOUR = "date_diff('hour', TIMESTAMP '1970-01-01 00:00:00 UTC', {column})"
@@ -69,11 +69,11 @@ def aged_out_runs(trino: Trino, cursor: BronzeCursor, days: Span, earliest: Mapp
         yield from row.runs
 
 
-def counted_runs(trino: Trino, release: Release, days: Span) -> Iterator[tuple[Station, Run]]:
+def counted_runs(trino: Trino, release: Release, days: Span) -> Iterator[tuple[Stage, Run]]:
     """What became of the positions of these days in silver."""
     for row in _held(trino, _silver_rows(release, days)):
         for run in row.runs:
-            yield Station(row.became), run
+            yield Stage(row.became), run
 
 
 def runs_in_files(trino: Trino, files: Mapping[str, Sequence[str]], before: int) -> list[Run]:
@@ -136,8 +136,8 @@ def _bronze_rows(cursor: BronzeCursor, days: Span) -> str:
 
 def _silver_rows(release: Release, days: Span) -> str:
     became = {
-        tables.SILVER_EVENTS: f"'{Station.SILVER}'",
-        tables.SILVER_DUPLICATES: f"if(verdict = 'duplicate', '{Station.DUPLICATES}', '{Station.QUARANTINED}')",
+        tables.SILVER_EVENTS: f"'{Stage.SILVER}'",
+        tables.SILVER_DUPLICATES: f"if(verdict = 'duplicate', '{Stage.DUPLICATES}', '{Stage.QUARANTINED}')",
     }
     during = f"accepted_at >= {_midnight(days.first)} AND accepted_at < {_midnight(days.last + timedelta(days=1))}"
     return " UNION ALL ".join(

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lakehouse.ledger.judge import COLUMNS, HourLine, Verdict
-from lakehouse.ledger.model import Trouble, show_hour
+from lakehouse.ledger.model import Discrepancy, show_hour
 
 _MOST_SHOWN = 20
 
@@ -16,8 +16,8 @@ def as_document(verdict: Verdict) -> dict[str, Any]:
         "balanced": verdict.balanced,
         "totals": {column: totals[column] for column in COLUMNS},
         "hours": [_hour(line) for line in verdict.hours],
-        "missing": [_trouble(trouble) for trouble in verdict.missing],
-        "doubled": [_trouble(trouble) for trouble in verdict.doubled],
+        "missing": [_discrepancy(discrepancy) for discrepancy in verdict.missing],
+        "doubled": [_discrepancy(discrepancy) for discrepancy in verdict.doubled],
         "judged_before": _instant(verdict.watermark.instant),
         "held_back_by": list(verdict.watermark.held_back_by),
     }
@@ -28,20 +28,20 @@ def as_text(verdict: Verdict) -> str:
     header = f"{'hour':<20} {'':<9}" + "".join(f"{column:>{_width(column)}}" for column in COLUMNS)
     rows = [_row(show_hour(line.hour), _state(line), line.counts) for line in verdict.hours]
     rows.append(_row("total", "", verdict.totals))
-    wrong = [("missing at", trouble) for trouble in verdict.missing]
-    wrong += [("twice in", trouble) for trouble in verdict.doubled]
-    lines = [f"{what} {trouble.station}: {_position(trouble)}" for what, trouble in wrong[:_MOST_SHOWN]]
+    wrong = [("missing at", discrepancy) for discrepancy in verdict.missing]
+    wrong += [("twice in", discrepancy) for discrepancy in verdict.doubled]
+    lines = [f"{what} {discrepancy.stage}: {_position(discrepancy)}" for what, discrepancy in wrong[:_MOST_SHOWN]]
     if len(wrong) > _MOST_SHOWN:
         lines.append(f"... and {len(wrong) - _MOST_SHOWN} more; --format json names all of them")
     return "\n".join([header, *rows, *lines, _conclusion(verdict)])
 
 
 def _conclusion(verdict: Verdict) -> str:
-    said = "balanced" if verdict.balanced else "NOT balanced"
+    verdict_text = "balanced" if verdict.balanced else "NOT balanced"
     until = _instant(verdict.watermark.instant)
     judged = f"hours before {until} are judged" if until else "no release is complete through an hour yet"
     held = f" (held back by {', '.join(verdict.watermark.held_back_by)})" if verdict.watermark.held_back_by else ""
-    return f"{said}; {judged}{held}"
+    return f"{verdict_text}; {judged}{held}"
 
 
 def _hour(line: HourLine) -> dict[str, Any]:
@@ -49,19 +49,19 @@ def _hour(line: HourLine) -> dict[str, Any]:
     return {"hour": show_hour(line.hour), "judged": line.judged, "balanced": line.balanced, **counts}
 
 
-def _trouble(trouble: Trouble) -> dict[str, Any]:
+def _discrepancy(discrepancy: Discrepancy) -> dict[str, Any]:
     return {
-        "edge": trouble.edge,
-        "segment": trouble.segment,
-        "first": trouble.first,
-        "last": trouble.last,
-        "station": str(trouble.station),
-        "hour": show_hour(trouble.hour),
+        "edge": discrepancy.edge,
+        "segment": discrepancy.segment,
+        "first": discrepancy.first,
+        "last": discrepancy.last,
+        "station": str(discrepancy.stage),
+        "hour": show_hour(discrepancy.hour),
     }
 
 
-def _position(trouble: Trouble) -> str:
-    return f"{trouble.edge}/{trouble.segment}/{trouble.first}-{trouble.last}, accepted in {show_hour(trouble.hour)}"
+def _position(one: Discrepancy) -> str:
+    return f"{one.edge}/{one.segment}/{one.first}-{one.last}, accepted in {show_hour(one.hour)}"
 
 
 def _state(line: HourLine) -> str:

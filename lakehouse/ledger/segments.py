@@ -1,6 +1,6 @@
-"""Which segment a sequence belongs to, as far as any station has seen it.
+"""Which segment a sequence belongs to, as far as any stage has seen it.
 
-In: the runs of all stations. Out: positions with their names. A sequence that no station has seen is named by its
+In: the runs of all stages. Out: positions with their names. A sequence that no stage has seen is named by its
 incarnation alone.
 """
 
@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
 from lakehouse.ledger.accepted import by_stream
-from lakehouse.ledger.model import Evidence, Station, Stream, Trouble
+from lakehouse.ledger.model import Discrepancy, Evidence, Stage, Stream
 from lakehouse.ledger.spans import Span, Spans
 
 
@@ -18,14 +18,14 @@ class Segments:
     def __init__(self, evidence: Evidence) -> None:
         self._bounds = {
             stream: _bounds((run.segment, run.span) for run in runs)
-            for stream, runs in by_stream(evidence.runs(*Station)).items()
+            for stream, runs in by_stream(evidence.runs(*Stage)).items()
         }
 
-    def name(self, stream: Stream, hour: int, found: Iterable[tuple[str, Spans]]) -> list[Trouble]:
+    def name(self, stream: Stream, hour: int, found: Iterable[tuple[str, Spans]]) -> list[Discrepancy]:
         """One entry for each segment's part of each span."""
         return [
-            Trouble(hour, stream.edge, segment, start, end - 1, station)
-            for station, spans in found
+            Discrepancy(hour, stream.edge, segment, start, end - 1, stage)
+            for stage, spans in found
             for span in spans
             for segment, (start, end) in self._cut(stream, span)
         ]

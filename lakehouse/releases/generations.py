@@ -30,8 +30,8 @@ class Planned(msgspec.Struct, frozen=True):
 
 
 class Streamed(msgspec.Struct, frozen=True):
-    """A raw build has ended. Bronze up to ``delta_version`` holds ``rows`` rows, all of ``segments``, and the low marks
-    before the Kafka offsets from which the generation is fed from now on."""
+    """A raw build has ended. Bronze up to ``delta_version`` holds ``rows`` rows, all of ``segments``, and the
+    watermarks before the Kafka offsets from which the generation is fed from now on."""
 
     generation: int
     delta_version: int

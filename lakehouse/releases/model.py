@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from lakehouse.contracts import tables
-from lakehouse.contracts.commit_info import EdgeMark, PartitionRange
+from lakehouse.contracts.commit_info import EdgeWatermarks, PartitionRange
 
 
 def new_nonce() -> str:
@@ -132,7 +132,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     number: int
     bronze: BronzeCursor
     tables: dict[str, TableState]
-    marks: list[EdgeMark]
+    marks: list[EdgeWatermarks]
     offsets: dict[str, dict[int, PartitionRange]]
     complete_through: int | None
     changed: bool

@@ -1,8 +1,8 @@
 """NDJSON to events: one CloudEvent a line, with the merchant that it belongs to.
 
-In: lines of bytes, and how a line names its merchant. Out: a :class:`Line`, or a :class:`Refusal` that names the line
+In: lines of bytes, and how a line names its merchant. Out: a :class:`Line`, or a :class:`RejectedLine` with its number
 and what is wrong with it; one bad line never stops the others. Values are passed on as they were written. A byte order
-mark is skipped where a line begins with one: files may have been put one behind the other.
+mark at the beginning of any line is skipped, because a file may be several files concatenated.
 """
 
 import re
@@ -28,7 +28,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class RejectedLine:
     """A line that was not taken, by us or by the edge."""
 
     number: int
@@ -40,7 +40,7 @@ class Refusal:
 
 def read_lines(
     lines: Iterable[bytes], *, merchant: str | None = None, field: str = "merchant"
-) -> Iterator[Line | Refusal]:
+) -> Iterator[Line | RejectedLine]:
     """Reads lines; empty ones are passed over.
 
     All events belong to ``merchant``; without it the attribute ``field`` of each event names its merchant, and is
@@ -57,18 +57,18 @@ def content_of(line: bytes) -> bytes:
     return line[start.end() if start else 0 :].strip()
 
 
-def _read(number: int, text: bytes, merchant: str | None, field: str) -> Line | Refusal:
+def _read(number: int, text: bytes, merchant: str | None, field: str) -> Line | RejectedLine:
     try:
         fields = _FIELDS.decode(text)
     except _UNREADABLE as error:
-        return Refusal(number, merchant, "bad_json", f"line {number} is not a JSON object: {error}", text)
+        return RejectedLine(number, merchant, "bad_json", f"line {number} is not a JSON object: {error}", text)
     if merchant is not None:
         return Line(number, merchant, text)
     named = _text(fields.pop(field, None))
     if named is None or not MERCHANT_ID.fullmatch(named):
         detail = f"line {number} has no merchant id in {field!r} ({MERCHANT_ID_RULE}); name one with --merchant or "
         detail += "--merchant-field"
-        return Refusal(number, None, "no_merchant", detail, text)
+        return RejectedLine(number, None, "no_merchant", detail, text)
     return Line(number, named, msgspec.json.encode(fields))
 
 

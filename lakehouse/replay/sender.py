@@ -1,7 +1,8 @@
-"""Sends batches to the edge until each has an answer: what was put off or not answered goes again, with the same ids.
+"""Sends batches to the edge until each has an answer: what was put off or not answered is sent again, with the same
+ids.
 
-In: batches. Out: a :class:`Summary`, and each refused line to a callback. Sending an event twice is harmless, because
-it is counted once by its identity; so the sender never has to know what became of a lost answer.
+In: batches. Out: a :class:`Summary`, and each rejected line to a callback. Sending an event twice is harmless, because
+it is counted once by its identity; so the sender never has to find out what became of a lost answer.
 """
 
 import random
@@ -11,9 +12,9 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
-from lakehouse.clients.edge import Again, EdgeClient, Refused, Taken
+from lakehouse.clients.edge import Accepted, EdgeClient, Refused, RetryLater
 from lakehouse.errors import LakehouseError, NotReadyError
-from lakehouse.replay.lines import Line, Refusal
+from lakehouse.replay.lines import Line, RejectedLine
 
 _LONGEST_PAUSE = 10.0
 _SPLIT = frozenset({400, 413, 500})
@@ -37,15 +38,15 @@ class Summary:
 
 @dataclass
 class Sender:
-    """``token_of`` gives a merchant's token; ``patience`` is how long one batch may go without an answer."""
+    """``token_of`` gives a merchant's token; a batch without an answer for ``give_up_after`` seconds ends the run."""
 
     url: str
     token_of: Callable[[str], str]
-    on_refusal: Callable[[Refusal], None]
+    on_rejected: Callable[[RejectedLine], None]
     on_progress: Callable[[int], None]
     connections: int = 4
     rate: float | None = None
-    patience: float = 600.0
+    give_up_after: float = 600.0
     summary: Summary = field(default_factory=Summary)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -70,11 +71,11 @@ class Sender:
                 raise
         return self.summary
 
-    def refuse(self, refusal: Refusal) -> None:
+    def reject(self, rejected: RejectedLine) -> None:
         """Books a line as rejected."""
         with self._lock:
             self.summary.rejected += 1
-            self.on_refusal(refusal)
+            self.on_rejected(rejected)
             self.on_progress(1)
 
     def _pace(self, due: float, events: int) -> float:
@@ -89,12 +90,12 @@ class Sender:
     def _deliver(self, batch: list[Line]) -> None:
         """Sends one batch until it is answered; one that is refused as a whole is halved down to the lines at fault."""
         answer = self._ask(batch)
-        if isinstance(answer, Taken):
+        if isinstance(answer, Accepted):
             self._book(batch, answer)
         elif answer.status not in _SPLIT:
             check = "--token" if answer.status in _TOKEN else "--edge"
             raise RefusedByEdgeError(
-                f"the edge at {self.url} refuses this sender: {answer.why}. Check {check} and `lakehouse status`."
+                f"the edge at {self.url} refuses this sender: {answer.reason}. Check {check} and `lakehouse status`."
             )
         elif len(batch) > 1:
             middle = len(batch) // 2
@@ -103,20 +104,20 @@ class Sender:
         else:
             line = batch[0]
             self._count(sent=1)
-            self.refuse(Refusal(line.number, line.merchant_id, "refused", answer.why, line.event))
+            self.reject(RejectedLine(line.number, line.merchant_id, "refused", answer.reason, line.event))
 
-    def _ask(self, batch: list[Line]) -> Taken | Refused:
+    def _ask(self, batch: list[Line]) -> Accepted | Refused:
         events = [line.event for line in batch]
-        deadline = time.monotonic() + self.patience
+        deadline = time.monotonic() + self.give_up_after
         attempt = 0
         while True:
             answer = self._edge().send(self.token_of(batch[0].merchant_id), events)
-            if not isinstance(answer, Again):
+            if not isinstance(answer, RetryLater):
                 return answer
             attempt += 1
-            pause = answer.after if answer.after is not None else _backoff(attempt)
+            pause = answer.retry_after if answer.retry_after is not None else _backoff(attempt)
             if time.monotonic() + pause > deadline:
-                raise NotReadyError(f"the edge at {self.url}: {answer.why}. Run the same command again later.")
+                raise NotReadyError(f"the edge at {self.url}: {answer.reason}. Run the same command again later.")
             if self._stop.wait(pause):
                 raise NotReadyError("stopped")
             self._count(retried=len(batch))
@@ -128,11 +129,11 @@ class Sender:
         edge: EdgeClient = self._local.edge
         return edge
 
-    def _book(self, batch: list[Line], answer: Taken) -> None:
+    def _book(self, batch: list[Line], answer: Accepted) -> None:
         self._count(sent=len(batch), accepted=answer.accepted)
         for rejection in answer.rejected:
             line = batch[rejection.index]
-            self.refuse(Refusal(line.number, line.merchant_id, rejection.reason, rejection.detail, line.event))
+            self.reject(RejectedLine(line.number, line.merchant_id, rejection.reason, rejection.detail, line.event))
         self.on_progress(len(batch) - len(answer.rejected))
 
     def _count(self, sent: int = 0, accepted: int = 0, retried: int = 0) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from lakehouse.contracts.events import EventType
-from lakehouse.simulate.shop import Line, Order, Shop, TakenBack, Visit
+from lakehouse.simulate.shop import Line, Order, Refund, Shop, Visit
 
 CloudEvent = dict[str, Any]
 
@@ -93,7 +93,7 @@ def _placed(shop: Shop, who: dict[str, str], order: Order) -> dict[str, Any]:
     }
 
 
-def _refunded(shop: Shop, order: Order, refund: TakenBack) -> dict[str, Any]:
+def _refunded(shop: Shop, order: Order, refund: Refund) -> dict[str, Any]:
     item = {
         "product_id": refund.line.product.product_id,
         "quantity": refund.quantity,

@@ -57,7 +57,7 @@ class Payment:
 
 
 @dataclass(frozen=True)
-class TakenBack:
+class Refund:
     """Money given back: ``goods`` without the parts ``shipping`` and ``tax``. ``quantity`` of one line."""
 
     at: datetime
@@ -83,7 +83,7 @@ class Order:
     payments: tuple[Payment, ...]
     cancelled_at: datetime | None = None
     cancelled_with_money: bool = False
-    refund: TakenBack | None = None
+    refund: Refund | None = None
 
     @property
     def goods(self) -> int:

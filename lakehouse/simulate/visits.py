@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
-from lakehouse.simulate.shop import Line, Order, Payment, Product, Shop, TakenBack, Visit
+from lakehouse.simulate.shop import Line, Order, Payment, Product, Refund, Shop, Visit
 
 _PLACES = (
     ("America/Sao_Paulo", "BRL", 100, 0),
@@ -124,10 +124,10 @@ def _after(random: Random, order: Order, at: datetime, end: datetime) -> Order:
     return replace(order, refund=_refund(random, order, later))
 
 
-def _refund(random: Random, order: Order, at: datetime) -> TakenBack:
+def _refund(random: Random, order: Order, at: datetime) -> Refund:
     line = random.choice(order.lines)
     quantity = random.randint(1, line.quantity)
     goods = min((line.amount - line.discount) * quantity // line.quantity, order.goods)
     tax = order.tax * goods // order.goods if order.goods else 0
     shipping = order.shipping if random.random() < 0.3 else 0
-    return TakenBack(at, f"r-{order.order_id}", line, quantity, goods, shipping, tax)
+    return Refund(at, f"r-{order.order_id}", line, quantity, goods, shipping, tax)

@@ -3,7 +3,7 @@
 Names of fields and columns come from the contracts, so that new ones are among them.
 """
 
-from ingestion.shapes import LINE_PRICES
+from ingestion.event_structs import LINE_PRICES
 from lakehouse.contracts.events import ORDER_LINE, REFUND_LINE, SHAPES
 from lakehouse.contracts.tables import BRONZE_COLUMNS, GOLD_KEYS, GOLD_MEASURES, QUARANTINE_COLUMNS
 from tests.fuzz.spelling import Number

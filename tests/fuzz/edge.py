@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingestion.clock import Clock
-from ingestion.envelope import Envelope, Reading
-from ingestion.json_text import UnreadableError
+from ingestion.envelope import Envelope, ParsedRequest
 from ingestion.pseudonyms import Pseudonyms
 from ingestion.segment_log import SegmentLog
-from ingestion.tail import Cursor
+from ingestion.strict_json import UnreadableError
+from ingestion.tail_cache import Cursor
 from lakehouse.contracts.records import AcceptedEvent
 from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.settings import EdgeSettings
@@ -29,7 +29,7 @@ TICK = 1_700
 class Outcome:
     """What the edge says to a request: a reading, or the problem that all of it is answered with."""
 
-    reading: Reading
+    reading: ParsedRequest
     problem: Kind | None = None
 
 
@@ -42,14 +42,14 @@ def asked(reader: Envelope, request: Request) -> Outcome:
     try:
         return Outcome(reader.read(request.mode, request.body, request.headers, request.sender, NOW))
     except UnreadableError:
-        return Outcome(Reading(), Kind.UNREADABLE_BODY)
+        return Outcome(ParsedRequest(), Kind.UNREADABLE_BODY)
     except ProblemError as error:
-        return Outcome(Reading(), error.kind)
+        return Outcome(ParsedRequest(), error.kind)
 
 
 def accepted(request: Request, outcome: Outcome) -> Iterator[tuple[AcceptedEvent, bytes]]:
     """Each accepted event, and the bytes that were sent for it."""
-    refused = {refusal.index for refusal in outcome.reading.refusals}
+    refused = {refusal.index for refusal in outcome.reading.rejections}
     if outcome.problem:
         return iter(())
     taken = [text for index, text in enumerate(request.events) if index not in refused]
@@ -71,7 +71,7 @@ class Edge:
         """The lines that these requests have added to the log."""
         for request in requests:
             reading = asked(self._reader, request).reading
-            self.refused.update(str(refusal.reason) for refusal in reading.refusals)
+            self.refused.update(str(refusal.reason) for refusal in reading.rejections)
             if reading.events:
                 self._log.append(request.sender.merchant_id, reading.events)
                 self._log.seal(older_than=3_600)

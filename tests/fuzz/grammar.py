@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from ingestion.shapes import LINE_PRICES
+from ingestion.event_structs import LINE_PRICES
 from lakehouse.contracts.currencies import EXPONENTS
 from lakehouse.contracts.events import (
     MAX_MONEY,

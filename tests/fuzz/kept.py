@@ -9,9 +9,9 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from ingestion.content import Mode
-from ingestion.json_text import BYTE_ORDER_MARK
-from ingestion.shapes import LINE_PRICES
+from ingestion.content_headers import ContentMode
+from ingestion.event_structs import LINE_PRICES
+from ingestion.strict_json import BYTE_ORDER_MARK
 from lakehouse.contracts.events import ORDER_LINE, PERSONAL_FIELDS, REFUND_LINE, SHAPES, DataShape, EventType, Kind
 from tests.fuzz.requests import Request
 
@@ -24,7 +24,7 @@ def exact(text: bytes | str) -> Any:
 
 def sent_data(request: Request, text: bytes) -> Any:
     """The data of one event of a request, as a value; of binary mode it is the body."""
-    if request.mode is Mode.BINARY:
+    if request.mode is ContentMode.BINARY:
         return exact(text)
     event = exact(text)
     if event.get("data_base64") is not None:

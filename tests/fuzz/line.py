@@ -25,8 +25,8 @@ from lakehouse.transform.service import Transform
 from streaming import split_events
 from streaming.bronze_tables import BronzePaths, create_tables
 from streaming.bronze_writer import BronzeWriter, Written
+from streaming.epochs import next_epoch
 from streaming.lease import this_process
-from streaming.takeover import next_epoch
 from tests.integration.bronze_rows import Row
 
 RECORDS = "topic string, partition int, offset bigint, value binary"

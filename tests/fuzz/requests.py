@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from ingestion.content import Mode
-from ingestion.typed import Sender
+from ingestion.content_headers import ContentMode
+from ingestion.fast_decode import Sender
 from lakehouse.contracts.events import BROWSER_TYPES
 from tests.fuzz import breaks, spelling
 from tests.fuzz.shop import Shop, in_base64
@@ -27,7 +27,7 @@ _MERCHANTS = ("a", "a", "a", "A", "-", "_" * 64)
 class Request:
     """``events`` are the bytes of its events, in order; of binary mode, those of its data."""
 
-    mode: Mode
+    mode: ContentMode
     body: bytes
     headers: Headers
     sender: Sender
@@ -48,17 +48,17 @@ def requests(seed: int, events: int) -> Iterator[Request]:
 def _request(chance: random.Random, shop: Shop, name: str, most: int) -> Request:
     merchant = f"{name}.{chance.choice(_MERCHANTS)}"[:64]
     mode = (
-        chance.choice((Mode.BATCH, Mode.BATCH, Mode.BATCH, Mode.BEACON, Mode.SINGLE, Mode.BINARY))
+        chance.choice((*[ContentMode.BATCH] * 3, ContentMode.BEACON, ContentMode.SINGLE, ContentMode.BINARY))
         if most > 1
-        else chance.choice(list(Mode))
+        else chance.choice(list(ContentMode))
     )
-    types = frozenset(map(str, BROWSER_TYPES)) if mode is Mode.BEACON and chance.random() < 0.1 else None
+    types = frozenset(map(str, BROWSER_TYPES)) if mode is ContentMode.BEACON and chance.random() < 0.1 else None
     sender = Sender(merchant, types, may_replay=chance.random() < 0.1)
-    events = [shop.event() for _ in range(most if mode in (Mode.BATCH, Mode.BEACON) else 1)]
-    if mode is Mode.BINARY:
+    events = [shop.event() for _ in range(most if mode in (ContentMode.BATCH, ContentMode.BEACON) else 1)]
+    if mode is ContentMode.BINARY:
         return _binary(chance, events[0], sender)
     spelled = _within(MOST_BYTES, [_spelled(chance, event) for event in events])
-    if mode is Mode.SINGLE or (mode is Mode.BEACON and len(spelled) == 1 and chance.random() < 0.5):
+    if mode is ContentMode.SINGLE or (mode is ContentMode.BEACON and len(spelled) == 1 and chance.random() < 0.5):
         return _torn(chance, Request(mode, spelled[0], [], sender, (spelled[0],)))
     body = b"[" + b",".join(spelled) + b"]"
     return Request(
@@ -99,4 +99,4 @@ def _binary(chance: random.Random, event: dict[str, Any], sender: Sender) -> Req
         encoded = quote(text.encode("utf-8", "surrogatepass"), safe=chance.choice(("", "/:,")))
         encoded = f'"{encoded}"' if chance.random() < 0.2 else encoded
         headers.append((f"ce-{name}".lower().encode("utf-8", "replace"), encoded.encode()))
-    return Request(Mode.BINARY, data, headers, sender, (data,))
+    return Request(ContentMode.BINARY, data, headers, sender, (data,))

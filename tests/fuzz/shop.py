@@ -9,7 +9,7 @@ import copy
 import random
 from typing import Any
 
-from ingestion.shapes import MAX_ID, MAX_SOURCE
+from ingestion.event_structs import MAX_ID, MAX_SOURCE
 from lakehouse.contracts.events import SHAPES, EventType
 from tests.fuzz import anything, breaks, corners, moments, spelling
 from tests.fuzz.grammar import BUSINESS_KEYS, Grammar

@@ -8,9 +8,9 @@ from collections import Counter
 
 import pytest
 
-from ingestion.content import Mode
-from ingestion.reasons import Reason
-from ingestion.typed import Sender
+from ingestion.content_headers import ContentMode
+from ingestion.fast_decode import Sender
+from ingestion.rejections import Reason
 from lakehouse.contracts.events import SHAPES
 from lakehouse.http.problems import Kind
 from tests.fuzz import edge, halves, kept
@@ -54,14 +54,14 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
 def test_every_event_is_accepted_or_has_a_reason(outcomes: Asked) -> None:
     for request, outcome in outcomes:
         if outcome.problem is None:
-            places = [refusal.index for refusal in outcome.reading.refusals]
+            places = [refusal.index for refusal in outcome.reading.rejections]
             assert len(set(places)) == len(places)
             assert len(outcome.reading.events) + len(places) == len(request.events), request.body
 
 
 def test_nothing_is_the_edges_own_fault(outcomes: Asked, log: list[str]) -> None:
     """Neither as a reason nor in its log, where a failure of the fast way would be that the careful way has covered."""
-    faults = [refusal for _, outcome in outcomes for refusal in outcome.reading.refusals]
+    faults = [refusal for _, outcome in outcomes for refusal in outcome.reading.rejections]
     assert [fault.body for fault in faults if fault.reason is Reason.INTERNAL_ERROR] == []
     assert log == []
 
@@ -77,7 +77,7 @@ def test_only_a_body_that_is_no_json_is_refused_whole(outcomes: Asked) -> None:
 
 def refused_whole(events: list[bytes]) -> str | None:
     body = b"[" + b",".join(events) + b"]"
-    outcome = edge.asked(edge.envelope(), Request(Mode.BATCH, body, [], Sender("shop"), tuple(events)))
+    outcome = edge.asked(edge.envelope(), Request(ContentMode.BATCH, body, [], Sender("shop"), tuple(events)))
     return str(outcome.problem) if outcome.problem else None
 
 
@@ -102,6 +102,6 @@ def test_the_generator_reaches_everything(outcomes: Asked) -> None:
     wanted = {(str(one), name, True) for one, shape in SHAPES.items() for name in shape.required | shape.optional}
     wanted |= {(str(one), name, False) for one, shape in SHAPES.items() for name in shape.optional}
     assert wanted <= found.keys()
-    reasons = {refusal.reason for _, outcome in outcomes for refusal in outcome.reading.refusals}
+    reasons = {refusal.reason for _, outcome in outcomes for refusal in outcome.reading.rejections}
     assert len(reasons) > len(Reason) * 2 / 3
     assert {outcome.problem for _, outcome in outcomes} >= {None, Kind.UNREADABLE_BODY, Kind.TOO_LARGE}

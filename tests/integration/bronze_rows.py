@@ -16,7 +16,7 @@ import msgspec
 import pyarrow as pa
 from deltalake import CommitProperties, write_deltalake
 
-from lakehouse.contracts.commit_info import BronzeCommit, EdgeMark, PartitionRange
+from lakehouse.contracts.commit_info import BronzeCommit, EdgeWatermarks, PartitionRange
 from lakehouse.contracts.topics import EVENTS
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -151,7 +151,9 @@ def write(table: str, commits: list[list[Row]], now: datetime) -> None:
             epoch=1,
             batch=number,
             offsets={EVENTS.name: {0: PartitionRange(number, number + 1)}},
-            marks=[EdgeMark("edge-1", "0" * 16, dict.fromkeys(range(EVENTS.partitions), int(now.timestamp() * 1e6)))],
+            marks=[
+                EdgeWatermarks("edge-1", "0" * 16, dict.fromkeys(range(EVENTS.partitions), int(now.timestamp() * 1e6)))
+            ],
             rows=len(rows),
             quarantined=0,
         )

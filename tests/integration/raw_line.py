@@ -16,12 +16,12 @@ from kafka import KafkaProducer
 from ingestion.clock import Clock
 from ingestion.incarnation import begin
 from ingestion.shipper import Shipper
-from ingestion.tail import Cursor
-from ingestion.tail import Line as LogLine
+from ingestion.tail_cache import Cursor
+from ingestion.tail_cache import Line as LogLine
 from lakehouse import delta_log
 from lakehouse.contracts import tables, topics
-from lakehouse.contracts.commit_info import BronzeCommit, EdgeMark
-from lakehouse.contracts.records import AcceptedEvent, LowMark
+from lakehouse.contracts.commit_info import BronzeCommit, EdgeWatermarks
+from lakehouse.contracts.records import AcceptedEvent, Watermark
 from lakehouse.settings import EdgeSettings, Settings
 from lakehouse.transform.backfill import raw_build_process
 from lakehouse.transform.building import watermark
@@ -57,18 +57,18 @@ class RawLine(Line):
         """Ends the segment, and waits until its raw file is committed."""
         self.incarnation.log.seal()
         wanted = {segment.number for segment in self.incarnation.log.sealed()}
-        self._shipper.hurry()
+        self._shipper.run_now()
         self.wait_until(lambda: wanted <= self.incarnation.shipped, 30)
 
     def deliver(self, mark: bool = True) -> None:
-        """To Kafka, what has been accepted since the last time, and low marks behind it."""
+        """To Kafka, what has been accepted since the last time, and watermarks behind it."""
         producer: Any = KafkaProducer(bootstrap_servers=self.stack.settings.kafka_bootstrap, acks="all")
         topic = self.prefix + topics.EVENTS.name
         while lines := self.incarnation.log.lines.read(self._delivered, 1 << 20):
             self._delivered = self._send(producer, topic, lines)
         for partition in range(topics.EVENTS.partitions) if mark else ():
-            stamp = self.incarnation.log.low_mark(self._delivered)
-            record = LowMark("edge-7", self.incarnation.id, partition, stamp)
+            stamp = self.incarnation.log.watermark(self._delivered)
+            record = Watermark("edge-7", self.incarnation.id, partition, stamp)
             producer.send(topic, partition=partition, value=msgspec.json.encode(record))
         producer.flush(60)
         producer.close()
@@ -92,7 +92,7 @@ class RawLine(Line):
         """Where its commits end that have read something, in their order."""
         return [found for found, _ in groupby(ends_of(commit) for commit in self.said(generation) if commit.offsets)]
 
-    def marks_of(self, generation: int) -> list[EdgeMark]:
+    def marks_of(self, generation: int) -> list[EdgeWatermarks]:
         return watermark.fold_marks([], self.said(generation))
 
     def content(self, generation: int) -> list[tuple[Any, ...]]:

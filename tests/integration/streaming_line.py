@@ -23,7 +23,7 @@ from lakehouse.clients.files import HdfsFiles
 from lakehouse.contracts import topics
 from lakehouse.contracts.commit_info import BronzeCommit
 from lakehouse.contracts.layout import Layout
-from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, LowMark, Rejected
+from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, Rejected, Watermark
 from tests.embedded_stack import EmbeddedStack, free_port_base
 
 EVENTS_PER_BATCH = 5
@@ -105,7 +105,7 @@ class Line:
         return self.drivers[-1]
 
     def produce(self, batches: int) -> None:
-        """Some accepted batches, a low mark for each partition, a reject, and garbage of a foreign producer."""
+        """Some accepted batches, a watermark for each partition, a reject, and garbage of a foreign producer."""
         producer: Any = KafkaProducer(bootstrap_servers=self.stack.settings.kafka_bootstrap, acks="all")
         events = self.prefix + topics.EVENTS.name
         for _ in range(batches):
@@ -113,7 +113,7 @@ class Line:
             self.sent += EVENTS_PER_BATCH
             producer.send(events, key=batch.merchant_id.encode(), value=msgspec.json.encode(batch))
         for partition in range(topics.EVENTS.partitions):
-            mark = LowMark("edge-1", "ab12", partition, _now())
+            mark = Watermark("edge-1", "ab12", partition, _now())
             producer.send(events, partition=partition, value=msgspec.json.encode(mark))
         rejected, garbage = secrets.token_bytes(30), b"\xff" + secrets.token_bytes(30)
         record = Rejected("edge-1", _now(), "m1", "missing_field", "data.currency", rejected)

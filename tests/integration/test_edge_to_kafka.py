@@ -1,7 +1,7 @@
 """Edge to Kafka and to raw files, with the edge and the broker killed while events come in.
 
 What must hold afterwards, of everything that the topic has: every position that a receipt named is there; per
-incarnation and partition the batches stand in order; no low mark was passed by a batch older than it; and what Kafka
+incarnation and partition the batches stand in order; no watermark was passed by a batch older than it; and what Kafka
 has, the raw files have, byte for byte, with the edge's ledger agreeing.
 """
 
@@ -23,9 +23,9 @@ from lakehouse.contracts.records import (
     CLOSED_MARK,
     AcceptedBatch,
     EdgeLedger,
-    LowMark,
     RawManifest,
     Rejected,
+    Watermark,
     incarnation_of,
 )
 from lakehouse.errors import NotFoundError
@@ -33,7 +33,7 @@ from tests import embedded_stack
 from tests.embedded_stack import EmbeddedStack
 from tests.integration.sending_shops import PATIENCE, Shop, await_progress, keep_sending
 
-_EVENTS = msgspec.json.Decoder(AcceptedBatch | LowMark)
+_EVENTS = msgspec.json.Decoder(AcceptedBatch | Watermark)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def records(stack: EmbeddedStack, topic: str) -> Iterator[tuple[int, bytes]]:
 
 @dataclass
 class Topic:
-    """What a reader of the events topic knows. Reading it checks order and low marks."""
+    """What a reader of the events topic knows. Reading it checks order and watermarks."""
 
     lines: dict[str, dict[int, bytes]] = field(default_factory=dict)
     """By incarnation: first sequence to the record's bytes."""
@@ -80,7 +80,7 @@ class Topic:
 
     def add(self, partition: int, value: bytes) -> None:
         record = _EVENTS.decode(value)
-        if isinstance(record, LowMark):
+        if isinstance(record, Watermark):
             assert record.partition == partition
             self.marks[record.incarnation, partition] = record.mark
             if record.mark == CLOSED_MARK:
@@ -93,7 +93,7 @@ class Topic:
             return
         key = incarnation, partition
         assert record.first > self.last.get(key, -1), "a batch came after its successor"
-        assert record.accepted_at >= self.marks.get(key, 0), "a low mark was passed"
+        assert record.accepted_at >= self.marks.get(key, 0), "a watermark was passed"
         self.last[key] = record.first
         known[record.first] = value
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse.ledger.model import Station
+from lakehouse.ledger.model import Stage
 from lakehouse.ledger.read_tables import Span, counted_runs
 from lakehouse.releases.model import BronzeCursor
 from lakehouse.transform import definition
@@ -123,11 +123,11 @@ def test_the_ledger_counts_it_as_quarantined(warehouse: Warehouse, went_on: tupl
     assert current is not None
     day = BAD.accepted_at.date()
     runs = [
-        (station, run.segment, run.first)
-        for station, run in counted_runs(warehouse.trino, current.release, Span(day, day))
+        (stage, run.segment, run.first)
+        for stage, run in counted_runs(warehouse.trino, current.release, Span(day, day))
         if run.segment == BAD.segment
     ]
-    assert runs == [(Station.QUARANTINED, BAD.segment, BAD.seq)]
+    assert runs == [(Stage.QUARANTINED, BAD.segment, BAD.seq)]
 
 
 def test_a_new_delivery_of_it_is_nothing_new(warehouse: Warehouse, went_on: tuple[int, int]) -> None:

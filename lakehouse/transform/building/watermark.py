@@ -1,12 +1,13 @@
 """What the consumed bronze commits prove: up to which instant everything has arrived.
 
-In: the commits' own statements (low marks and offsets). Out: their union, and ``complete_through``. Pure.
+In: what the commits state: offsets, and the edges' watermarks (``contracts.records.Watermark``: one incarnation, one
+partition). Out: their union, and ``complete_through``, the watermark of the whole line. Pure.
 """
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from lakehouse.contracts.commit_info import BronzeCommit, EdgeMark, PartitionRange
+from lakehouse.contracts.commit_info import BronzeCommit, EdgeWatermarks, PartitionRange
 from lakehouse.contracts.records import CLOSED_MARK
 from lakehouse.contracts.topics import EVENTS
 
@@ -16,7 +17,7 @@ _MICROSECOND = timedelta(microseconds=1)
 Offsets = dict[str, dict[int, PartitionRange]]
 
 
-def fold_marks(marks: Iterable[EdgeMark], commits: Iterable[BronzeCommit]) -> list[EdgeMark]:
+def fold_marks(marks: Iterable[EdgeWatermarks], commits: Iterable[BronzeCommit]) -> list[EdgeWatermarks]:
     """The newest mark of every incarnation on every partition.
 
     An incarnation that is closed on all partitions is dropped: it holds nothing back any more.
@@ -28,7 +29,7 @@ def fold_marks(marks: Iterable[EdgeMark], commits: Iterable[BronzeCommit]) -> li
             for partition, instant in mark.marks.items():
                 known[partition] = max(instant, known.get(partition, instant))
     return [
-        EdgeMark(edge, incarnation, known)
+        EdgeWatermarks(edge, incarnation, known)
         for (edge, incarnation), known in sorted(newest.items())
         if len(known) < EVENTS.partitions or min(known.values()) < CLOSED_MARK
     ]
@@ -53,7 +54,7 @@ def reaches(ours: Offsets, theirs: Offsets) -> bool:
 
 
 def complete_through(
-    marks: Iterable[EdgeMark], now: datetime, grace: timedelta, silent_after: timedelta, before: int | None
+    marks: Iterable[EdgeWatermarks], now: datetime, grace: timedelta, silent_after: timedelta, before: int | None
 ) -> int | None:
     """The instant (microseconds) before which no accepted event is missing, floored to a quarter of an hour.
 
@@ -70,6 +71,6 @@ def complete_through(
     return floored if before is None else max(before, floored)
 
 
-def _mark_of(mark: EdgeMark) -> int:
+def _mark_of(mark: EdgeWatermarks) -> int:
     """An incarnation's mark is the least of its partitions'; one that has not marked them all has marked nothing."""
     return min(mark.marks.values()) if len(mark.marks) == EVENTS.partitions else 0

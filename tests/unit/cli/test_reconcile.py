@@ -7,7 +7,7 @@ from hypothesis import given
 from lakehouse.cli.reconcile import unheard
 from lakehouse.contracts.records import EdgeLedger
 from lakehouse.ledger.judge import judge
-from lakehouse.ledger.model import Station
+from lakehouse.ledger.model import Stage
 from lakehouse.ledger.report import as_document, as_text
 from tests.unit.ledger.worlds import Position, evidence_of, without, worlds
 
@@ -31,7 +31,7 @@ def test_the_document_has_the_fields_of_the_contract(world: list[Position]) -> N
 @given(worlds())
 def test_what_is_missing_is_named_in_both_forms(world: list[Position]) -> None:
     gone = world[0]
-    verdict = judge(without(evidence_of(world), Station.RAW, gone.run))
+    verdict = judge(without(evidence_of(world), Stage.RAW, gone.run))
     (named,) = as_document(verdict)["missing"]
     assert (named["edge"], named["segment"], named["first"], named["last"], named["station"]) == (
         *(gone.edge, gone.segment, gone.seq, gone.seq),

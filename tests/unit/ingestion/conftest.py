@@ -67,11 +67,11 @@ def serve(settings: Settings, files: LocalFiles) -> Iterator[RunningEdge]:
 
 
 def settings_of(home: Path, **edge: object) -> Settings:
-    quick = {"kafka_ack_timeout": timedelta(seconds=0.2)} | edge
+    loads_fast = {"kafka_ack_timeout": timedelta(seconds=0.2)} | edge
     return Settings(
         home=home,
         port_base=free_port_base(),
-        edge=EdgeSettings.model_validate(quick),
+        edge=EdgeSettings.model_validate(loads_fast),
         tokens=TokenSettings(refresh_interval=timedelta(seconds=0.1)),
     )
 

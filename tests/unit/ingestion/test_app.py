@@ -15,7 +15,7 @@ from cloudevents.core.v1.event import CloudEvent
 from cloudevents.v1.http import CloudEvent as OldEvent
 from cloudevents.v1.http import to_binary, to_structured
 
-from ingestion.content import BATCH_TYPE, EVENT_TYPE
+from ingestion.content_headers import BATCH_TYPE, EVENT_TYPE
 from lakehouse.clients.files import LocalFiles
 from lakehouse.tokens import Scope
 from lakehouse.tokens.revoke import revoke_merchant, revoke_token
@@ -238,7 +238,7 @@ def test_the_quota_answers_429_in_whole_seconds(tmp_path: Path) -> None:
         assert edge.client.post(edge.url, content=b"[]", headers=BATCH | other).status_code == 202
 
 
-def used_up(edge: RunningEdge, merchant: str) -> tuple[str, int]:
+def exhausted(edge: RunningEdge, merchant: str) -> tuple[str, int]:
     response = post(edge, encode([event()]), edge.bearer(merchant=merchant))
     return problem(response, 429, "quota-exceeded")["detail"], int(response.headers["retry-after"])
 
@@ -265,7 +265,7 @@ def test_bytes_are_charged_whatever_becomes_of_them(tmp_path: Path) -> None:
         for number, (body, headers, status, charged) in enumerate(CHARGED_BYTES):
             merchant = f"m{number}"
             assert post(edge, body, edge.bearer(merchant=merchant) | headers).status_code == status
-            detail, wait = used_up(edge, merchant)
+            detail, wait = exhausted(edge, merchant)
             assert detail == "more than 10000 bytes a second"
             assert charged // 10_000 - 2 <= wait <= charged // 10_000
 
@@ -290,7 +290,7 @@ def test_events_are_charged_where_they_were_counted_and_one_a_request(tmp_path: 
             for _ in range(1 if charged > 1 else 8):
                 answer = post(edge, body, edge.bearer(merchant=merchant) | headers).status_code
                 assert answer == status or (charged == 1 and answer == 429)
-            detail, wait = used_up(edge, merchant)
+            detail, wait = exhausted(edge, merchant)
             assert detail == "more than 5 events a second"
             assert 1 <= wait <= max(1, charged // 5)
 

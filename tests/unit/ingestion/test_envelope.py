@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.content import Mode
-from ingestion.envelope import Envelope, Reading
-from ingestion.json_text import UnreadableError
+from ingestion.content_headers import ContentMode
+from ingestion.envelope import Envelope, ParsedRequest
+from ingestion.fast_decode import Sender
 from ingestion.pseudonyms import Pseudonyms
-from ingestion.reasons import Reason
-from ingestion.typed import Sender
+from ingestion.rejections import Reason
+from ingestion.strict_json import UnreadableError
 from lakehouse.contracts.events import BROWSER_TYPES, PERSONAL_FIELDS
 from lakehouse.contracts.records import AcceptedEvent
 from lakehouse.http.problems import Kind, ProblemError
@@ -28,22 +28,24 @@ PLAIN = Envelope(EDGE, None)
 SENDER = Sender("shop-1")
 
 
-def read(body: bytes, mode: Mode = Mode.BATCH, headers: Any = (), sender: Sender = SENDER) -> Reading:
+def read(
+    body: bytes, mode: ContentMode = ContentMode.BATCH, headers: Any = (), sender: Sender = SENDER
+) -> ParsedRequest:
     return PLAIN.read(mode, body, list(headers), sender, NOW)
 
 
 def only(event: dict[str, Any]) -> AcceptedEvent:
     reading = read(encode([event]))
-    assert reading.refusals == []
+    assert reading.rejections == []
     return reading.events[0]
 
 
-def refusal(event: Any) -> tuple[Reason, str]:
+def rejection(event: Any) -> tuple[Reason, str]:
     body = event if isinstance(event, bytes) else encode(event)
     reading = read(b"[" + body + b"]")
     assert reading.events == []
-    assert reading.refusals[0].index == 0
-    return reading.refusals[0].reason, reading.refusals[0].detail
+    assert reading.rejections[0].index == 0
+    return reading.rejections[0].reason, reading.rejections[0].detail
 
 
 def micros(text: str) -> int:
@@ -55,7 +57,7 @@ def micros(text: str) -> int:
 @given(st.lists(events() | rich_events(), max_size=5), st.booleans(), st.booleans())
 def test_a_valid_event_comes_through_unchanged(sent: list[dict[str, Any]], ascii_only: bool, spaces: bool) -> None:
     reading = read(encode(sent, ascii_only, spaces))
-    assert reading.refusals == []
+    assert reading.rejections == []
     for event, accepted in zip(sent, reading.events, strict=True):
         assert (accepted.id, accepted.source, accepted.type) == (event["id"], event["source"], event["type"])
         assert json.loads(accepted.data) == event["data"]
@@ -81,10 +83,10 @@ def test_the_three_modes_agree(event: dict[str, Any]) -> None:
         (b"ce-" + name.encode(), quote(value, safe="").encode()) for name, value in event.items() if name != "data"
     ]
     expected = only(event)
-    assert read(encode(event), Mode.SINGLE).events == [expected]
-    assert read(encode(event["data"]), Mode.BINARY, headers).events == [expected]
-    assert read(encode(event), Mode.BEACON).events == [expected]
-    assert read(encode([event]), Mode.BEACON).events == [expected]
+    assert read(encode(event), ContentMode.SINGLE).events == [expected]
+    assert read(encode(event["data"]), ContentMode.BINARY, headers).events == [expected]
+    assert read(encode(event), ContentMode.BEACON).events == [expected]
+    assert read(encode([event]), ContentMode.BEACON).events == [expected]
 
 
 _junk = st.recursive(
@@ -109,12 +111,12 @@ def test_any_mutation_is_accepted_or_gets_a_reason(event: dict[str, Any], data: 
         with pytest.raises(ValueError, match="constant"):
             json.loads(body, parse_constant=lambda text: (_ for _ in ()).throw(ValueError(f"constant {text}")))
         return
-    assert len(reading.events) + len(reading.refusals) == 1
+    assert len(reading.events) + len(reading.rejections) == 1
 
 
 @given(st.binary(max_size=200) | st.text(alphabet='[]{}",:\\u0dD1e.- tfn', max_size=60).map(str.encode))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
-    for mode in Mode:
+    for mode in ContentMode:
         with contextlib.suppress(UnreadableError):
             read(body, mode, [(b"ce-specversion", b"1.0"), (b"ce-id", body[:20])])
 
@@ -186,7 +188,7 @@ def cancelled(**data: Any) -> dict[str, Any]:
 )
 def test_the_reason_names_the_field(event: Any, reason: Reason, detail: str) -> None:
     body = json.dumps(event).encode()
-    assert refusal(body) == (reason, detail)
+    assert rejection(body) == (reason, detail)
 
 
 @pytest.mark.parametrize(
@@ -208,12 +210,12 @@ def test_the_edges_of_what_is_allowed(event: dict[str, Any]) -> None:
 def test_a_key_that_comes_twice_is_refused_however_it_is_spelled() -> None:
     plain = encode(order())
     twice = plain.replace(b'"order_id":"o1"', b'"order_id":"o1","order_id":"o2"')
-    assert refusal(twice) == (Reason.DUPLICATE_KEY, "order_id")
+    assert rejection(twice) == (Reason.DUPLICATE_KEY, "order_id")
     escaped = plain.replace(b'"order_id":"o1"', b'"order_id":"o1","order\\u005fid":"o2"')
-    assert refusal(escaped) == (Reason.DUPLICATE_KEY, "order_id")
+    assert rejection(escaped) == (Reason.DUPLICATE_KEY, "order_id")
     hidden = plain.replace(b'"order_id":"o1"', b'"order_id":"o1","order_id":"\\u003a"')
-    assert refusal(hidden) == (Reason.DUPLICATE_KEY, "order_id")
-    assert refusal(plain.replace(b'"id":"e1"', b'"id":"e1","id":"e1"')) == (Reason.DUPLICATE_KEY, "id")
+    assert rejection(hidden) == (Reason.DUPLICATE_KEY, "order_id")
+    assert rejection(plain.replace(b'"id":"e1"', b'"id":"e1","id":"e1"')) == (Reason.DUPLICATE_KEY, "id")
 
 
 def test_colons_and_escapes_in_texts_are_no_duplicates() -> None:
@@ -227,14 +229,14 @@ def nested(levels: int) -> bytes:
 
 def test_depth_ends_at_32() -> None:
     assert len(read(b"[" + nested(32) + b"]").events) == 1
-    assert refusal(nested(33)) == (Reason.TOO_DEEP, "event")
+    assert rejection(nested(33)) == (Reason.TOO_DEEP, "event")
 
 
 @pytest.mark.parametrize("levels", [33, 2_000, 200_000])
 def test_depth_costs_only_its_own_event(levels: int) -> None:
     edge = Envelope(EDGE.model_copy(update={"max_event_bytes": 1 << 20}), None)
-    reading = edge.read(Mode.BATCH, b"[" + nested(levels) + b"," + encode(order()) + b"]", [], SENDER, NOW)
-    assert [(one.index, one.reason) for one in reading.refusals] == [(0, Reason.TOO_DEEP)]
+    reading = edge.read(ContentMode.BATCH, b"[" + nested(levels) + b"," + encode(order()) + b"]", [], SENDER, NOW)
+    assert [(one.index, one.reason) for one in reading.rejections] == [(0, Reason.TOO_DEEP)]
     assert len(reading.events) == 1
 
 
@@ -245,9 +247,9 @@ def test_many_brackets_in_a_text_are_no_depth() -> None:
 def test_a_large_event_is_refused_in_its_place_and_alone_with_413() -> None:
     large = order(note="x" * (64 << 10))
     reading = read(encode([order(), large, order()]))
-    assert [(one.index, one.reason) for one in reading.refusals] == [(1, Reason.TOO_LARGE)]
+    assert [(one.index, one.reason) for one in reading.rejections] == [(1, Reason.TOO_LARGE)]
     assert len(reading.events) == 2
-    for mode in (Mode.SINGLE, Mode.BEACON, Mode.BINARY):
+    for mode in (ContentMode.SINGLE, ContentMode.BEACON, ContentMode.BINARY):
         with pytest.raises(ProblemError) as problem:
             read(encode(large), mode)
         assert problem.value.kind is Kind.TOO_LARGE
@@ -264,26 +266,26 @@ def test_a_batch_has_at_most_a_thousand_events() -> None:
 @pytest.mark.parametrize(
     ("mode", "body"),
     [
-        (Mode.BATCH, b"{}"),
-        (Mode.BATCH, b""),
-        (Mode.BATCH, b"[1,]"),
-        (Mode.BATCH, b"[NaN]"),
-        (Mode.BATCH, b"[{}]]"),
-        (Mode.BATCH, b'["\xff"]'),
-        (Mode.BATCH, b'["\xed\xa0\x80"]'),
-        (Mode.SINGLE, b"[]"),
-        (Mode.SINGLE, b"nope"),
-        (Mode.BEACON, b"hello"),
-        (Mode.BINARY, b"{"),
+        (ContentMode.BATCH, b"{}"),
+        (ContentMode.BATCH, b""),
+        (ContentMode.BATCH, b"[1,]"),
+        (ContentMode.BATCH, b"[NaN]"),
+        (ContentMode.BATCH, b"[{}]]"),
+        (ContentMode.BATCH, b'["\xff"]'),
+        (ContentMode.BATCH, b'["\xed\xa0\x80"]'),
+        (ContentMode.SINGLE, b"[]"),
+        (ContentMode.SINGLE, b"nope"),
+        (ContentMode.BEACON, b"hello"),
+        (ContentMode.BINARY, b"{"),
     ],
 )
-def test_what_is_no_json_of_its_kind_is_unreadable(mode: Mode, body: bytes) -> None:
+def test_what_is_no_json_of_its_kind_is_unreadable(mode: ContentMode, body: bytes) -> None:
     with pytest.raises(UnreadableError):
         read(body, mode)
 
 
 def test_an_empty_batch_is_read() -> None:
-    assert read(b" [ ] ") == Reading([], [])
+    assert read(b" [ ] ") == ParsedRequest([], [])
 
 
 def test_binary_headers_are_decoded_once() -> None:
@@ -295,11 +297,11 @@ def test_binary_headers_are_decoded_once() -> None:
         (b"ce-time", b"2026-11-23T10:00:00Z"),
         (b"ce-tracestate", b"%E2%82%AC"),
     ]
-    event = read(b'{"visitor_id":"v","session_id":"s"}', Mode.BINARY, headers).events[0]
+    event = read(b'{"visitor_id":"v","session_id":"s"}', ContentMode.BINARY, headers).events[0]
     assert (event.id, event.source, event.extensions) == ('a "b"', "/café%20", {"tracestate": "€"})
-    twice = read(b"{}", Mode.BINARY, [*headers, (b"ce-id", b"b")]).refusals[0]
+    twice = read(b"{}", ContentMode.BINARY, [*headers, (b"ce-id", b"b")]).rejections[0]
     assert (twice.reason, twice.detail) == (Reason.DUPLICATE_KEY, "id")
-    broken = read(b"{}", Mode.BINARY, [*headers[1:], (b"ce-specversion", b"%FF")]).refusals[0]
+    broken = read(b"{}", ContentMode.BINARY, [*headers[1:], (b"ce-specversion", b"%FF")]).rejections[0]
     assert (broken.reason, broken.detail) == (Reason.BAD_ATTRIBUTE, "specversion")
     assert json.loads(broken.body) == {"data": {}}
 
@@ -309,7 +311,7 @@ def test_a_browser_may_send_three_types() -> None:
     view = order() | {"type": "page.viewed", "data": {"visitor_id": "v", "session_id": "s"}}
     reading = read(encode([view, order()]), sender=browser)
     assert [event.type for event in reading.events] == ["page.viewed"]
-    assert [(one.index, one.reason) for one in reading.refusals] == [(1, Reason.FORBIDDEN_TYPE)]
+    assert [(one.index, one.reason) for one in reading.rejections] == [(1, Reason.FORBIDDEN_TYPE)]
 
 
 def test_only_an_operator_may_replay() -> None:
@@ -326,7 +328,7 @@ def test_no_personal_id_is_left(event: dict[str, Any], nested_too: bool) -> None
     if nested_too:
         event["data"]["new_list"] = [{"customer_id": "secret"}, {"deep": {"visitor_id": 42}}]
     envelope = Envelope(EDGE, Pseudonyms(b"k" * 32))
-    accepted = envelope.read(Mode.BATCH, encode([event]), [], SENDER, NOW).events[0]
+    accepted = envelope.read(ContentMode.BATCH, encode([event]), [], SENDER, NOW).events[0]
     assert "secret" not in accepted.data
     assert json.loads(accepted.data)["customer_id"].startswith("p_")
     if nested_too:

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.content import Mode
+from ingestion.content_headers import ContentMode
 from ingestion.envelope import Envelope
+from ingestion.fast_decode import Sender
 from ingestion.pseudonyms import Pseudonyms
-from ingestion.reasons import Reason
-from ingestion.typed import Sender
+from ingestion.rejections import Reason
 from lakehouse.settings import EdgeSettings
 from tests.unit.ingestion.hostile_values import exact, spell, with_unknown_fields
-from tests.unit.ingestion.test_envelope import nested, only, read, refusal
+from tests.unit.ingestion.test_envelope import nested, only, read, rejection
 from tests.unit.ingestion.valid_events import NOW, encode, events, order, rich_events
 
 BOM = b"\xef\xbb\xbf"
@@ -31,8 +31,8 @@ def packed(event: dict[str, Any], data: bytes | None = None, **more: Any) -> dic
 @given(events() | rich_events(), st.sampled_from([{}, {"data": None}, {"datacontenttype": "application/json"}]))
 def test_data_in_base64_is_the_same_event(event: dict[str, Any], more: dict[str, Any]) -> None:
     hashing = Envelope(EdgeSettings(), Pseudonyms(b"k" * 32))
-    expected = hashing.read(Mode.SINGLE, encode(event), [], Sender("m"), NOW)
-    assert hashing.read(Mode.SINGLE, encode(packed(event, **more)), [], Sender("m"), NOW) == expected
+    expected = hashing.read(ContentMode.SINGLE, encode(event), [], Sender("m"), NOW)
+    assert hashing.read(ContentMode.SINGLE, encode(packed(event, **more)), [], Sender("m"), NOW) == expected
 
 
 @given(events().flatmap(with_unknown_fields))
@@ -71,7 +71,7 @@ ORDER = encode(order()["data"])
     ],
 )
 def test_every_rule_holds_inside_of_base64(event: dict[str, Any], reason: Reason, detail: str) -> None:
-    assert refusal(event) == (reason, detail)
+    assert rejection(event) == (reason, detail)
 
 
 @pytest.mark.parametrize("levels", [31, 32, 33])
@@ -80,7 +80,7 @@ def test_depth_counts_through_base64(levels: int) -> None:
     if levels <= 32:
         only(packed(order(), data))
     else:
-        assert refusal(packed(order(), data)) == (Reason.TOO_DEEP, "data_base64")
+        assert rejection(packed(order(), data)) == (Reason.TOO_DEEP, "data_base64")
 
 
 def test_a_byte_order_mark_at_the_start_is_skipped() -> None:
@@ -89,8 +89,8 @@ def test_a_byte_order_mark_at_the_start_is_skipped() -> None:
     expected = [only(event)]
     for mark in (b"", BOM):
         assert read(mark + encode([event])).events == expected
-        assert read(mark + encode(event), Mode.SINGLE).events == expected
-        assert read(mark + encode(event), Mode.BEACON).events == expected
-        assert read(mark + encode([event]), Mode.BEACON).events == expected
-        assert read(mark + encode(event["data"]), Mode.BINARY, headers).events == expected
+        assert read(mark + encode(event), ContentMode.SINGLE).events == expected
+        assert read(mark + encode(event), ContentMode.BEACON).events == expected
+        assert read(mark + encode([event]), ContentMode.BEACON).events == expected
+        assert read(mark + encode(event["data"]), ContentMode.BINARY, headers).events == expected
         assert read(encode([packed(event, mark + ORDER)])).events == expected

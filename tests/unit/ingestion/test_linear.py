@@ -1,4 +1,4 @@
-"""Whatever a body holds, the edge's work is linear in its bytes, and small where the answer is a refusal anyway."""
+"""Whatever a body holds, the edge's work is linear in its bytes, and small where the answer is a rejection anyway."""
 
 import contextlib
 import json
@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from ingestion import json_split
-from ingestion.content import Mode
+from ingestion.content_headers import ContentMode
 from ingestion.envelope import Envelope, TooManyEventsError
+from ingestion.fast_decode import Sender
 from ingestion.json_split import UnreadableError, split_array
-from ingestion.json_text import depth
 from ingestion.pseudonyms import Pseudonyms
 from ingestion.request import Request
-from ingestion.typed import Sender
+from ingestion.strict_json import depth
 from lakehouse.http.problems import ProblemError
 from lakehouse.settings import EdgeSettings
 from tests.unit.ingestion.linear import assert_linear
@@ -65,11 +65,11 @@ def test_the_envelope_is_linear_in_the_body(unit: bytes, frame: bytes) -> None:
 
     def work(size: int) -> None:
         body = frame.replace(b"%s", text(unit, size))
-        for mode in (Mode.BATCH, Mode.BEACON, Mode.BINARY):
+        for mode in (ContentMode.BATCH, ContentMode.BEACON, ContentMode.BINARY):
             with contextlib.suppress(UnreadableError, ProblemError):
                 reading = reader.read(mode, body, [], Sender("m"), NOW)
-                for refusal in reading.refusals[:3]:
-                    HASHES.scrub("m", refusal.body)
+                for rejection in reading.rejections[:3]:
+                    HASHES.scrub("m", rejection.body)
 
     assert_linear(work, SIZE // 4)
 
@@ -107,7 +107,7 @@ def test_counting_ends_at_the_limit(element: bytes, monkeypatch: pytest.MonkeyPa
     reader = Envelope(EdgeSettings(), HASHES)
     expected = UnreadableError if element == b"{" else TooManyEventsError
     with pytest.raises(expected):
-        reader.read(Mode.BATCH, body, [], Sender("m"), NOW)
+        reader.read(ContentMode.BATCH, body, [], Sender("m"), NOW)
     assert looked() <= 1001
 
 
@@ -115,17 +115,17 @@ def test_too_many_of_one_kind_are_counted_for_the_quota() -> None:
     reader = Envelope(EdgeSettings(max_batch_events=3), HASHES)
     for body in (b"[1,1,1,1]", encode([order()] * 4), encode([{}] * 5), encode([order() | {"xnew": 1}] * 9)):
         with pytest.raises(TooManyEventsError) as error:
-            reader.read(Mode.BATCH, body, [], Sender("m"), NOW)
+            reader.read(ContentMode.BATCH, body, [], Sender("m"), NOW)
         assert error.value.counted == 4
 
 
 def test_a_large_body_in_binary_mode_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingestion.json_text.depth", lambda _: pytest.fail("it was read"))
+    monkeypatch.setattr("ingestion.strict_json.depth", lambda _: pytest.fail("it was read"))
     reader = Envelope(EdgeSettings(), HASHES)
     small, large = b"[" * 1000, b"[" * SIZE
     for headers, body in (([], large), ([(b"ce-x", large)], small)):
         with pytest.raises(ProblemError):
-            reader.read(Mode.BINARY, body, headers, Sender("m"), NOW)
+            reader.read(ContentMode.BINARY, body, headers, Sender("m"), NOW)
 
 
 @pytest.mark.parametrize("name", [b"x-other", b"content-type", b"ce-extension"])

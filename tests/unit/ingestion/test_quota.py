@@ -62,10 +62,10 @@ def test_buckets_that_are_in_use_are_not_looked_through_at_each_request() -> Non
 
 def test_whichever_quota_is_used_up_is_named() -> None:
     quotas = Quotas(10, 1000)
-    assert quotas.used_up("m") is None
+    assert quotas.exhausted("m") is None
     quotas.bytes.take("m", 5000)
-    assert quotas.used_up("m") == (4, "more than 1000 bytes a second")
+    assert quotas.exhausted("m") == (4, "more than 1000 bytes a second")
     quotas.events.take("m", 100)
-    assert quotas.used_up("m") == (9, "more than 10 events a second")
-    assert quotas.used_up("other") is None
-    assert Quotas(0, 0).used_up("m") is None
+    assert quotas.exhausted("m") == (9, "more than 10 events a second")
+    assert quotas.exhausted("other") is None
+    assert Quotas(0, 0).exhausted("m") is None

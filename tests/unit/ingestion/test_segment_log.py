@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingestion.append_log import AppendLog
 from ingestion.clock import Clock
-from ingestion.content import Mode
+from ingestion.content_headers import ContentMode
 from ingestion.envelope import Envelope
+from ingestion.fast_decode import Sender
 from ingestion.incarnation import DONE, Incarnation, begin
-from ingestion.line_log import LineLog
 from ingestion.pseudonyms import Pseudonyms
 from ingestion.segment_log import MAX_LINE_BYTES, SegmentLog
-from ingestion.tail import Cursor
-from ingestion.typed import Sender
+from ingestion.tail_cache import Cursor
 from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent
 from lakehouse.errors import LakehouseError, NotReadyError, RefusedError
 from lakehouse.settings import EdgeSettings
@@ -38,14 +38,14 @@ def open_log(folder: Path, max_bytes: int = 1 << 20, first: int = 0) -> SegmentL
     return SegmentLog(folder, "edge-1", ID, Clock(folder.parent / "clock.json"), max_bytes, first)
 
 
-def written(log: LineLog) -> Iterator[AcceptedBatch]:
+def written(log: AppendLog) -> Iterator[AcceptedBatch]:
     """Everything in a log, read from disk."""
     for number in sorted(log.sizes):
         for line in log.path(number).read_bytes().splitlines():
             yield msgspec.json.decode(line, type=AcceptedBatch)
 
 
-def drain(log: LineLog, cursor: Cursor, limit: int = 1) -> list[bytes]:
+def drain(log: AppendLog, cursor: Cursor, limit: int = 1) -> list[bytes]:
     lines: list[bytes] = []
     while found := log.read(cursor, limit):
         lines += [line.text for line in found]
@@ -179,7 +179,7 @@ def test_the_reader_sees_every_line_once_in_order(
         elif step == "seal":
             log.seal()
         elif step == "forget":
-            log.lines._tail.clear()
+            log.lines._cache.clear()
         else:
             for line in log.lines.read(cursor, limit):
                 assert line.key == b"m"
@@ -193,9 +193,9 @@ def test_a_low_mark_speaks_of_what_is_delivered_only(tmp_path: Path) -> None:
     first = log.append("m", batch(1))
     second = log.append("m", batch(1))
     stamps = [one.accepted_at for one in written(log.lines)]
-    assert log.low_mark(Cursor(0, 0)) == stamps[0]
-    assert log.low_mark(first.end) == stamps[1]
-    mark = log.low_mark(second.end)
+    assert log.watermark(Cursor(0, 0)) == stamps[0]
+    assert log.watermark(first.end) == stamps[1]
+    mark = log.watermark(second.end)
     assert mark >= stamps[1]
     log.append("m", batch(1))
     assert next(reversed(list(written(log.lines)))).accepted_at >= mark
@@ -209,7 +209,7 @@ def test_an_ended_run_is_counted_whole_after_a_crash_between_sum_and_deletion(tm
         run.log.seal()
     run.log.append("m", batch(4))
     run.shipped = {0}
-    run.accepted_lane.delivered = run.log.lines.end
+    run.accepted_outbox.delivered = run.log.lines.end
     kept = run.log.lines.path(0).read_bytes()
     run.delete_delivered()
     assert not run.log.lines.path(0).exists()
@@ -236,16 +236,16 @@ def test_a_folder_goes_only_when_nothing_is_owed(tmp_path: Path) -> None:
     assert owes()
     run.shipped = {0}
     assert owes()
-    assert not run.owes_marks
-    run.accepted_lane.delivered = Cursor(0, run.log.lines.sizes[0])
-    assert run.owes_marks
+    assert not run.owes_watermarks
+    run.accepted_outbox.delivered = Cursor(0, run.log.lines.sizes[0])
+    assert run.owes_watermarks
     assert owes()
-    run.marks_are_closed()
+    run.watermarks_are_closed()
     assert owes()
     assert run.ledger(1).closed
     run.ledger_is_closed()
     assert owes()
-    run.rejected_lane.delivered = run.rejected.end
+    run.rejected_outbox.delivered = run.rejected.end
     assert not owes()
     assert not run.folder.exists()
 
@@ -263,7 +263,7 @@ def test_no_body_makes_a_line_that_no_broker_takes() -> None:
         one = encode(order(note=[])).replace(b'"note":[]', b'"note":[' + content + b"]")
         assert 64_000 < len(one) <= EDGE.max_event_bytes
         body = b"[" + b",".join([one] * 15) + b"]"
-        reading = envelope.read(Mode.BATCH, body, [], Sender("m" * 64), NOW)
+        reading = envelope.read(ContentMode.BATCH, body, [], Sender("m" * 64), NOW)
         assert len(reading.events) == 15
         batch = AcceptedBatch("edge-1", f"{ID}-0", 0, NOW, "m" * 64, reading.events)
         assert len(msgspec.json.encode(batch)) * 16 / 15 < MAX_LINE_BYTES
@@ -279,7 +279,7 @@ def test_a_line_that_no_broker_takes_is_refused_without_a_position(tmp_path: Pat
 def test_half_a_deleted_folder_is_not_taken_for_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = begin(tmp_path, Clock(tmp_path / "clock.json"), EDGE)
     run.end()
-    run.marks_are_closed()
+    run.watermarks_are_closed()
     run.ledger_is_closed()
     monkeypatch.setattr("shutil.rmtree", lambda path: (path / "progress.json").unlink())
     assert run.finish()

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion import careful, event_id, shapes
-from ingestion.content import Mode
-from ingestion.envelope import Envelope, Reading
-from ingestion.json_text import UnreadableError, loads, quick
+from ingestion import event_id, event_structs, validate
+from ingestion.content_headers import ContentMode
+from ingestion.envelope import Envelope, ParsedRequest
+from ingestion.fast_decode import Sender
 from ingestion.pseudonyms import Pseudonyms
-from ingestion.reasons import Reason, RejectedError
-from ingestion.typed import Sender
+from ingestion.rejections import Reason, RejectedError
+from ingestion.strict_json import UnreadableError, loads, loads_fast
 from lakehouse.contracts.events import ORDER_LINE, PERSONAL_FIELDS, SHAPES
 from lakehouse.settings import EdgeSettings
 from tests.unit.ingestion.hostile_values import (
@@ -35,14 +35,14 @@ HASHING = Envelope(EDGE, Pseudonyms(b"k" * 32))
 SENDER = Sender("shop-1")
 
 
-def read(body: bytes, reader: Envelope = PLAIN) -> Reading:
-    return reader.read(Mode.BATCH, body, [], SENDER, NOW)
+def read(body: bytes, reader: Envelope = PLAIN) -> ParsedRequest:
+    return reader.read(ContentMode.BATCH, body, [], SENDER, NOW)
 
 
 def kept(event: Any) -> Any:
     """The data of an event that is accepted, to the last digit."""
     reading = read(b"[" + spell(event) + b"]")
-    assert reading.refusals == []
+    assert reading.rejections == []
     return exact(reading.events[0].data)
 
 
@@ -63,14 +63,14 @@ def test_a_name_is_as_long_as_later_stations_read(name: str) -> None:
     for event in (view(**{name + "n": 1}), view(deep=[{name + "n": {}}]), order(items=[{name + "n": 1}])):
         text = json.dumps([event], ensure_ascii=False).encode()
         for spelled in (text, text.replace(b'n":', b'\\u006e":')):
-            (refusal,) = read(spelled).refusals
-            assert refusal.reason == Reason.TOO_LONG
+            (rejection,) = read(spelled).rejections
+            assert rejection.reason == Reason.TOO_LONG
 
 
 def test_the_name_of_an_extension_is_bounded() -> None:
-    assert read(b"[" + spell(view() | {"x" * 256: True}) + b"]").refusals == []
-    (refusal,) = read(b"[" + spell(view() | {"x" * 257: True}) + b"]").refusals
-    assert refusal.reason == Reason.BAD_ATTRIBUTE
+    assert read(b"[" + spell(view() | {"x" * 256: True}) + b"]").rejections == []
+    (rejection,) = read(b"[" + spell(view() | {"x" * 257: True}) + b"]").rejections
+    assert rejection.reason == Reason.BAD_ATTRIBUTE
 
 
 @pytest.mark.parametrize("event", [view(amount_minor="19.99"), cart(amount_minor="19.99"), order(amount_minor="19.99")])
@@ -80,8 +80,8 @@ def test_a_price_that_the_type_does_not_know_is_kept(event: dict[str, Any]) -> N
 
 def test_a_price_that_the_line_knows_is_judged() -> None:
     lines = [{"product_id": "p", "quantity": 1, "unit_price_minor": 5, "amount_minor": "19.99"}]
-    refusal = read(encode([order(items=lines)])).refusals[0]
-    assert (refusal.reason, refusal.detail) == (Reason.WRONG_TYPE, "data.items[0].amount_minor")
+    rejection = read(encode([order(items=lines)])).rejections[0]
+    assert (rejection.reason, rejection.detail) == (Reason.WRONG_TYPE, "data.items[0].amount_minor")
 
 
 @pytest.mark.parametrize("name", KNOWN_NAMES)
@@ -113,7 +113,7 @@ def without_personal_ids(value: Any) -> Any:
 @given(events().flatmap(with_unknown_fields))
 def test_nothing_but_personal_ids_is_replaced(event: dict[str, Any]) -> None:
     reading = read(b"[" + spell(event) + b"]", HASHING)
-    assert reading.refusals == []
+    assert reading.rejections == []
     accepted = exact(reading.events[0].data)
     assert without_personal_ids(accepted) == without_personal_ids(exact(spell(event["data"])))
 
@@ -129,13 +129,13 @@ def test_anything_in_the_place_of_anything_is_accepted_or_gets_a_reason(
     target[name] = data.draw(values)
     for reader in (PLAIN, HASHING):
         reading = read(b"[" + spell(event) + b"," + encode(order()) + b"]", reader)
-        assert len(reading.events) + len(reading.refusals) == 2
-        assert all(one.index == 0 and one.reason is not Reason.INTERNAL_ERROR for one in reading.refusals)
+        assert len(reading.events) + len(reading.rejections) == 2
+        assert all(one.index == 0 and one.reason is not Reason.INTERNAL_ERROR for one in reading.rejections)
     headers = [
         (b"ce-" + key.encode(), str(one).encode("latin-1", "replace")) for key, one in event.items() if key != "data"
     ]
-    alone = PLAIN.read(Mode.BINARY, spell(event["data"]), headers, SENDER, NOW)
-    assert len(alone.events) + len(alone.refusals) == 1
+    alone = PLAIN.read(ContentMode.BINARY, spell(event["data"]), headers, SENDER, NOW)
+    assert len(alone.events) + len(alone.rejections) == 1
 
 
 @st.composite
@@ -163,7 +163,7 @@ def test_unknown_fields_may_be_as_deep_as_an_event(
     if levels <= 32:
         assert exact(reading.events[0].data) == exact(spell(event["data"]))
     else:
-        assert [(one.index, one.reason) for one in reading.refusals] == [(0, Reason.TOO_DEEP)]
+        assert [(one.index, one.reason) for one in reading.rejections] == [(0, Reason.TOO_DEEP)]
     assert len(reading.events) == (2 if levels <= 32 else 1)
 
 
@@ -197,8 +197,8 @@ NUMBERS = [
 def test_a_number_is_accepted_exactly_as_sent_or_rejected_with_a_reason(number: str) -> None:
     event = encode(view(score="?")).replace(b'"?"', number.encode())
     reading = read(b"[" + event + b"," + encode(order()) + b"]")
-    if reading.refusals:
-        assert [(one.index, one.reason) for one in reading.refusals] == [(0, Reason.OUT_OF_RANGE)]
+    if reading.rejections:
+        assert [(one.index, one.reason) for one in reading.rejections] == [(0, Reason.OUT_OF_RANGE)]
         assert len(number.lstrip("-")) > 300 or "e" in number
         assert len(reading.events) == 1
     else:
@@ -221,7 +221,7 @@ def outcome(function: Any, text: bytes) -> Any:
 @given(scalars.map(spell) | st.sampled_from(NUMBERS).map(str.encode))
 def test_the_quick_way_takes_no_number_that_the_careful_one_does_not(number: bytes) -> None:
     for text in (number, b"[" + number + b"]", b'{"a":[' + number + b"]}"):
-        assert repr(outcome(quick, text)) == repr(outcome(loads, text))
+        assert repr(outcome(loads_fast, text)) == repr(outcome(loads, text))
 
 
 class BoomError(Exception):
@@ -236,7 +236,7 @@ def test_a_failure_in_the_fast_way_is_the_careful_ways_case(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     expected = read(encode([order(), view()]))
-    monkeypatch.setattr(shapes, "TRAITS", {})
+    monkeypatch.setattr(event_structs, "TRAITS", {})
     with caplog.at_level(logging.ERROR):
         assert read(encode([order(), view()])) == expected
     assert "KeyError" in caplog.text
@@ -246,28 +246,28 @@ def test_a_failure_while_one_event_is_judged_is_its_own(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def check_but_one(event: Any, max_depth: int) -> Any:
-        return boom() if event["id"] == "cursed" else careful.check(event, max_depth)
+        return boom() if event["id"] == "cursed" else validate.check(event, max_depth)
 
     monkeypatch.setattr("ingestion.envelope.check", check_but_one)
     body = encode([order() | {"xslow": 1}, order() | {"id": "cursed", "xslow": 1}, order()])
     with caplog.at_level(logging.ERROR):
         reading = read(body)
     assert len(reading.events) == 2
-    assert [(one.index, one.id, one.reason) for one in reading.refusals] == [(1, "cursed", Reason.INTERNAL_ERROR)]
+    assert [(one.index, one.id, one.reason) for one in reading.rejections] == [(1, "cursed", Reason.INTERNAL_ERROR)]
     assert "BoomError" in caplog.text
 
 
 def test_a_failure_in_binary_mode_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     headers = [(b"ce-id", b"e1"), (b"ce-specversion", b"1.0")]
-    monkeypatch.setattr("ingestion.json_text.quick", boom)
-    refusal = PLAIN.read(Mode.BINARY, b"{}", headers, SENDER, NOW).refusals[0]
-    assert (refusal.id, refusal.reason) == ("e1", Reason.INTERNAL_ERROR)
+    monkeypatch.setattr("ingestion.strict_json.loads_fast", boom)
+    rejection = PLAIN.read(ContentMode.BINARY, b"{}", headers, SENDER, NOW).rejections[0]
+    assert (rejection.id, rejection.reason) == ("e1", Reason.INTERNAL_ERROR)
 
 
 def test_a_failure_while_the_id_is_looked_for_is_no_id(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_id, "_decode", boom)
-    refusal = read(encode([order(currency=None), order()])).refusals[0]
-    assert (refusal.id, refusal.reason) == (None, Reason.MISSING_FIELD)
+    rejection = read(encode([order(currency=None), order()])).rejections[0]
+    assert (rejection.id, rejection.reason) == (None, Reason.MISSING_FIELD)
 
 
 def test_the_ids_of_events_that_the_fast_decoder_does_not_take_are_seen() -> None:
@@ -276,15 +276,15 @@ def test_the_ids_of_events_that_the_fast_decoder_does_not_take_are_seen() -> Non
     large = encode(view(score="?")).replace(b'"?"', b"7" * 5000)
     twice = b'{"id":"a","id":"b"}'
     reading = read(b"[" + b",".join([deep, surrogate, large, twice]) + b"]")
-    assert [one.id for one in reading.refusals] == ["deep", "sur?", "e1", "b"]
-    assert msgspec.json.encode([one.id for one in reading.refusals])
+    assert [one.id for one in reading.rejections] == ["deep", "sur?", "e1", "b"]
+    assert msgspec.json.encode([one.id for one in reading.rejections])
 
 
 @pytest.mark.parametrize("length", [64, 65, 255, 256, 257, 5000])
 def test_the_id_of_a_rejected_event_is_the_one_that_was_sent(length: int) -> None:
     sent = ("é\0" * length)[: length - 1] + "z"
-    refusal = read(encode([order(currency=None) | {"id": sent}], ascii_only=True)).refusals[0]
-    assert refusal.id == sent[:256].replace("\0", "?")
+    rejection = read(encode([order(currency=None) | {"id": sent}], ascii_only=True)).rejections[0]
+    assert rejection.id == sent[:256].replace("\0", "?")
 
 
 def absent(shape_names: Any, data: dict[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lakehouse.clients.files import LocalFiles
 from lakehouse.errors import RefusedError
 from lakehouse.ledger.judge import judge
-from lakehouse.ledger.model import Evidence, Station
+from lakehouse.ledger.model import Evidence, Stage
 from lakehouse.ledger.proof import SILVER, Proof, proof_of, upheld
 from lakehouse.ledger.prove import Prover
 from lakehouse.releases.model import TableState
@@ -31,8 +31,8 @@ def proved(world: list[Position], hours: int) -> Proof:
 
 def read_since(evidence: Evidence, hour: int) -> Evidence:
     """What a reader brings that begins at an hour."""
-    runs = {station: tuple(r for r in found if r.hour >= hour) for station, found in evidence.stations.items()}
-    return replace(evidence, stations=runs)
+    runs = {stage: tuple(r for r in found if r.hour >= hour) for stage, found in evidence.stages.items()}
+    return replace(evidence, stages=runs)
 
 
 @given(worlds(), st.integers(0, 4))
@@ -47,14 +47,14 @@ def test_the_verdict_is_that_of_all_of_history(world: list[Position], hours: int
 
 @given(worlds(), st.integers(0, 3), st.sampled_from(COPIES), st.data())
 def test_what_is_dropped_after_it_is_named(
-    world: list[Position], hours: int, station: Station, data: st.DataObject
+    world: list[Position], hours: int, stage: Stage, data: st.DataObject
 ) -> None:
     proof = proved(world, hours)
     later = [position for position in world if position.hour >= proof.through]
     if not later:
         return
     gone = data.draw(st.sampled_from(later))
-    broken = without(evidence_of(world), station, gone.run)
+    broken = without(evidence_of(world), stage, gone.run)
     assert judge(upheld(read_since(broken, proof.through), proof)).missing == judge(broken).missing != []
 
 
@@ -64,7 +64,7 @@ def test_what_counts_twice_after_it_is_named(world: list[Position], hours: int, 
     later = [position for position in world if position.hour >= proof.through]
     if not later:
         return
-    broken = with_more(evidence_of(world), Station.DUPLICATES, data.draw(st.sampled_from(later)).run)
+    broken = with_more(evidence_of(world), Stage.DUPLICATES, data.draw(st.sampled_from(later)).run)
     assert judge(upheld(read_since(broken, proof.through), proof)).doubled == judge(broken).doubled != []
 
 

@@ -9,7 +9,7 @@ import pytest
 from lakehouse.clients.files import LocalFiles
 from lakehouse.clients.kafka_scan import Record
 from lakehouse.contracts.layout import Layout
-from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, EdgeLedger, LowMark, RawManifest
+from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, EdgeLedger, RawManifest, Watermark
 from lakehouse.ledger import read_edges
 from lakehouse.ledger.model import MICROSECONDS_PER_HOUR, Run, Stream
 from lakehouse.ledger.read_kafka import runs_of
@@ -46,7 +46,7 @@ def ledger(raw_mark: int) -> EdgeLedger:
 
 
 def test_kafka_records_become_runs_and_neighbours_are_joined() -> None:
-    mark = msgspec.json.encode(LowMark("edge-1", STREAM, 0, 1))
+    mark = msgspec.json.encode(Watermark("edge-1", STREAM, 0, 1))
     values = [batch(0, 5), mark, batch(5, 2), b"garbage", batch(9, 1), batch(0, 5), batch(20, 0)]
     runs = list(runs_of(Record(0, offset, value) for offset, value in enumerate(values)))
     segment = f"{STREAM}-0"

@@ -1,4 +1,4 @@
-"""Small worlds of edges and stations, made by hypothesis, whose every position is at every station once."""
+"""Small worlds of edges and stages, made by hypothesis, whose every position is at every stage once."""
 
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from hypothesis import strategies as st
 
 from lakehouse.contracts.records import EdgeLedger
-from lakehouse.ledger.model import MICROSECONDS_PER_HOUR, Evidence, Run, Station, show_hour
+from lakehouse.ledger.model import MICROSECONDS_PER_HOUR, Evidence, Run, Stage, show_hour
 
 FIRST_HOUR = 490_000
-COPIES = (Station.KAFKA, Station.RAW, Station.BRONZE)
+COPIES = (Stage.KAFKA, Stage.RAW, Stage.BRONZE)
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Position:
     segment: str
     seq: int
     hour: int
-    became: Station
+    became: Stage
 
     @property
     def run(self) -> Run:
@@ -37,7 +37,7 @@ def worlds(draw: st.DrawFn) -> list[Position]:
         for seq in range(draw(st.integers(1, 30))):
             hour = min(hour + draw(st.sampled_from([0, 0, 0, 0, 1])), FIRST_HOUR + 3)
             segment += draw(st.sampled_from([0, 0, 0, 1]))
-            became = draw(st.sampled_from([Station.SILVER, Station.SILVER, Station.DUPLICATES, Station.QUARANTINED]))
+            became = draw(st.sampled_from([Stage.SILVER, Stage.SILVER, Stage.DUPLICATES, Stage.QUARANTINED]))
             positions.append(Position(edge, f"{incarnation}-{segment}", seq, hour, became))
     return positions
 
@@ -45,11 +45,11 @@ def worlds(draw: st.DrawFn) -> list[Position]:
 def evidence_of(world: list[Position], complete_hours: int = 4) -> Evidence:
     """Everything at its place; the first ``complete_hours`` hours are complete."""
     runs = tuple(position.run for position in world)
-    stations = dict.fromkeys(COPIES, runs)
-    for became in (Station.SILVER, Station.DUPLICATES, Station.QUARANTINED):
-        stations[became] = tuple(position.run for position in world if position.became is became)
+    stages = dict.fromkeys(COPIES, runs)
+    for became in (Stage.SILVER, Stage.DUPLICATES, Stage.QUARANTINED):
+        stages[became] = tuple(position.run for position in world if position.became is became)
     through = (FIRST_HOUR + complete_hours) * MICROSECONDS_PER_HOUR
-    return Evidence(ledgers=ledgers_of(world, through), stations=stations, complete_through=through)
+    return Evidence(ledgers=ledgers_of(world, through), stages=stages, complete_through=through)
 
 
 def ledgers_of(world: list[Position], raw_mark: int) -> tuple[EdgeLedger, ...]:
@@ -61,10 +61,10 @@ def ledgers_of(world: list[Position], raw_mark: int) -> tuple[EdgeLedger, ...]:
     return tuple(ledgers)
 
 
-def without(evidence: Evidence, station: Station, *runs: Run) -> Evidence:
-    kept = tuple(run for run in evidence.stations[station] if run not in runs)
-    return replace(evidence, stations={**evidence.stations, station: kept})
+def without(evidence: Evidence, stage: Stage, *runs: Run) -> Evidence:
+    kept = tuple(run for run in evidence.stages[stage] if run not in runs)
+    return replace(evidence, stages={**evidence.stages, stage: kept})
 
 
-def with_more(evidence: Evidence, station: Station, *runs: Run) -> Evidence:
-    return replace(evidence, stations={**evidence.stations, station: (*evidence.stations[station], *runs)})
+def with_more(evidence: Evidence, stage: Stage, *runs: Run) -> Evidence:
+    return replace(evidence, stages={**evidence.stages, stage: (*evidence.stages[stage], *runs)})

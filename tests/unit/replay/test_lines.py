@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.replay.batches import batches
-from lakehouse.replay.lines import Line, Refusal, read_lines
+from lakehouse.replay.lines import Line, RejectedLine, read_lines
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -43,7 +43,7 @@ def test_a_named_merchant_owns_every_line() -> None:
 def test_whatever_a_line_holds_it_is_a_line_or_a_named_refusal(text: bytes) -> None:
     for read in read_lines([b"", text]):
         assert read.number == 2
-        if isinstance(read, Refusal):
+        if isinstance(read, RejectedLine):
             assert "line 2" in read.detail
             assert read.text == text.strip()
         else:
@@ -91,7 +91,7 @@ def test_a_byte_order_mark_before_a_line_is_skipped(before: bytes) -> None:
 @pytest.mark.parametrize("merchant", [".", "..", "", "a/b", 5, None, "x" * 65])
 def test_what_is_no_merchant_id_is_named(merchant: object) -> None:
     (read,) = read_lines([json.dumps({"id": "1", "merchant": merchant}).encode()])
-    assert isinstance(read, Refusal)
+    assert isinstance(read, RejectedLine)
     assert read.reason == "no_merchant"
 
 

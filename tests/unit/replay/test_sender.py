@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse.errors import NotReadyError
-from lakehouse.replay.lines import Line, Refusal
+from lakehouse.replay.lines import Line, RejectedLine
 from lakehouse.replay.sender import RefusedByEdgeError, Sender, Summary
 from tests.unit.replay.door import Answer, Door, accept, open_door
 
@@ -18,10 +18,10 @@ def lines(count: int, merchant: str = "m") -> list[Line]:
     return [Line(number, merchant, b'{"id": "%d"}' % number) for number in range(count)]
 
 
-def send(door: Door, batches: list[list[Line]], **more: Any) -> tuple[Summary, list[Refusal]]:
-    refusals: list[Refusal] = []
-    sender = Sender(door.url, lambda merchant: f"token-of-{merchant}", refusals.append, lambda _: None, **more)
-    return sender.run(batches), refusals
+def send(door: Door, batches: list[list[Line]], **more: Any) -> tuple[Summary, list[RejectedLine]]:
+    rejected: list[RejectedLine] = []
+    sender = Sender(door.url, lambda merchant: f"token-of-{merchant}", rejected.append, lambda _: None, **more)
+    return sender.run(batches), rejected
 
 
 def in_turn(*answers: Callable[[str, list[dict[str, Any]]], Answer]) -> Callable[[str, list[dict[str, Any]]], Answer]:
@@ -57,9 +57,9 @@ def test_rejected_events_are_handed_back_with_their_reason() -> None:
         return 202, {}, {"accepted": len(events) - len(bad), "rejected": bad}
 
     with open_door(one_bad) as door:
-        summary, refusals = send(door, [lines(4)])
+        summary, rejected = send(door, [lines(4)])
     assert summary == Summary(sent=4, accepted=3, rejected=1)
-    assert refusals == [Refusal(2, "m", "missing_field", "time", b'{"id": "2"}')]
+    assert rejected == [RejectedLine(2, "m", "missing_field", "time", b'{"id": "2"}')]
 
 
 def test_a_batch_of_nothing_but_rejected_events_is_an_answer() -> None:
@@ -78,9 +78,9 @@ def test_a_body_that_cannot_be_read_is_halved_until_the_culprits_are_alone(bad: 
         return accept(token, events)
 
     with open_door(unreadable) as door:
-        summary, refusals = send(door, [lines(20)])
+        summary, rejected = send(door, [lines(20)])
     assert summary == Summary(sent=20, accepted=20 - len(bad), rejected=len(bad))
-    assert {refusal.number for refusal in refusals} == bad
+    assert {one.number for one in rejected} == bad
     assert set(door.taken.values()) <= {1}
 
 
@@ -106,9 +106,9 @@ def test_the_token_is_named_only_where_it_is_at_fault(status: int, advice: str, 
 def test_events_that_the_token_does_not_allow_are_handed_back() -> None:
     everything = {"rejected": [{"index": i, "reason": "forbidden_type", "detail": "type"} for i in range(2)]}
     with open_door(lambda *_: (403, {}, everything)) as door:
-        summary, refusals = send(door, [lines(2)])
+        summary, rejected = send(door, [lines(2)])
     assert summary == Summary(sent=2, rejected=2)
-    assert {refusal.reason for refusal in refusals} == {"forbidden_type"}
+    assert {one.reason for one in rejected} == {"forbidden_type"}
 
 
 def test_patience_ends() -> None:
@@ -116,7 +116,7 @@ def test_patience_ends() -> None:
         open_door(lambda *_: (503, {"Retry-After": "1"}, {"title": "away"})) as door,
         pytest.raises(NotReadyError, match="away"),
     ):
-        send(door, [lines(1)], patience=0.5)
+        send(door, [lines(1)], give_up_after=0.5)
 
 
 def test_a_rate_is_kept() -> None:

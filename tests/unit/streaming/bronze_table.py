@@ -11,11 +11,11 @@ from lakehouse import delta_log
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.commit_info import BronzeCommit
 from lakehouse.contracts.layout import Layout
-from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, LowMark
+from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, Watermark
 from streaming.bronze_tables import BronzePaths, create_tables
 from streaming.bronze_writer import BronzeWriter
+from streaming.epochs import next_epoch
 from streaming.lease import this_process
-from streaming.takeover import next_epoch
 
 LAYOUT = Layout("/lakehouse")
 AT = 1_763_892_000_000_000
@@ -66,7 +66,7 @@ def batch(number: int) -> bytes:
 
 
 def mark(partition: int, at: int) -> bytes:
-    return msgspec.json.encode(LowMark("edge-1", "ab", partition, at))
+    return msgspec.json.encode(Watermark("edge-1", "ab", partition, at))
 
 
 def exactly_once(numbers: range) -> Counter[int]:

@@ -20,8 +20,8 @@ from lakehouse.contracts.commit_info import BronzeCommit, PartitionRange
 from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent
 from lakehouse.errors import LakehouseError, SupersededError
 from streaming.bronze_writer import BronzeWriter
+from streaming.epochs import next_epoch
 from streaming.lease import this_process
-from streaming.takeover import next_epoch
 from tests.unit.streaming.bronze_table import AT, LAYOUT, RECORDS, START, Bronze, batch, exactly_once, mark
 
 
@@ -261,7 +261,7 @@ def test_a_generation_goes_on_behind_its_cut_and_leaves_out_what_it_has(bronze: 
     known = {"ab": [(0, 0)]}
     builder.write_segments(lines(bronze, batch(0), batch(1)), known, expected=4)
     ranges = {("events", 0): PartitionRange(0, 2), ("events", 1): PartitionRange(5, 5)}
-    builder.write_cut(bronze.frame((0, 1, mark(0, AT)), (0, 0, b"garbage")), ranges, known, None)
+    builder.write_handoff(bronze.frame((0, 1, mark(0, AT)), (0, 0, b"garbage")), ranges, known, None)
     cut = bronze.commits()[-1]
     assert cut.offsets == {"events": {0: PartitionRange(0, 2), 1: PartitionRange(5, 5)}}
     assert ([m.marks for m in cut.marks], cut.rows, cut.quarantined) == ([{0: AT}], 0, 1)

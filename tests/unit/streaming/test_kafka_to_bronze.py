@@ -10,7 +10,7 @@ import pytest
 from lakehouse.errors import LakehouseError, NotReadyError
 from lakehouse.http.health import Health
 from streaming.kafka_to_bronze import retry_until_ready
-from streaming.measures import lag
+from streaming.telemetry import lag
 
 
 @dataclass

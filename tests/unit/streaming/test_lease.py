@@ -13,8 +13,8 @@ from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import SupersededError
 from streaming import lease as lease_module
+from streaming.epochs import epoch_of, next_epoch, transaction_version
 from streaming.lease import Holder, Lease, this_process
-from streaming.takeover import epoch_of, next_epoch, transaction_version
 
 LAYOUT = Layout("/lakehouse")
 
@@ -28,7 +28,7 @@ def put(files: LocalFiles, holder: Holder) -> None:
     files.write(LAYOUT.bronze_lease(1), msgspec.json.encode(holder))
 
 
-def waits(files: LocalFiles, patience: float) -> int:
+def waits(files: LocalFiles, timeout: float) -> int:
     """How often a driver that starts now has to wait."""
     looks: list[Holder] = []
 
@@ -36,7 +36,7 @@ def waits(files: LocalFiles, patience: float) -> int:
         looks.append(holder)
         return not threading.Event().wait(0.01)
 
-    Lease(files, LAYOUT, 1).stand_by(wait, patience)
+    Lease(files, LAYOUT, 1).stand_by(wait, timeout)
     return len(looks)
 
 
@@ -67,7 +67,7 @@ def test_a_holder_elsewhere_is_given_its_patience_and_no_more(files: LocalFiles)
 
 def test_a_driver_that_is_told_to_stop_does_not_stand_by(files: LocalFiles) -> None:
     put(files, Holder("another-host", 1, "boot/1", epoch=4))
-    Lease(files, LAYOUT, 1).stand_by(lambda holder: False, patience=60)
+    Lease(files, LAYOUT, 1).stand_by(lambda holder: False, timeout=60)
 
 
 def test_a_released_lease_is_free(files: LocalFiles) -> None:

@@ -19,17 +19,17 @@ from lakehouse import delta_log
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.commit_info import BronzeCommit
 from lakehouse.contracts.layout import Layout
-from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, LowMark, RawManifest
+from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, RawManifest, Watermark
 from lakehouse.releases import generations
 from lakehouse.releases.generations import Streamed
-from streaming import kafka_cut, raw_build
+from streaming import kafka_handoff, raw_build
 from streaming.bronze_tables import BronzePaths
 from streaming.bronze_writer import BronzeWriter
+from streaming.epochs import next_epoch
 from streaming.kafka_source import Source
 from streaming.lease import this_process
 from streaming.offsets import Bounds
 from streaming.raw_build import RawFilesToBronze
-from streaming.takeover import next_epoch
 
 LAYOUT = Layout("/lakehouse")
 AT = 1_763_892_000_000_000
@@ -47,7 +47,7 @@ def line(incarnation: str, number: int, first: int) -> bytes:
 
 
 def mark(partition: int, at: int) -> bytes:
-    return msgspec.json.encode(LowMark("e", "ab", partition, at))
+    return msgspec.json.encode(Watermark("e", "ab", partition, at))
 
 
 class World:
@@ -61,7 +61,7 @@ class World:
         self.kafka: dict[int, list[bytes]] = {0: [], 1: []}
         self.aged_out: dict[int, int] = {0: 0, 1: 0}
         monkeypatch.setattr(raw_build, "read_bounds", lambda *_: {"events": self.bounds()})
-        monkeypatch.setattr(kafka_cut, "records", lambda _, __, ranges: self.records(ranges))
+        monkeypatch.setattr(kafka_handoff, "records", lambda _, __, ranges: self.records(ranges))
         self._kill: tuple[int, bool] | None = None
         append = BronzeWriter._append
 
@@ -91,7 +91,7 @@ class World:
     def bounds(self) -> dict[int, Bounds]:
         return {number: Bounds(self.aged_out[number], len(values)) for number, values in self.kafka.items()}
 
-    def records(self, ranges: kafka_cut.Ranges) -> DataFrame:
+    def records(self, ranges: kafka_handoff.Ranges) -> DataFrame:
         rows = [
             ("events", partition, offset, bytearray(self.kafka[partition][offset]))
             for (_, partition), range_ in ranges.items()
@@ -188,7 +188,7 @@ def test_what_kafka_retains_no_more_is_nothing_to_look_for(world: World) -> None
 def test_the_condition_on_heads_sees_what_the_full_record_says(world: World) -> None:
     values = [line("ab", 1, 4), mark(0, AT), b"garbage", b"\xff", b"[]", b'{"kind":"batch"}', line("x-y", 1, 0)]
     frame = world.spark.createDataFrame([(bytearray(value),) for value in values], "value binary")
-    rows = frame.select(kafka_cut._is_batch().alias("batch"), f.coalesce(kafka_cut._head("segment"), f.lit("")))
+    rows = frame.select(kafka_handoff._is_batch().alias("batch"), f.coalesce(kafka_handoff._head("segment"), f.lit("")))
     assert [tuple(row) for row in rows.coalesce(1).collect()] == [
         (True, "ab-1"),
         (False, ""),

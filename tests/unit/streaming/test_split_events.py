@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from lakehouse.contracts import tables, topics
-from lakehouse.contracts.records import CLOSED_MARK, AcceptedBatch, AcceptedEvent, LowMark, Rejected
+from lakehouse.contracts.records import CLOSED_MARK, AcceptedBatch, AcceptedEvent, Rejected, Watermark
 from streaming import split_events as split
-from streaming.batch_facts import facts_of
+from streaming.batch_summary import summarize
 from streaming.split_events import Refusal
 
 EVENTS, REJECTED = topics.EVENTS.name, topics.REJECTED.name
@@ -144,8 +144,8 @@ REFUSED: list[tuple[bytes | None, Refusal, str | None]] = [
     (with_event_field("time", CLOSED_MARK + 1), Refusal.OUT_OF_RANGE, "events[].time"),
     (with_event_field("id", None), Refusal.MISSING_FIELD, "events[].id"),
     (with_event_field("data", None), Refusal.MISSING_FIELD, "events[].data"),
-    (msgspec.json.encode(LowMark("edge-1", "ab12", 3, AT)), Refusal.WRONG_TOPIC, "low_mark"),
-    (with_field("mark", None, LowMark("edge-1", "ab12", 0, AT)), Refusal.MISSING_FIELD, "mark"),
+    (msgspec.json.encode(Watermark("edge-1", "ab12", 3, AT)), Refusal.WRONG_TOPIC, "low_mark"),
+    (with_field("mark", None, Watermark("edge-1", "ab12", 0, AT)), Refusal.MISSING_FIELD, "mark"),
     (msgspec.json.encode(Rejected("edge-1", AT, "m1", "x", "y", b"")), Refusal.WRONG_TOPIC, "rejected"),
 ]
 
@@ -192,18 +192,18 @@ def test_the_edges_rejects_are_kept_with_their_body(spark: SparkSession) -> None
 
 def test_the_summary_counts_every_record_once(spark: SparkSession) -> None:
     marks = [
-        LowMark("edge-1", "ab12", 0, AT),
-        LowMark("edge-1", "ab12", 0, AT + 9),
-        LowMark("e2", "cd", 0, CLOSED_MARK),
+        Watermark("edge-1", "ab12", 0, AT),
+        Watermark("edge-1", "ab12", 0, AT + 9),
+        Watermark("e2", "cd", 0, CLOSED_MARK),
     ]
     values = [msgspec.json.encode(record) for record in (BATCH, marks[0], BATCH, marks[1], marks[2])]
-    facts = facts_of(split.summary(split.parse(records(spark, [*values, b"bad"]))).collect())
-    assert (facts.rows, facts.quarantined) == (2, 1)
-    assert [(m.edge, m.incarnation, m.marks) for m in facts.marks] == [
+    summary = summarize(split.summary(split.parse(records(spark, [*values, b"bad"]))).collect())
+    assert (summary.rows, summary.quarantined) == (2, 1)
+    assert [(m.edge, m.incarnation, m.marks) for m in summary.marks] == [
         ("e2", "cd", {0: CLOSED_MARK}),
         ("edge-1", "ab12", {0: AT + 9}),
     ]
-    assert {place: (r.start, r.end) for place, r in facts.read.items()} == {(EVENTS, 0): (0, 6)}
+    assert {place: (r.start, r.end) for place, r in summary.read.items()} == {(EVENTS, 0): (0, 6)}
 
 
 def test_instants_are_cut_and_never_rounded_into_the_next_hour(spark: SparkSession) -> None:
@@ -282,7 +282,7 @@ def test_whatever_the_edge_can_encode_becomes_the_same_rows(spark: SparkSession,
 @given(st.lists(st.binary(max_size=60) | st.none(), min_size=1, max_size=20))
 def test_any_bytes_end_as_rows_or_in_quarantine(spark: SparkSession, values: list[bytes | None]) -> None:
     parsed = split.parse(records(spark, values))
-    facts = facts_of(split.summary(parsed).collect())
+    summary = summarize(split.summary(parsed).collect())
     kept = split.quarantine_rows(parsed, 1, 1, NOW).orderBy("kafka_offset").collect()
-    assert facts.quarantined == len(kept) == len(values)
+    assert summary.quarantined == len(kept) == len(values)
     assert [row["body"] for row in kept] == values

@@ -15,7 +15,7 @@ from lakehouse.clients.trino import Column, Result, Trino
 from lakehouse.contracts.tables import GOLD_KEYS, GOLD_MEASURES, GOLD_TABLES, MERCHANT_SALES
 from lakehouse.errors import RefusedError
 from lakehouse.ledger.judge import Verdict, judge
-from lakehouse.ledger.model import Evidence, Station
+from lakehouse.ledger.model import Evidence, Stage
 from lakehouse.releases.log import Published
 from lakehouse.releases.model import BronzeCursor, GoldVersion, Release, Snapshot, TableState
 from lakehouse.releases.versions import Versions
@@ -36,7 +36,7 @@ from tests.unit.transform.logged_warehouse import CANDIDATE, LAYOUT, LoggedWareh
 
 WHOLE = {name: {*GOLD_KEYS[name], *GOLD_MEASURES[name], "slot_month", "snapshot"} for name in GOLD_TABLES}
 LIMIT = "LAKEHOUSE_RELEASES__MAX_CHANGE"
-ACCEPTED = [Position("edge-1", f"{7:016x}-0", seq, FIRST_HOUR, Station.SILVER) for seq in range(3)]
+ACCEPTED = [Position("edge-1", f"{7:016x}-0", seq, FIRST_HOUR, Stage.SILVER) for seq in range(3)]
 
 
 @dataclass
@@ -182,9 +182,9 @@ def test_an_event_that_is_missing_or_counts_twice_is_accepted_from_nobody(accept
     with pytest.raises(
         RefusedError, match=r"version 2 is not balanced: 1 runs of positions are missing, 0 are counted"
     ):
-        proved(without(everything, Station.SILVER, one), accept)
+        proved(without(everything, Stage.SILVER, one), accept)
     with pytest.raises(RefusedError, match="0 runs of positions are missing, 1 are counted twice"):
-        proved(with_more(everything, Station.DUPLICATES, one), accept)
+        proved(with_more(everything, Stage.DUPLICATES, one), accept)
 
 
 def compared(tables: Tables, before: int, after: int, accept: bool = False) -> str:

@@ -1,4 +1,8 @@
-"""Small files on the edge's own disk that survive a power cut: written aside, synced, renamed, folder synced."""
+"""Small JSON files on the edge's own disk, replaced in one step.
+
+In: a path and a value. Out: the file. Promise: after a power cut it holds the old value or the new one, whole: written
+beside the file, synced, renamed, and the folder synced.
+"""
 
 import os
 from pathlib import Path

@@ -1,8 +1,8 @@
-"""An append-only log of lines in numbered files: the queue between the HTTP door and everything behind it.
+"""An append-only log of lines in numbered files: the queue between the HTTP route and everything behind it.
 
-In: lines. Out: the same lines, in order, from any :class:`Cursor` on, also after ``kill -9``. A line counts once
-:meth:`LineLog.append` has returned: it is in the kernel's hands then, and survives the process; after
-:meth:`LineLog.sync` it survives the machine. Only what was never acknowledged can be torn, and only at the very end.
+In: lines. Out: the same lines, in order, from any :class:`Cursor` on, also after ``kill -9``. Promise: a line counts
+once :meth:`AppendLog.append` has returned: the kernel holds it then, and it survives the process; after
+:meth:`AppendLog.sync` it survives the machine. Only what was never acknowledged can be torn, and only at the very end.
 """
 
 import os
@@ -12,15 +12,15 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from ingestion.durable import sync_folder
-from ingestion.tail import Cursor, Line, Tail
+from ingestion.atomic_file import sync_folder
+from ingestion.tail_cache import Cursor, Line, TailCache
 from lakehouse.errors import NotReadyError
 
 SUFFIX = ".ndjson"
 _CHUNK = 1 << 20
 
 
-class LineLog:
+class AppendLog:
     """One log in one folder. Appends come from one thread, reads and the rest from others.
 
     ``prefix`` begins the names of the files. ``key_of`` finds the key of a line that is read back from disk.
@@ -32,7 +32,7 @@ class LineLog:
         self._key_of = key_of
         self._lock = threading.RLock()
         self._sync_lock = threading.Lock()
-        self._tail = Tail()
+        self._cache = TailCache()
         self._handle: int | None = None
         self._unsynced = False
         folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ class LineLog:
             start, self.end = self.end, Cursor(self.end.number, self.end.offset + len(text) + 1)
             self.sizes[self.end.number] = self.end.offset
             self._unsynced = True
-            self._tail.add(start, Line(key, text, self.end))
+            self._cache.add(start, Line(key, text, self.end))
             return self.end
 
     def roll(self, guard: AbstractContextManager[Any] | None = None) -> None:
@@ -88,9 +88,9 @@ class LineLog:
     def read(self, after: Cursor, limit: int) -> list[Line]:
         """Lines from ``after`` on, at least one if there is any, else of at most ``limit`` bytes together."""
         with self._lock:
-            start = self._tail.next_start(after)
+            start = self._cache.next_start(after)
             if start is not None and (start == after or self._is_next(after, start)):
-                return self._tail.take(limit)
+                return self._cache.take(limit)
             end, sizes = self.end, dict(self.sizes)
         for number in range(after.number, end.number + 1):
             offset = after.offset if number == after.number else 0

@@ -1,8 +1,8 @@
-"""Careful JSON: what the fast decoder accepts silently or cannot say.
+"""Strict JSON: what the fast decoder accepts silently or cannot say.
 
 In: the bytes of one JSON text. Out: its value, or the reason why we do not take it: a duplicate key, NUL, a lone
 surrogate, a number beyond what we carry, too much depth. Numbers keep their value to the last digit. Nothing here
-recurses, so no body can exhaust the stack; cutting JSON into parts without parsing it is in ``json_split``.
+recurses, so no body can exhaust the stack; ``json_split`` cuts JSON into parts without parsing it.
 """
 
 import json
@@ -14,9 +14,9 @@ from typing import Any, NoReturn
 import msgspec
 
 from ingestion.json_split import STRING, UnreadableError, split_array
-from ingestion.reasons import Reason, RejectedError
+from ingestion.rejections import Reason, RejectedError
 
-__all__ = ["UnreadableError", "compact", "depth", "loads", "printable", "quick", "split_array", "unquote"]
+__all__ = ["UnreadableError", "compact", "depth", "loads", "loads_fast", "printable", "split_array", "unquote"]
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _TEXTS = re.compile(STRING + rb'(?:[^"\[\]{}]++|' + STRING + rb")*+", re.DOTALL)
@@ -61,7 +61,7 @@ def loads(text: bytes) -> Any:
     return value
 
 
-def quick(text: bytes) -> Any:
+def loads_fast(text: bytes) -> Any:
     """The same as :func:`loads`, by the fast decoder wherever that is exact.
 
     No escape that could spell a colon or NUL, and as many colons outside as inside: then no key came twice. It would

@@ -1,9 +1,12 @@
-"""RFC 3339 instants. In: text with an offset. Out: microseconds since 1970 (UTC); finer digits are cut off."""
+"""Parses RFC 3339 timestamps.
+
+In: text with an offset. Out: microseconds since 1970 (UTC), finer digits cut off; or RejectedError.
+"""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
-from ingestion.reasons import Reason, RejectedError
+from ingestion.rejections import Reason, RejectedError
 
 EARLIEST = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
 _PATTERN = re.compile(

@@ -1,6 +1,7 @@
-"""Places in a log, and its last lines kept in memory: a reader that keeps up never touches the disk.
+"""The last lines of a log in memory, so that a reader that keeps up never touches the disk.
 
-In: lines as they are appended. Out: those after a place, if none is missing in between; else the reader takes the file.
+In: lines as they are appended. Out: those after a :class:`Cursor`, if none is missing in between; else the reader
+opens the file. Promise: the memory is bounded.
 """
 
 from collections import deque
@@ -24,7 +25,7 @@ class Line(NamedTuple):
     end: Cursor
 
 
-class Tail:
+class TailCache:
     """The newest lines of a log, of bounded size. The log's lock guards it."""
 
     def __init__(self) -> None:

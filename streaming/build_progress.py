@@ -1,4 +1,4 @@
-"""How fast a build is, in words: what is done of how much, at which rate, and how long it will take.
+"""The progress of a build, as text: how much is done, at which rate, and how long the rest will take.
 
 In: totals, and steps as they are done. Out: a line for each. Pure, but for its clock.
 """
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 
-class Pace:
+class BuildProgress:
     """Counts from the moment it is made."""
 
     def __init__(self, files: int, events: int, clock: Callable[[], float] = time.monotonic) -> None:

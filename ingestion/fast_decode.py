@@ -1,7 +1,7 @@
-"""The fast way through the envelope: bytes straight into typed structs, and on to accepted events.
+"""The fast path through the envelope: bytes straight into typed structs, and on to accepted events.
 
 In: the bytes of an event, or of a batch. Out: accepted events, or None as soon as anything is not plainly right: then
-``careful`` looks, and says why. Nothing here refuses an event; a test holds both ways to the same result.
+``validate`` looks, and gives the reason. Nothing here rejects an event; a test holds both paths to the same result.
 """
 
 import logging
@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from ingestion import shapes, times
+from ingestion import event_structs, rfc3339
 from ingestion.pseudonyms import Pseudonyms
-from ingestion.reasons import RejectedError
+from ingestion.rejections import RejectedError
 from lakehouse.contracts.events import DataShape
 from lakehouse.contracts.records import AcceptedEvent
 
@@ -32,7 +32,7 @@ class Sender:
     may_replay: bool = False
 
 
-class Typed:
+class FastDecoder:
     """The fast way under one edge's settings. ``max_future`` is in microseconds."""
 
     def __init__(self, pseudonyms: Pseudonyms | None, max_future: int) -> None:
@@ -41,7 +41,7 @@ class Typed:
 
     def batch(self, body: bytes, sender: Sender, now: int) -> list[AcceptedEvent] | None:
         """All events of a JSON array."""
-        return self._read(shapes.BATCH.decode, body, sender, now)
+        return self._read(event_structs.BATCH.decode, body, sender, now)
 
     def one(self, text: bytes, sender: Sender, now: int) -> AcceptedEvent | None:
         """One event."""
@@ -67,9 +67,9 @@ class Typed:
         accepted: list[AcceptedEvent] = []
         types, latest = sender.types, now + self._max_future
         for event in events:
-            event_type, personal, priced, taken_back = shapes.TRAITS[type(event)]
-            data, time = event.data, times.to_micros(event.time)
-            if not times.EARLIEST <= time <= latest or (types is not None and event_type not in types):
+            event_type, personal, priced, taken_back = event_structs.TRAITS[type(event)]
+            data, time = event.data, rfc3339.to_micros(event.time)
+            if not rfc3339.EARLIEST <= time <= latest or (types is not None and event_type not in types):
                 return None
             if priced and not _is_priced(data.items):
                 return None
@@ -99,7 +99,7 @@ class Typed:
 
 
 def _decode_one(text: bytes) -> tuple[Any]:
-    return (shapes.EVENT.decode(text),)
+    return (event_structs.EVENT.decode(text),)
 
 
 def _is_plain(text: bytes) -> bool:

@@ -1,9 +1,10 @@
-"""From which Kafka offsets a generation is fed that has been made from raw files. Reads Kafka once, in one Spark job.
+"""The Kafka offsets at which the stream takes over a generation that was made from raw files. Reads Kafka once, in one
+Spark job.
 
-In: the segments that bronze has, all of each, and what Kafka retains. Out: the *cut*: of each partition, the offset of
-the first batch that is of no such segment, or the end. So every batch before the cut is in bronze, whatever an edge's
-clock says and however late it ships; every batch behind it is read by the ordinary stream, which leaves out those that
-bronze has. What Kafka no longer retains must be in raw files; the ledger names what is not.
+In: the segments that bronze has whole, and what Kafka retains. Out: the *handoff offset* of each partition: that of
+the first batch whose segment is not in bronze, or the end. So every batch before the handoff is in bronze, whatever an
+edge's clock says and however late it ships; the stream reads every batch behind it, and leaves out those that bronze
+has. What Kafka no longer retains must be in raw files; the ledger names what is not.
 """
 
 import json
@@ -22,23 +23,25 @@ from streaming.split_events import BATCH
 Ranges = dict[tuple[str, int], PartitionRange]
 
 
-def find_cut(
+def find_handoff(
     spark: SparkSession, source: Source, bounds: Mapping[str, Mapping[int, Bounds]], known: SegmentRanges
 ) -> Ranges:
-    """What bronze has no need to read: of each partition, from its earliest offset up to the cut."""
+    """What bronze has no need to read: of each partition, from its earliest offset up to the handoff."""
     whole = {
         (topic, partition): PartitionRange(bound.earliest, bound.latest)
         for topic, partitions in bounds.items()
         for partition, bound in partitions.items()
     }
     unknown = (f.col("topic") == EVENTS.name) & _is_batch() & ~is_among(known, _head("segment"))
-    found = records(spark, source, whole).where(unknown).groupBy("topic", "partition").agg(f.min("offset").alias("cut"))
-    cuts = {(row["topic"], row["partition"]): row["cut"] for row in found.collect()}
-    return {place: PartitionRange(range_.start, cuts.get(place, range_.end)) for place, range_ in whole.items()}
+    found = (
+        records(spark, source, whole).where(unknown).groupBy("topic", "partition").agg(f.min("offset").alias("handoff"))
+    )
+    handoffs = {(row["topic"], row["partition"]): row["handoff"] for row in found.collect()}
+    return {place: PartitionRange(range_.start, handoffs.get(place, range_.end)) for place, range_ in whole.items()}
 
 
 def without_batches(spark: SparkSession, source: Source, ranges: Ranges) -> DataFrame:
-    """Low marks, what was rejected at the door, and what is no record of ours."""
+    """Watermarks, what was rejected at the door, and what is no record of ours."""
     return records(spark, source, ranges).where(~_is_batch())
 
 

@@ -1,12 +1,15 @@
-"""What Prometheus sees of an edge. No label names a merchant."""
+"""The Prometheus metrics of an edge: what it accepted and rejected, how fast, and what still waits.
+
+In: what the edge counts. Out: a registry that ``/metrics`` shows. Promise: no label names a merchant.
+"""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ingestion.durability import Durable
-from ingestion.reasons import Reason
+from ingestion.rejections import Reason
 
 
-class Measures:
+class EdgeMetrics:
     """The counters of one edge, in a registry of its own."""
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
-"""One event's path as a document, and in words.
+"""One event's path as a document.
 
-In: the stations of a stack and the event that is wanted. Out: for each copy that was accepted its position, raw file,
-Kafka offset, bronze commit, verdict, and the numbers that count it with the release that showed them first.
+In: the stages of a stack and an event's id. Out: for each copy that was accepted its position, raw file, Kafka offset,
+bronze commit, verdict, and the numbers that count it with the release that showed them first.
 """
 
 from datetime import datetime
@@ -14,7 +14,7 @@ from lakehouse.contracts.events import EventType
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.topics import EVENTS
 from lakehouse.event_trace import stages
-from lakehouse.event_trace.stages import Wanted
+from lakehouse.event_trace.stages import EventQuery
 from lakehouse.releases.log import Published, ReleaseLog
 
 Document = dict[str, Any]
@@ -29,25 +29,25 @@ class Tracer:
     def __init__(self, trino: Trino, files: Files, layout: Layout) -> None:
         self._trino, self._files, self._layout = trino, files, layout
 
-    def trace(self, wanted: Wanted) -> Document:
-        """``copies`` holds one entry for each accepted position, ``rejected`` what was refused under the same id."""
+    def trace(self, query: EventQuery) -> Document:
+        """``copies`` holds one entry for each accepted position, ``rejected`` what was rejected under the same id."""
         releases = ReleaseLog(self._files, self._layout).refresh()
         generation = releases[-1].release.bronze.generation if releases else _FIRST_GENERATION
-        rows = stages.bronze_rows(self._trino, generation, wanted)
+        rows = stages.bronze_rows(self._trino, generation, query)
         folder = self._layout.bronze(generation)
         versions = stages.bronze_versions(self._files, folder, {row["file"] for row in rows})
         positions: dict[tuple[str, str, int], list[Row]] = {}
         for row in rows:
             positions.setdefault((row["edge"], row["segment"], row["seq"]), []).append(row)
         copies = [self._copy(found, versions, generation, releases) for found in positions.values()]
-        rejected = [_plain(row) for row in stages.rejected_rows(self._trino, generation, wanted)]
-        return {"id": wanted.id, "copies": copies, "rejected": rejected}
+        rejected = [_plain(row) for row in stages.rejected_rows(self._trino, generation, query)]
+        return {"id": query.id, "copies": copies, "rejected": rejected}
 
     def _copy(self, rows: list[Row], versions: dict[str, int], generation: int, releases: list[Published]) -> Document:
         row = rows[0]
         shipped = stages.raw_manifest(self._files, self._layout, row)
-        told = {name: row[name] for name in ("merchant_id", "source", "id", "type", "time")}
-        return _plain(told) | {
+        identity = {name: row[name] for name in ("merchant_id", "source", "id", "type", "time")}
+        return _plain(identity) | {
             "accepted": _plain({name: row[name] for name in ("edge", "segment", "seq", "accepted_at")}),
             "raw": {"file": shipped[0], "first": shipped[1].first, "last": shipped[1].last} if shipped else None,
             "bronze": [_delivery(one, versions, generation) for one in rows],

@@ -1,7 +1,7 @@
-"""What the process says of itself while it feeds several generations: the worst of them speaks.
+"""The health of a process that feeds several generations: that of the worst one.
 
-In: a :class:`Health` for each generation. Out: one report. Promise: a generation that hangs or fails is not hidden by
-another that is well.
+In: a :class:`Health` for each generation. Out: one report. Promise: a healthy generation never hides another that
+hangs or fails.
 """
 
 import threading
@@ -11,7 +11,7 @@ from typing import Any
 from lakehouse.http.health import Health
 
 
-class FeedsHealth(Health):
+class GenerationsHealth(Health):
     """Its own words count as long as no generation is fed: while the process starts and waits."""
 
     def __init__(self, limit: timedelta) -> None:
@@ -21,7 +21,7 @@ class FeedsHealth(Health):
         self._parts: dict[int, Health] = {}
 
     def of(self, generation: int) -> Health:
-        """A new part, for a feed that begins."""
+        """A new part, for a query that begins."""
         with self._guard:
             self._parts[generation] = Health(self._each_limit)
             return self._parts[generation]

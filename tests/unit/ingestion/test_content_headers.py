@@ -10,7 +10,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.content import Mode, decompress, mode
+from ingestion.content_headers import ContentMode, content_mode, decompress
 from lakehouse.http.problems import Kind, ProblemError
 from tests.unit.ingestion.linear import assert_linear
 
@@ -20,18 +20,18 @@ LIMIT = 1 << 20
 @pytest.mark.parametrize(
     ("content_type", "ce", "expected"),
     [
-        ("application/cloudevents-batch+json", False, Mode.BATCH),
-        ("Application/CloudEvents-Batch+JSON; charset=UTF-8; x=y", False, Mode.BATCH),
-        ("application/cloudevents+json", False, Mode.SINGLE),
-        ('application/cloudevents+json;charset="utf-8"', True, Mode.SINGLE),
-        (None, True, Mode.BINARY),
-        ("application/json", True, Mode.BINARY),
-        ("application/vnd.shop+json", True, Mode.BINARY),
-        ("text/plain;charset=UTF-8", False, Mode.BEACON),
+        ("application/cloudevents-batch+json", False, ContentMode.BATCH),
+        ("Application/CloudEvents-Batch+JSON; charset=UTF-8; x=y", False, ContentMode.BATCH),
+        ("application/cloudevents+json", False, ContentMode.SINGLE),
+        ('application/cloudevents+json;charset="utf-8"', True, ContentMode.SINGLE),
+        (None, True, ContentMode.BINARY),
+        ("application/json", True, ContentMode.BINARY),
+        ("application/vnd.shop+json", True, ContentMode.BINARY),
+        ("text/plain;charset=UTF-8", False, ContentMode.BEACON),
     ],
 )
-def test_the_mode_of_a_request(content_type: str | None, ce: bool, expected: Mode) -> None:
-    assert mode(content_type, ce) is expected
+def test_the_mode_of_a_request(content_type: str | None, ce: bool, expected: ContentMode) -> None:
+    assert content_mode(content_type, ce) is expected
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_the_mode_of_a_request(content_type: str | None, ce: bool, expected: Mod
 )
 def test_what_is_not_supported(content_type: str | None, ce: bool) -> None:
     with pytest.raises(ProblemError) as problem:
-        mode(content_type, ce)
+        content_mode(content_type, ce)
     assert problem.value.kind is Kind.UNSUPPORTED_MEDIA_TYPE
 
 

@@ -1,6 +1,6 @@
-"""What the hot route answers: the receipt of contract 1, its problems, and what browsers ask before they send.
+"""The responses of the hot route: the receipt of contract 1, its problems, and the CORS preflight of browsers.
 
-In: positions, refusals, reasons. Out: ASGI messages, or the problem to raise.
+In: positions and rejections. Out: ASGI messages, or the problem to raise.
 """
 
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ingestion.binary_mode import Headers
-from ingestion.reasons import Reason, Refusal
+from ingestion.rejections import Reason, Rejection
 from ingestion.request import ScopeMap
 from ingestion.segment_log import Position
 from lakehouse.http.problems import Kind, ProblemError, Send
@@ -25,18 +25,18 @@ _PREFLIGHT: Headers = [
 _encode = msgspec.json.Encoder().encode
 
 
-def taken(edge: str, position: Position | None, durable: str, refusals: list[Refusal]) -> bytes:
+def taken(edge: str, position: Position | None, durable: str, rejections: list[Rejection]) -> bytes:
     """The body of a 202. ``position`` is None for a request without events."""
     segment, first, last = (position.segment, position.first, position.last) if position else (None, None, None)
     receipt = {"edge": edge, "segment": segment, "first": first, "last": last, "durable": durable}
     count = position.last - position.first + 1 if position else 0
-    return _encode({"accepted": count, "rejected": _rows(refusals), "receipt": receipt})
+    return _encode({"accepted": count, "rejected": _rows(rejections), "receipt": receipt})
 
 
-def all_rejected(refusals: list[Refusal]) -> ProblemError:
+def all_rejected(rejections: list[Rejection]) -> ProblemError:
     """400; 403 if it is the token that stands in the way of every event."""
-    members = {"accepted": 0, "rejected": _rows(refusals)}
-    if all(refusal.reason is Reason.FORBIDDEN_TYPE for refusal in refusals):
+    members = {"accepted": 0, "rejected": _rows(rejections)}
+    if all(rejection.reason is Reason.FORBIDDEN_TYPE for rejection in rejections):
         return ProblemError(Kind.FORBIDDEN, f"the token needs the scope {Scope.EVENTS_WRITE}", members=members)
     return ProblemError(Kind.ALL_REJECTED, "no event of this request was accepted", members=members)
 
@@ -63,5 +63,5 @@ async def preflight(send: Send, scope: ScopeMap) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-def _rows(refusals: list[Refusal]) -> list[dict[str, Any]]:
-    return [{"index": one.index, "id": one.id, "reason": one.reason.value, "detail": one.detail} for one in refusals]
+def _rows(rejections: list[Rejection]) -> list[dict[str, Any]]:
+    return [{"index": one.index, "id": one.id, "reason": one.reason.value, "detail": one.detail} for one in rejections]

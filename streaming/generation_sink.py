@@ -1,8 +1,8 @@
-"""One generation's end of the streaming query: takes it over, and gives its writer what it has not consumed yet.
+"""Writes the streaming query's micro-batches to one generation, without what that generation has consumed already.
 
-In: a generation that is active, and the micro-batches of a query that may begin before its own start, because it feeds
-other generations, too. Out: commits of its bronze table. Promise: a record that the generation has is left out, and
-none that it lacks is.
+In: an active generation, and the micro-batches of a query that may begin before the generation's own start, because it
+feeds other generations, too. Out: commits of its bronze table. Promise: a record that the generation has is left out,
+and no record that it lacks is.
 """
 
 import logging
@@ -17,17 +17,17 @@ from lakehouse.contracts.commit_info import SegmentRanges
 from lakehouse.errors import NotReadyError
 from lakehouse.http.health import Health
 from lakehouse.json_logs import fields
-from streaming import measures
+from streaming import telemetry
 from streaming.bronze_tables import BronzePaths, create_tables
 from streaming.bronze_writer import BronzeWriter
+from streaming.epochs import next_epoch
 from streaming.lease import Holder, Lease, this_process
 from streaming.offsets import Offsets
-from streaming.takeover import next_epoch
 
 log = logging.getLogger(__name__)
 
 
-class GenerationFeed:
+class GenerationSink:
     """One driver's hold of one generation, from takeover to release.
 
     ``known`` are the segments that the generation was made from: Kafka may bring them again, and they are left out.
@@ -62,7 +62,7 @@ class GenerationFeed:
         create_tables(self._spark, self._paths)
         self.epoch = next_epoch(self._files, self._paths.layout, self.generation, this_process())
         self._lease.take(self.epoch)
-        measures.EPOCH.labels(self._label).set(self.epoch)
+        telemetry.EPOCH.labels(self._label).set(self.epoch)
         self._writer = BronzeWriter(self._spark, self._files, self._paths, self.epoch, self._known)
         return self._writer.fence()
 
@@ -81,11 +81,11 @@ class GenerationFeed:
         written = self._writer.write(batch if self._ahead is None else batch.where(self._ahead))
         self.health.beat("reading Kafka")
         if written is not None:
-            measures.report(written, time.monotonic() - began)
+            telemetry.report(written, time.monotonic() - began)
 
     def keep(self, lag: int) -> None:
         """To be called often: keeps the lease, and reports how many records Kafka has that were not read."""
-        measures.LAG.labels(self._label).set(lag)
+        telemetry.LAG.labels(self._label).set(lag)
         try:
             self._lease.renew()
         except NotReadyError as error:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.reasons import Reason, RejectedError
-from ingestion.times import to_micros
+from ingestion.rejections import Reason, RejectedError
+from ingestion.rfc3339 import to_micros
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 zones = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))

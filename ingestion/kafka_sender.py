@@ -1,8 +1,8 @@
-"""Logs to Kafka: one thread, one wave at a time, backlog first.
+"""Sends the logs to Kafka: one thread, one group of records at a time, backlog first.
 
-In: the logs of this run and of earlier ones. Out: their lines on the topics, in order, and low marks. Promise: a line
-is sent only when all lines before it are acknowledged; a mark speaks only of what is acknowledged. Kafka's absence
-costs nothing but time: the log is the queue, and a new producer begins where the last acknowledgement was.
+In: the logs of this run and of earlier ones. Out: their lines on the topics, in order, and watermarks. Promise: a line
+is sent only when all lines before it are acknowledged; a watermark covers only what is acknowledged. While Kafka is
+away nothing is lost: the log is the queue, and a new producer begins where the last acknowledgement was.
 """
 
 import logging
@@ -13,22 +13,22 @@ from collections.abc import Callable
 import msgspec
 
 from ingestion.clock import Clock
-from ingestion.incarnation import Incarnation, Lane
-from ingestion.tail import Cursor
-from lakehouse.clients.kafka import WAVE_BYTES, Record, WaveProducer
+from ingestion.incarnation import Incarnation, Outbox
+from ingestion.tail_cache import Cursor
+from lakehouse.clients.kafka import FLUSH_BYTES, AckedProducer, Record
 from lakehouse.contracts import topics
-from lakehouse.contracts.records import CLOSED_MARK, LowMark
+from lakehouse.contracts.records import CLOSED_MARK, Watermark
 from lakehouse.errors import NotReadyError
 from lakehouse.settings import Settings
 
 RETRY_SECONDS = 0.5
-WAVE_SECONDS = 15.0
+FLUSH_SECONDS = 15.0
 """How long a producer may try: long enough for a broker to come back, because a new producer sends copies."""
 _log = logging.getLogger(__name__)
 
 
-class Delivery:
-    """The sender thread. ``on_delivered`` is called in it after each wave, with this run's cursor."""
+class KafkaSender:
+    """The sender thread. ``on_delivered`` is called in it after each flush, with this run's cursor."""
 
     def __init__(self, settings: Settings, clock: Clock, on_delivered: Callable[[Cursor], None]) -> None:
         self._settings = settings
@@ -39,7 +39,7 @@ class Delivery:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
-        self._marks_due = time.monotonic()
+        self._watermarks_due = time.monotonic()
         self.failure: str | None = "not connected yet"
         """Why Kafka does not take anything at the moment."""
 
@@ -53,9 +53,9 @@ class Delivery:
         """There is something to send."""
         self._wake.set()
 
-    def mark_soon(self) -> None:
-        """Low marks are sent with the next round, whenever they were sent before."""
-        self._marks_due = 0.0
+    def send_watermarks_now(self) -> None:
+        """Watermarks are sent with the next round, whenever they were sent before."""
+        self._watermarks_due = 0.0
         self._wake.set()
 
     def stop(self, timeout: float) -> None:
@@ -80,49 +80,49 @@ class Delivery:
     def _session(self) -> None:
         """One producer, until it fails or the edge stops."""
         name = f"{self._settings.edge.name}-delivery"
-        producer = WaveProducer(self._settings.kafka_bootstrap, name, WAVE_SECONDS)
+        producer = AckedProducer(self._settings.kafka_bootstrap, name, FLUSH_SECONDS)
         try:
             producer.partitions(topics.EVENTS.name)
             if self.failure is not None:
                 _log.info("connected to Kafka at %s", self._settings.kafka_bootstrap)
             self.failure = None
             while not self._stopping.is_set():
-                if not self._send_wave(producer):
-                    self._wake.wait(max(0.0, min(1.0, self._marks_due - time.monotonic())))
+                if not self._send_backlog(producer):
+                    self._wake.wait(max(0.0, min(1.0, self._watermarks_due - time.monotonic())))
                     self._wake.clear()
-                if time.monotonic() >= self._marks_due:
-                    self._send_marks(producer)
+                if time.monotonic() >= self._watermarks_due:
+                    self._send_watermarks(producer)
         finally:
             producer.abandon()
 
-    def _send_wave(self, producer: WaveProducer) -> bool:
-        """Sends what is waiting, up to a wave; False if nothing is."""
-        wave: list[Record] = []
-        ends: list[tuple[Lane, Cursor]] = []
-        room = WAVE_BYTES
-        for lane in [lane for incarnation in list(self._incarnations) for lane in incarnation.lanes]:
-            lines = lane.log.read(lane.delivered, room) if room > 0 else []
+    def _send_backlog(self, producer: AckedProducer) -> bool:
+        """Sends what is waiting, up to :data:`FLUSH_BYTES`; False if nothing is."""
+        records: list[Record] = []
+        ends: list[tuple[Outbox, Cursor]] = []
+        room = FLUSH_BYTES
+        for outbox in [outbox for incarnation in list(self._incarnations) for outbox in incarnation.outboxes]:
+            lines = outbox.log.read(outbox.delivered, room) if room > 0 else []
             size = sum(len(line.text) for line in lines)
-            if not lines or (wave and size > room):
+            if not lines or (records and size > room):
                 continue
-            wave.extend(Record(lane.topic, line.key, line.text) for line in lines)
-            ends.append((lane, lines[-1].end))
+            records.extend(Record(outbox.topic, line.key, line.text) for line in lines)
+            ends.append((outbox, lines[-1].end))
             room -= size
-        if not wave:
+        if not records:
             return False
-        producer.send(wave)
-        for lane, end in ends:
-            lane.delivered = end
+        producer.send(records)
+        for outbox, end in ends:
+            outbox.delivered = end
         if self._live is not None:
-            self._on_delivered(self._live.accepted_lane.delivered)
+            self._on_delivered(self._live.accepted_outbox.delivered)
         return True
 
-    def _send_marks(self, producer: WaveProducer) -> None:
-        closing = [incarnation for incarnation in list(self._incarnations) if incarnation.owes_marks]
+    def _send_watermarks(self, producer: AckedProducer) -> None:
+        closing = [incarnation for incarnation in list(self._incarnations) if incarnation.owes_watermarks]
         marks = [(incarnation.id, CLOSED_MARK) for incarnation in closing]
         for incarnation in list(self._incarnations):
             if not incarnation.ended:
-                mark = incarnation.log.low_mark(incarnation.accepted_lane.delivered)
+                mark = incarnation.log.watermark(incarnation.accepted_outbox.delivered)
                 self._clock.keep(mark)
                 marks.append((incarnation.id, mark))
         partitions = producer.partitions(topics.EVENTS.name)
@@ -130,9 +130,9 @@ class Delivery:
             [self._mark(incarnation, mark, partition) for incarnation, mark in marks for partition in partitions]
         )
         for incarnation in closing:
-            incarnation.marks_are_closed()
-        self._marks_due = time.monotonic() + self._settings.edge.low_mark_interval.total_seconds()
+            incarnation.watermarks_are_closed()
+        self._watermarks_due = time.monotonic() + self._settings.edge.low_mark_interval.total_seconds()
 
     def _mark(self, incarnation: str, mark: int, partition: int) -> Record:
-        value = msgspec.json.encode(LowMark(self._settings.edge.name, incarnation, partition, mark))
+        value = msgspec.json.encode(Watermark(self._settings.edge.name, incarnation, partition, mark))
         return Record(topics.EVENTS.name, None, value, partition)

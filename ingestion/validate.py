@@ -1,9 +1,9 @@
-"""Checks one event that the typed decoder did not take, and says exactly what is wrong with it.
+"""Validates one event that the fast decoder did not take, and says exactly what is wrong with it.
 
-In: the value of one JSON object in the CloudEvents JSON format. Out: a :class:`Checked` event, or RejectedError with
-the reason and the path of the field. Accepts whatever ``shapes`` accepts, and besides: extensions, unknown fields of
-``data``, ``data_base64``, null where a field may be absent. A field is judged only where the event's type has it:
-under every other name, and under a known name in another place, anything is kept.
+In: the value of one JSON object in the CloudEvents JSON format. Out: a :class:`ValidEvent`, or RejectedError with the
+reason and the path of the field. Accepts all that ``event_structs`` accepts, and besides: extensions, unknown fields
+of ``data``, ``data_base64``, null where a field may be absent. A field is checked only where the event's type has it:
+under every other name, and under a known name in another place, any value is kept.
 """
 
 import re
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingestion.event_data import data_of
-from ingestion.json_text import printable
-from ingestion.reasons import Reason, RejectedError
-from ingestion.shapes import LINE_PRICES, MAX_ID, MAX_SOURCE
+from ingestion.event_structs import LINE_PRICES, MAX_ID, MAX_SOURCE
+from ingestion.rejections import Reason, RejectedError
+from ingestion.strict_json import printable
 from lakehouse.contracts.currencies import EXPONENTS
 from lakehouse.contracts.events import (
     MAX_MONEY,
@@ -36,7 +36,7 @@ _LINES = {Kind.ORDER_LINES: ORDER_LINE, Kind.REFUND_LINES: REFUND_LINE}
 
 
 @dataclass(slots=True)
-class Checked:
+class ValidEvent:
     """The parts of an event that passed every check but that of its time."""
 
     id: str
@@ -49,7 +49,7 @@ class Checked:
     extensions: dict[str, str | int | bool] | None
 
 
-def check(event: Any, max_depth: int) -> Checked:
+def check(event: Any, max_depth: int) -> ValidEvent:
     if not isinstance(event, dict):
         raise RejectedError(Reason.WRONG_TYPE, "event")
     given = {name: value for name, value in event.items() if value is not None}
@@ -59,7 +59,7 @@ def check(event: Any, max_depth: int) -> Checked:
     identity = _text(given, "id", MAX_ID), _text(given, "source", MAX_SOURCE)
     event_type = _event_type(_text(given, "type"))
     time = _text(given, "time")
-    checked = Checked(
+    checked = ValidEvent(
         *identity,
         event_type,
         time,

@@ -1,6 +1,7 @@
-"""What operators see of the streaming job: Prometheus metrics, and a log line for each commit.
+"""The Prometheus metrics of the streaming job, and a log line for each commit.
 
-Each generation of bronze has its own series. No merchant is in a label.
+In: commits and the query's progress. Out: metrics, in a series of its own for each generation of bronze. Promise: no
+label names a merchant.
 """
 
 import json

@@ -1,18 +1,18 @@
-"""What an older generation has in quarantine from records that Kafka retains no more. Pure.
+"""The quarantine rows of an older generation whose records Kafka no longer retains. Pure.
 
-In: that generation's quarantine table, and what is read from Kafka. Out: rows, each record's once: those of batches
-that bronze lacks were read and written again.
+In: that generation's quarantine table, and the ranges that are read from Kafka. Out: rows, each record's once: those
+of batches that bronze lacks were read and written again.
 """
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
-from streaming.kafka_cut import Ranges
+from streaming.kafka_handoff import Ranges
 
 PLACE = ["kafka_topic", "kafka_partition", "kafka_offset"]
 
 
-def older_quarantine(spark: SparkSession, url: str, ranges: Ranges) -> DataFrame | None:
+def carried_quarantine(spark: SparkSession, url: str, ranges: Ranges) -> DataFrame | None:
     """Rows from before the ranges; None if Kafka has all records from the beginning."""
     gone = f.lit(False)
     for (topic, partition), range_ in ranges.items():

@@ -1,4 +1,8 @@
-"""Why an event is refused at the door. The names are part of contract 1 and never change their meaning."""
+"""Why the edge rejects an event. The reasons are part of contract 1 and never change their meaning.
+
+In: the failed check. Out: :class:`RejectedError` while one event is read, then a :class:`Rejection` for the answer and
+for quarantine.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -49,7 +53,7 @@ class RejectedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class Rejection:
     """One refused event. ``index``: its place in the request; ``detail``: the field; ``body``: its bytes."""
 
     index: int

@@ -10,21 +10,21 @@ import pytest
 
 from lakehouse.errors import LakehouseError, NotReadyError, SupersededError
 from lakehouse.http.health import Health
-from streaming import feeds
-from streaming.feeds_health import FeedsHealth
+from streaming import query_supervisor
+from streaming.generations_health import GenerationsHealth
 
 
 class World:
     """Which generations are active, and which are fed."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(feeds, "LOOK_EVERY", 0.0)
+        monkeypatch.setattr(query_supervisor, "CHECK_EVERY", 0.0)
         self.active: set[int] = {1}
         self.away = False
         self.queries: list[set[int]] = []
         self.behind: set[int] = set()
         self.failing: dict[int, Exception | None] = {}
-        self.health = FeedsHealth(timedelta(minutes=1))
+        self.health = GenerationsHealth(timedelta(minutes=1))
         self.stop = threading.Event()
         self.ended: Exception | None = None
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -59,7 +59,7 @@ class World:
 
     def _run(self) -> None:
         try:
-            feeds.Feeds(self.feed, self.look, self.health).run(self.stop)
+            query_supervisor.QuerySupervisor(self.feed, self.look, self.health).run(self.stop)
         except Exception as error:
             self.ended = error
 
@@ -135,7 +135,7 @@ def test_the_end_of_one_is_the_end_of_all_with_its_reason(world: World, error: E
 
 
 def test_a_generation_that_fails_or_hangs_is_not_hidden_by_another_that_is_well() -> None:
-    health = FeedsHealth(timedelta(minutes=1))
+    health = GenerationsHealth(timedelta(minutes=1))
     health.beat("waiting for HDFS", ready=False)
     assert health.report()["state"] == "waiting for HDFS"
     well, ill = health.of(1), health.of(2)
@@ -144,9 +144,9 @@ def test_a_generation_that_fails_or_hangs_is_not_hidden_by_another_that_is_well(
     ill.fail("offsets lost")
     report = health.report()
     assert (report["healthy"], report["ready"], report["reason"]) == (False, False, "offsets lost")
-    assert FeedsHealth(timedelta(0)).of(1) is not None
+    assert GenerationsHealth(timedelta(0)).of(1) is not None
     health.forget(2)
     assert health.report()["healthy"]
-    late = FeedsHealth(timedelta(seconds=-1))
+    late = GenerationsHealth(timedelta(seconds=-1))
     late.of(1).beat("reading")
     assert "no progress" in str(late.report()["reason"])

@@ -1,8 +1,8 @@
-"""The event types as typed structs, made from the table in ``lakehouse.contracts.events``.
+"""The event types as msgspec structs, made from the table in ``lakehouse.contracts.events``.
 
-What decodes into one of :data:`EVENT` is right in every field, has no field that the table does not name, and no
-extension: the decoder has checked it in one pass. Everything else, right or wrong, is for ``careful``. The fields are
-in alphabetical order, so both ways give the same bytes for ``data``.
+In: the table. Out: the decoders :data:`EVENT` and :data:`BATCH`. What decodes is right in every field, has no field
+that the table does not name, and no extension: the decoder has checked it in one pass. Everything else, right or
+wrong, is for ``validate``. The fields are in alphabetical order, so both paths give the same bytes for ``data``.
 """
 
 from typing import Annotated, Any, Literal, Union

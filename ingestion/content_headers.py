@@ -1,6 +1,6 @@
-"""What the body of a request is: how it carries its events, and under which coding.
+"""What ``Content-Type`` and ``Content-Encoding`` say of a body: how it carries its events, and how to decompress it.
 
-In: headers and bytes. Out: a :class:`Mode`, and the decompressed body; or the problem 415, 413 or 400.
+In: headers and bytes. Out: a :class:`ContentMode`, and the decompressed body; or the problem 415, 413 or 400.
 """
 
 from enum import Enum
@@ -14,7 +14,7 @@ EVENT_TYPE = "application/cloudevents+json"
 ACCEPT = f"{BATCH_TYPE}, {EVENT_TYPE}, application/json, text/plain"
 
 
-class Mode(Enum):
+class ContentMode(Enum):
     """How a request carries its events."""
 
     BATCH = "batch"
@@ -23,24 +23,24 @@ class Mode(Enum):
     BEACON = "beacon"
 
 
-def mode(content_type: str | None, has_specversion: bool) -> Mode:
+def content_mode(content_type: str | None, has_specversion: bool) -> ContentMode:
     """The mode of a request by its Content-Type and whether it has a header ``ce-specversion``."""
     if content_type is None:
         if has_specversion:
-            return Mode.BINARY
+            return ContentMode.BINARY
         raise _unsupported("there is no Content-Type")
     essence, _, parameters = content_type.partition(";")
     essence = essence.strip().lower()
     if not is_utf8(parameters):
         raise _unsupported("the charset must be utf-8")
     if essence == BATCH_TYPE:
-        return Mode.BATCH
+        return ContentMode.BATCH
     if essence == EVENT_TYPE:
-        return Mode.SINGLE
+        return ContentMode.SINGLE
     if has_specversion and is_json(content_type):
-        return Mode.BINARY
+        return ContentMode.BINARY
     if essence == "text/plain" and not has_specversion:
-        return Mode.BEACON
+        return ContentMode.BEACON
     raise _unsupported(f"Content-Type {content_type[:100]!r} is none of {ACCEPT} (application/json with ce- headers)")
 
 

@@ -1,10 +1,9 @@
 """Epochs: which driver may write bronze.
 
-In: the folder of epochs. Out: a number that no other driver has and that is above all earlier ones, durable
-before it is used. A driver stamps its commits with ``epoch * 2**32 + n`` under the one application id of
-the generation, and Delta refuses a commit whose number is not above the last one of that application. So
-the first commit of a new epoch (the *fence*, see ``bronze_writer``) shuts out every older driver, frozen
-ones included, for ever.
+In: the folder of epochs. Out: a number that no other driver has and that is above all earlier ones, durable before it
+is used. A driver stamps its commits with ``epoch * 2**32 + n`` under the one application id of the generation, and
+Delta refuses a commit whose number is not above the last one of that application. So the first commit of a new epoch
+(the *fence*, see ``bronze_writer``) shuts out every older driver for good, frozen ones included.
 """
 
 import msgspec

@@ -1,7 +1,6 @@
-"""What a micro-batch holds, in a few numbers that go into its commit.
+"""Sums up a micro-batch: what goes into its commit.
 
-In: the rows of ``split_events.summary``. Out: the offsets of each partition, the newest low marks, and
-counts.
+In: the rows of ``split_events.summary``. Out: the offsets of each partition, the newest watermarks, and counts.
 """
 
 from collections.abc import Iterable
@@ -9,27 +8,27 @@ from dataclasses import dataclass
 
 from pyspark.sql import Row
 
-from lakehouse.contracts.commit_info import EdgeMark, PartitionRange
+from lakehouse.contracts.commit_info import EdgeWatermarks, PartitionRange
 
 
 @dataclass(frozen=True)
-class BatchFacts:
+class BatchSummary:
     """``read`` has the offsets of each partition that brought something, from the first read to past the last.
 
     Lines of raw files have no offsets, and are not in it.
     """
 
     read: dict[tuple[str, int], PartitionRange]
-    marks: list[EdgeMark]
+    marks: list[EdgeWatermarks]
     rows: int
     quarantined: int
 
     @classmethod
-    def nothing(cls) -> "BatchFacts":
+    def nothing(cls) -> "BatchSummary":
         return cls({}, [], 0, 0)
 
 
-def facts_of(summary: Iterable[Row]) -> BatchFacts:
+def summarize(summary: Iterable[Row]) -> BatchSummary:
     """Adds up the rows of a summary."""
     read: dict[tuple[str, int], PartitionRange] = {}
     marks: dict[tuple[str, str], dict[int, int]] = {}
@@ -42,8 +41,8 @@ def facts_of(summary: Iterable[Row]) -> BatchFacts:
         quarantined += row["quarantined"]
         if row["mark"] is not None:
             marks.setdefault((row["edge"], row["incarnation"]), {})[row["partition"]] = row["mark"]
-    found = [EdgeMark(edge, incarnation, by) for (edge, incarnation), by in sorted(marks.items())]
-    return BatchFacts(read, found, rows, quarantined)
+    found = [EdgeWatermarks(edge, incarnation, by) for (edge, incarnation), by in sorted(marks.items())]
+    return BatchSummary(read, found, rows, quarantined)
 
 
 def _joined(one: PartitionRange | None, other: PartitionRange) -> PartitionRange:

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from streaming.generation_feed import not_before
+from streaming.generation_sink import not_before
 from streaming.offsets import earliest
 
 PLACES = [("events", 0), ("events", 1), ("rejected", 0)]
