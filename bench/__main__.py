@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.by_hand import report as by_hand
 from bench.history import History, midnight
 from bench.releases import rebuild, switch, undisturbed
 from bench.releases.scene import DAYS, Scene, furnish
@@ -83,10 +84,15 @@ def _undisturbed(arguments: argparse.Namespace, stages: Stages) -> Report:
     return undisturbed.run(stages.scene(arguments.rows), arguments.rate, arguments.quiet, say)
 
 
+def _by_hand(arguments: argparse.Namespace, _: Stages) -> Report:
+    return by_hand.run(arguments.gold, arguments.by_hand_rounds, say)
+
+
 BENCHMARKS: dict[str, Callable[[argparse.Namespace, Stages], Report]] = {
     "rebuild": _rebuild,
     "switch": _switch,
     "undisturbed": _undisturbed,
+    "by-hand": _by_hand,
 }
 
 
@@ -109,6 +115,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=20_000_000, help="undisturbed: rows that are rebuilt")
     parser.add_argument("--rate", type=float, default=200, help="undisturbed: requests a second")
     parser.add_argument("--quiet", type=float, default=60, help="undisturbed: seconds with nothing being rebuilt")
+    parser.add_argument("--gold", type=int, default=1_000_000, help="by-hand: rows of gold")
+    parser.add_argument("--by-hand-rounds", type=int, default=7, help="by-hand: rounds that count")
     found = parser.parse_args()
     if unknown := set(found.benchmarks) - BENCHMARKS.keys():
         parser.error(f"there is no {', '.join(sorted(unknown))}")

@@ -18,9 +18,22 @@ pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = [f"{option}=3000" for option in ("--size", "--small", "--large")]
-SMALL = [*ROWS, "--sent=1000", "--rounds=1", "--switch-rounds=1", "--rate=50", "--quiet=3"]
+SMALL = [
+    *ROWS,
+    "--sent=1000",
+    "--rounds=1",
+    "--switch-rounds=1",
+    "--rate=50",
+    "--quiet=3",
+    "--gold=3000",
+    "--by-hand-rounds=1",
+]
 PEERS = [] if COMMAND.exists() else ["--without-peers"]
-BARS = {"rebuild": 2, "switch": 2 if PEERS else 4, "undisturbed": 3}
+BARS = {"rebuild": 2, "switch": 2 if PEERS else 4, "undisturbed": 3, "by-hand": 3}
+
+
+def file(name: str) -> str:
+    return name if name == "by-hand" else f"releases-{name}"
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +55,10 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", BARS)
 def test_a_benchmark_runs_and_reports(reports: Path, name: str) -> None:
-    told: dict[str, Any] = json.loads((reports / f"releases-{name}.json").read_text())
+    told: dict[str, Any] = json.loads((reports / f"{file(name)}.json").read_text())
     assert len(told["bars"]) == BARS[name]
     assert all(figure["value"]["samples"] and figure["value"]["least"] >= 0 for figure in told["figures"])
-    page = (reports / f"releases-{name}.md").read_text()
+    page = (reports / f"{file(name)}.md").read_text()
     assert all(bar["promise"] in page for bar in told["bars"])
     assert str(reports.parent) not in page + json.dumps(told), "a path of this machine"
-    assert (reports / f"releases-{name}.svg").read_text().startswith("<svg")
+    assert (reports / f"{file(name)}.svg").read_text().startswith("<svg")
