@@ -8,19 +8,18 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, Response
-from fastapi_offline import FastAPIOffline
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 
 from ingestion.edge import Edge
 from ingestion.events_route import EventsRoute
 from ingestion.openapi import EVENTS_PATH, describe
 from ingestion.pseudonyms import Pseudonyms
-from ingestion.request import Receive, ScopeMap
 from ingestion.telemetry import EdgeMetrics
 from lakehouse.clients.files import Files
-from lakehouse.http import problem_pages
-from lakehouse.http.problems import Kind, ProblemError, Send
+from lakehouse.http import application, health
+from lakehouse.http.asgi import Endpoint, Receive, Scope, Send
+from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.settings import Settings
 from lakehouse.tokens import Verifier
 from lakehouse.tokens.keys import KeyFolder
@@ -32,11 +31,11 @@ class App:
     def __init__(self, settings: Settings, files: Files) -> None:
         self._settings = settings
         self._files = files
-        self._events: EventsRoute | None = None
+        self._events: Endpoint | None = None
         self._edge: Edge | None = None
         self._rest = self._application()
 
-    async def __call__(self, scope: ScopeMap, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._events is not None and scope["type"] == "http" and scope["path"] == EVENTS_PATH:
             await self._events(scope, receive, send)
         else:
@@ -46,7 +45,7 @@ class App:
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         edge = Edge(self._settings, self._files, EdgeMetrics())
         pseudonyms = Pseudonyms(KeyFolder(self._settings.keys_path).personal_key())
-        self._events = EventsRoute(edge, Verifier(self._settings), pseudonyms)
+        self._events = EventsRoute(edge, Verifier(self._settings), pseudonyms).endpoint
         self._edge = edge
         edge.start()
         try:
@@ -56,21 +55,15 @@ class App:
             await edge.stop()
 
     def _application(self) -> FastAPI:
-        app: FastAPI = FastAPIOffline(
-            title="Merchant metrics: the edge",
-            version="1",
-            description="Where events come in. Errors are problems (RFC 9457); see /problems for their types.",
-            redoc_url=None,
-            lifespan=self._lifespan,
-        )
-        problem_pages.install(app)
+        description = "Where events come in. Errors are problems (RFC 9457); see /problems for their types."
+        app = application.create("Merchant metrics: the edge", description, self._lifespan)
         routes: list[tuple[str, Callable[..., Any], str]] = [
             ("/healthz", self._healthz, "Whether the process lives"),
             ("/readyz", self._readyz, "Whether events can be taken"),
-            ("/metrics", self._metrics, "Prometheus"),
         ]
         for path, handler, summary in routes:
             app.add_api_route(path, handler, methods=["GET"], summary=summary, tags=["operation"])
+        health.add_metrics(app, self._figures)
         describe(app)
         return app
 
@@ -91,7 +84,7 @@ class App:
             "hdfs": edge.shipper.failure or "ok",
         }
 
-    async def _metrics(self) -> Response:
+    def _figures(self) -> CollectorRegistry:
         assert self._edge is not None
         self._edge.observe()
-        return Response(generate_latest(self._edge.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        return self._edge.metrics.registry

@@ -12,8 +12,8 @@ import msgspec
 from ingestion import strict_json
 from ingestion.json_split import UnreadableError
 from ingestion.rejections import Reason, RejectedError
+from lakehouse.http.asgi import Headers
 
-Headers = list[tuple[bytes, bytes]]
 _NOT_IN_HEADERS = frozenset({"data", "data_base64", "datacontenttype"})
 _encode = msgspec.json.Encoder().encode
 _log = logging.getLogger(__name__)

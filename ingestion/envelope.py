@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ingestion import binary_mode, rfc3339, strict_json
-from ingestion.binary_mode import Headers
 from ingestion.content_headers import ContentMode
 from ingestion.event_id import id_of
 from ingestion.fast_decode import FastDecoder, Sender
@@ -24,6 +23,7 @@ from ingestion.rejections import Reason, RejectedError, Rejection
 from ingestion.strict_json import BYTE_ORDER_MARK
 from ingestion.validate import ValidEvent, check
 from lakehouse.contracts.records import AcceptedEvent
+from lakehouse.http.asgi import Headers
 from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.settings import EdgeSettings
 

@@ -18,13 +18,14 @@ from ingestion.fast_decode import Sender
 from ingestion.pseudonyms import Pseudonyms
 from ingestion.quota import Quotas
 from ingestion.rejections import Reason, Rejection
-from ingestion.request import Receive, Request, ScopeMap, read_body
+from ingestion.request import Request, read_body
 from ingestion.segment_log import Position
 from ingestion.strict_json import UnreadableError
 from lakehouse.contracts.events import BROWSER_TYPES
 from lakehouse.errors import NotReadyError, RefusedError
-from lakehouse.http import problems
-from lakehouse.http.problems import ForbiddenError, Kind, ProblemError, Send, UnauthorizedError
+from lakehouse.http import asgi
+from lakehouse.http.asgi import Endpoint, Response
+from lakehouse.http.problems import ForbiddenError, Kind, ProblemError, UnauthorizedError
 from lakehouse.tokens import Principal, Scope, Verifier
 from lakehouse.tokens.verify import bearer
 
@@ -33,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 class EventsRoute:
-    """The ASGI application of the one path."""
+    """The handlers of the one path. ``endpoint`` is its ASGI application."""
 
     def __init__(self, edge: Edge, verifier: Verifier, pseudonyms: Pseudonyms) -> None:
         settings = edge.settings.edge
@@ -43,27 +44,10 @@ class EventsRoute:
         self._envelope = Envelope(settings, self._pseudonyms)
         self._quotas = Quotas(settings.quota_events_per_second, settings.quota_bytes_per_second)
         self._max_body = settings.max_body_bytes
+        methods = {"POST": self._post, "OPTIONS": responses.preflight}
+        self.endpoint = Endpoint(methods, lambda status, _: edge.metrics.requests.count(status), responses.CORS)
 
-    async def __call__(self, scope: ScopeMap, receive: Receive, send: Send) -> None:
-        try:
-            if scope["method"] == "POST":
-                await responses.accepted(send, await self._post(scope, receive))
-                status = 202
-            elif scope["method"] == "OPTIONS":
-                await responses.preflight(send, scope)
-                status = 204
-            else:
-                raise ProblemError(Kind.METHOD_NOT_ALLOWED, "use POST", headers={"Allow": "POST, OPTIONS"})
-        except ProblemError as problem:
-            status = problem.kind.status
-            await problems.answer(send, problem, responses.CORS)
-        except Exception:
-            _log.exception("a request failed")
-            status = 500
-            await problems.answer(send, ProblemError(Kind.INTERNAL, "the edge's log has the cause"), responses.CORS)
-        self._edge.metrics.request(status)
-
-    async def _post(self, scope: ScopeMap, receive: Receive) -> bytes:
+    async def _post(self, scope: asgi.Scope, receive: asgi.Receive) -> Response:
         request = Request(scope)
         principal = self._authenticate(request)
         mode = content_headers.content_mode(request.type, request.specversion)
@@ -76,7 +60,7 @@ class EventsRoute:
         plain = self._decompress(principal.merchant_id, body, request.encoding)
         answer = await self._settle(principal.merchant_id, self._read(mode, plain, request, principal))
         self._edge.metrics.seconds.observe(time.perf_counter() - started)
-        return answer
+        return responses.accepted(answer)
 
     def _decompress(self, merchant_id: str, body: bytes, encoding: str | None) -> bytes:
         """Charges what the bytes become beyond what came, also where that is too much."""

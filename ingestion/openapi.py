@@ -3,13 +3,12 @@
 In: the contract's tables. Out: the path in the document that FastAPI generates.
 """
 
-from typing import Any
-
 from fastapi import FastAPI
 
 from ingestion.content_headers import BATCH_TYPE, EVENT_TYPE
 from ingestion.rejections import Reason
 from lakehouse.contracts.events import SHAPES
+from lakehouse.http.openapi import NEEDS_TOKEN, Json, extend, in_query, reference, response
 from lakehouse.http.problems import CONTENT_TYPE, Kind
 from lakehouse.tokens import MERCHANT_ID_RULE
 
@@ -23,7 +22,7 @@ _PROBLEMS = (
     Kind.QUOTA_EXCEEDED,
     Kind.UNAVAILABLE,
 )
-_PROBLEM: dict[str, Any] = {
+_PROBLEM: Json = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
     "properties": {
@@ -31,10 +30,10 @@ _PROBLEM: dict[str, Any] = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
-        "rejected": {"type": "array", "items": {"$ref": "#/components/schemas/Rejected"}},
+        "rejected": {"type": "array", "items": reference("Rejected")},
     },
 }
-_REJECTED: dict[str, Any] = {
+_REJECTED: Json = {
     "type": "object",
     "required": ["index", "id", "reason", "detail"],
     "properties": {
@@ -44,7 +43,7 @@ _REJECTED: dict[str, Any] = {
         "detail": {"type": "string", "description": "The field, as `data.currency`."},
     },
 }
-_RECEIPT: dict[str, Any] = {
+_RECEIPT: Json = {
     "type": "object",
     "properties": {
         "edge": {"type": "string"},
@@ -54,16 +53,16 @@ _RECEIPT: dict[str, Any] = {
         "durable": {"type": "string", "enum": ["kafka", "disk"]},
     },
 }
-_TAKEN: dict[str, Any] = {
+_TAKEN: Json = {
     "type": "object",
     "required": ["accepted", "rejected", "receipt"],
     "properties": {
         "accepted": {"type": "integer"},
-        "rejected": {"type": "array", "items": {"$ref": "#/components/schemas/Rejected"}},
-        "receipt": {"$ref": "#/components/schemas/EventsReceipt"},
+        "rejected": {"type": "array", "items": reference("Rejected")},
+        "receipt": reference("EventsReceipt"),
     },
 }
-_EVENT: dict[str, Any] = {
+_EVENT: Json = {
     "type": "object",
     "description": "A CloudEvent 1.0 (JSON format). Fields of `data` by type: "
     + "; ".join(f"{name}: {', '.join(shape.required)}" for name, shape in SHAPES.items()),
@@ -95,21 +94,11 @@ _SCHEMAS = {
 
 def describe(app: FastAPI) -> None:
     """Adds the path to the document that the application generates."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = generate()
-        document["paths"].setdefault(EVENTS_PATH, {"post": _operation()})
-        components = document.setdefault("components", {})
-        components.setdefault("schemas", {}).update(_SCHEMAS)
-        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]
+    extend(app, _SCHEMAS, {EVENTS_PATH: {"post": _operation()}})
 
 
-def _operation() -> dict[str, Any]:
-    event = {"$ref": "#/components/schemas/CloudEvent"}
+def _operation() -> Json:
+    event = reference("CloudEvent")
     batch = {"type": "array", "maxItems": 1000, "items": event}
     return {
         "tags": ["events"],
@@ -120,10 +109,8 @@ def _operation() -> dict[str, Any]:
         f"{MERCHANT_ID_RULE}. There is a quota of events and one of bytes a second, before or after decompression, "
         "whichever are more; what is refused is charged, too.",
         "operationId": "send_events",
-        "security": [{"token": []}],
-        "parameters": [
-            {"name": "token", "in": "query", "schema": {"type": "string"}, "description": "text/plain only"}
-        ],
+        "security": NEEDS_TOKEN,
+        "parameters": [in_query("token", "text/plain only")],
         "requestBody": {
             "required": True,
             "content": {
@@ -134,13 +121,12 @@ def _operation() -> dict[str, Any]:
             },
         },
         "responses": {
-            "202": _response("Every accepted event is durable.", "application/json", "EventsTaken"),
-            "400": _response("The body cannot be read, or every event was rejected.", CONTENT_TYPE, "Problem"),
+            "202": response("Every accepted event is durable.", reference("EventsTaken")),
+            "400": _problem("The body cannot be read, or every event was rejected."),
         }
-        | {str(kind.status): _response(kind.title, CONTENT_TYPE, "Problem") for kind in _PROBLEMS},
+        | {str(kind.status): _problem(kind.title) for kind in _PROBLEMS},
     }
 
 
-def _response(description: str, media_type: str, schema: str) -> dict[str, Any]:
-    content = {media_type: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
-    return {"description": description, "content": content}
+def _problem(description: str) -> Json:
+    return response(description, reference("Problem"), CONTENT_TYPE)

@@ -4,15 +4,11 @@ In: an ASGI scope and ``receive``. Out: the few headers that matter, and the byt
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Callable
 
 from ingestion import content_headers
-from ingestion.binary_mode import Headers
+from lakehouse.http.asgi import Headers, Receive, Scope
 from lakehouse.http.problems import Kind, ProblemError
-
-ScopeMap = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 _KNOWN = frozenset({b"content-type", b"content-encoding", b"content-length", b"authorization"})
 _LONGEST_LENGTH = 20
@@ -26,7 +22,7 @@ class Request:
 
     __slots__ = ("authorization", "ce", "encoding", "length", "query", "specversion", "type")
 
-    def __init__(self, scope: ScopeMap) -> None:
+    def __init__(self, scope: Scope) -> None:
         fields: dict[bytes, list[bytes]] = {}
         self.ce: Headers = []
         for name, value in scope["headers"]:

@@ -1,17 +1,17 @@
 """The responses of the hot route: the receipt of contract 1, its problems, and the CORS preflight of browsers.
 
-In: positions and rejections. Out: ASGI messages, or the problem to raise.
+In: positions and rejections. Out: responses, or the problem to raise.
 """
 
 from typing import Any
 
 import msgspec
 
-from ingestion.binary_mode import Headers
 from ingestion.rejections import Reason, Rejection
-from ingestion.request import ScopeMap
 from ingestion.segment_log import Position
-from lakehouse.http.problems import Kind, ProblemError, Send
+from lakehouse.http import asgi
+from lakehouse.http.asgi import Headers, Response
+from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.tokens import Scope
 
 RETRY_SECONDS = 2
@@ -22,6 +22,7 @@ _PREFLIGHT: Headers = [
     (b"access-control-allow-headers", b"*, authorization, content-type, content-encoding"),
     (b"access-control-max-age", b"86400"),
 ]
+_ACCEPTED: Headers = [(b"content-type", b"application/json"), *CORS]
 _encode = msgspec.json.Encoder().encode
 
 
@@ -45,22 +46,17 @@ def unavailable(detail: str) -> ProblemError:
     return ProblemError(Kind.UNAVAILABLE, detail, headers={"Retry-After": str(RETRY_SECONDS)})
 
 
-async def accepted(send: Send, body: bytes) -> None:
-    """202."""
-    length = str(len(body)).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", length), *CORS]
-    await send({"type": "http.response.start", "status": 202, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def accepted(body: bytes) -> Response:
+    return Response(body, 202, _ACCEPTED)
 
 
-async def preflight(send: Send, scope: ScopeMap) -> None:
+async def preflight(scope: asgi.Scope, _: asgi.Receive) -> Response:
     """CORS, and the handshake of CloudEvents' webhooks: any origin may ask, the token decides."""
     headers = CORS + _PREFLIGHT
     for name, value in scope["headers"]:
         if name == b"webhook-request-origin":
             headers = [*headers, (b"webhook-allowed-origin", value), (b"webhook-allowed-rate", b"*")]
-    await send({"type": "http.response.start", "status": 204, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})
+    return Response(b"", 204, headers)
 
 
 def _rows(rejections: list[Rejection]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ingestion.durability import Durable
 from ingestion.rejections import Reason
+from lakehouse.http.telemetry import AnswerCounter
 
 
 class EdgeMetrics:
@@ -16,7 +17,9 @@ class EdgeMetrics:
         self.registry = registry = CollectorRegistry()
         self._accepted = Counter("edge_events_accepted", "Events that have a position.", ["durable"], registry=registry)
         self._rejected = Counter("edge_events_rejected", "Events refused at the door.", ["reason"], registry=registry)
-        self._requests = Counter("edge_requests", "Requests to /v1/events.", ["status"], registry=registry)
+        self.requests = AnswerCounter(
+            Counter("edge_requests", "Requests to /v1/events.", ["status"], registry=registry)
+        )
         self.received_bytes = Counter("edge_received_bytes", "Bytes of bodies, as they came.", registry=registry)
         self.seconds = Histogram(
             "edge_request_seconds",
@@ -35,10 +38,3 @@ class EdgeMetrics:
         )
         self.accepted = {durable: self._accepted.labels(durable.value) for durable in Durable}
         self.rejected = {reason: self._rejected.labels(reason.value) for reason in Reason}
-        self._by_status: dict[int, Counter] = {}
-
-    def request(self, status: int) -> None:
-        counter = self._by_status.get(status)
-        if counter is None:
-            counter = self._by_status[status] = self._requests.labels(str(status))
-        counter.inc()

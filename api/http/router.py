@@ -24,9 +24,9 @@ class Router:
     """``app`` gets all routes. The hot one is also called directly: see ARCHITECTURE.md for what that saves."""
 
     def __init__(self, app: FastAPI, merchant: MerchantRoutes, public: PublicRoutes, telemetry: Telemetry) -> None:
-        self._app = app
+        self.app = app
         self._telemetry = telemetry
-        self._metrics = self._add(f"{MERCHANTS}{{merchant_id}}/metrics", merchant.metrics)
+        self.metrics = self._add(f"{MERCHANTS}{{merchant_id}}/metrics", merchant.metrics)
         self._add(f"{MERCHANTS}{{merchant_id}}/revisions", merchant.revisions)
         self._add(f"{MERCHANTS}{{merchant_id}}/restatements", merchant.restatements)
         self._add("/v1/metrics", public.catalogue)
@@ -38,16 +38,16 @@ class Router:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and (merchant := _merchant_of(scope["path"])):
-            await self._metrics({**scope, "path_params": {"merchant_id": merchant}}, receive, send)
+            await self.metrics({**scope, "path_params": {"merchant_id": merchant}}, receive, send)
         else:
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
 
     def _add(self, template: str, handler: Handler) -> Endpoint:
         async def answer(scope: Scope, _: Receive) -> Response:
             return await handler(Request.of(scope))
 
         endpoint = Endpoint({"GET": answer, "HEAD": answer}, self._telemetry.answered(template), [VARY])
-        self._app.router.routes.append(Route(template, endpoint, include_in_schema=False))
+        self.app.router.routes.append(Route(template, endpoint, include_in_schema=False))
         return endpoint
 
 

@@ -64,7 +64,7 @@ class Endpoint:
     def __init__(
         self, methods: Mapping[str, Handler], answered: Callable[[int, float], None], headers: Headers | None = None
     ) -> None:
-        self._methods = methods
+        self.methods = methods
         self._answered = answered
         self._headers = headers or []
 
@@ -85,10 +85,10 @@ class Endpoint:
         self._answered(problem.kind.status, started)
 
     def _handler(self, method: str) -> Handler:
-        handler = self._methods.get(method)
+        handler = self.methods.get(method)
         if handler is None:
-            allowed = {"Allow": ", ".join(self._methods)}
-            raise ProblemError(Kind.METHOD_NOT_ALLOWED, f"use {next(iter(self._methods))}", headers=allowed)
+            allowed = {"Allow": ", ".join(self.methods)}
+            raise ProblemError(Kind.METHOD_NOT_ALLOWED, f"use {next(iter(self.methods))}", headers=allowed)
         return handler
 
 
