@@ -76,7 +76,7 @@ class MerchantRoutes:
 
     def _authorized(self, request: Request) -> str:
         """The merchant of the path. 401; 403 for every merchant but one's own; 404 for what cannot be a merchant."""
-        merchant = request.parameters["merchant_id"]
+        merchant = request.path_parameters["merchant_id"]
         principal = self._verifier.verify(bearer(request.header(b"authorization") or ""))
         if not principal.has(Scope.INSIGHTS_READ_ANY):
             principal.require(Scope.INSIGHTS_READ)

@@ -60,7 +60,7 @@ def _release(tables: dict[str, TableState]) -> Release:
     return Release(
         release=1,
         parent=None,
-        reason="first",
+        kind="first",
         actor="bench",
         snapshot=1,
         gold_version=1,

@@ -26,14 +26,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request without its body. ``parameters`` are those of the path."""
+    """A request without its body."""
 
     method: str
     path: str
     query: bytes
     headers: dict[bytes, bytes]
     """Names in lower case; values of a repeated header are joined by commas."""
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    path_parameters: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, scope: Scope) -> "Request":

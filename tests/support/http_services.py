@@ -21,7 +21,7 @@ from lakehouse.tokens.issue import issue
 from lakehouse.transform.diff.model import Difference
 from lakehouse.transform.ops_api.app import create_app
 from lakehouse.transform.ops_api.differences import Differences
-from lakehouse.transform.ops_api.handlers import Desk
+from lakehouse.transform.ops_api.handlers import Handlers
 
 
 @dataclass(frozen=True)
@@ -75,5 +75,5 @@ def _ops(settings: Settings, files: LocalFiles) -> Any:
     def compare(*_: Any) -> Difference:
         raise AssertionError("there is nothing to compare")
 
-    desk = Desk(files, layout, Differences(files, layout, compare), lambda: None)
-    return create_app(desk, Verifier(settings), Health(timedelta(minutes=1)))
+    handlers = Handlers(files, layout, Differences(files, layout, compare), lambda: None)
+    return create_app(handlers, Verifier(settings), Health(timedelta(minutes=1)))

@@ -6,18 +6,21 @@ In: the handlers, a verifier of tokens, the service's health. Out: a FastAPI app
 
 from collections.abc import Awaitable, Callable
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
+from fastapi import Request as StarletteRequest
+from fastapi import Response as StarletteResponse
 from fastapi.concurrency import run_in_threadpool
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from lakehouse.errors import LakehouseError, NotReadyError
 from lakehouse.http import application
 from lakehouse.http import health as health_routes
+from lakehouse.http.asgi import Response
 from lakehouse.http.health import Health
 from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.tokens import Verifier
 from lakehouse.transform.ops_api import openapi
-from lakehouse.transform.ops_api.handlers import Handlers, Reply
+from lakehouse.transform.ops_api.handlers import Handlers
 from lakehouse.transform.ops_api.request import OpsRequest, read_request
 from lakehouse.transform.ops_api.routes import Handler, Route, routes
 
@@ -26,8 +29,8 @@ _DESCRIPTION = (
     "needs the scope `ops`; its `sub` is written into the log. An operation is carried out until it has a result, "
     "whatever is restarted meanwhile. Errors are problems (RFC 9457); see /problems for their types."
 )
-_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-Endpoint = Callable[[Request], Awaitable[Response]]
+_HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+Endpoint = Callable[[StarletteRequest], Awaitable[StarletteResponse]]
 
 
 def create_app(
@@ -43,7 +46,7 @@ def create_app(
             methods=[route.method],
             summary=route.summary,
             tags=["operator"],
-            response_class=Response,
+            response_class=StarletteResponse,
             openapi_extra=openapi.operation(route),
         )
     openapi.describe(app, table)
@@ -51,15 +54,15 @@ def create_app(
 
 
 def _endpoint(route: Route, verifier: Verifier) -> Endpoint:
-    async def answer(request: Request) -> Response:
+    async def answer(request: StarletteRequest) -> StarletteResponse:
         checked = await read_request(request, verifier, route.most_bytes)
-        reply = await run_in_threadpool(_reply, route.handler, checked)
-        return Response(reply.content, reply.status, {**_HEADERS, **reply.headers}, reply.media_type)
+        response = await run_in_threadpool(_handled, route.handler, checked)
+        return application.as_starlette(Response(response.body, response.status, [*_HEADERS, *response.headers]))
 
     return answer
 
 
-def _reply(handler: Handler, request: OpsRequest) -> Reply:
+def _handled(handler: Handler, request: OpsRequest) -> Response:
     """What the warehouse cannot say now is 503."""
     try:
         return handler(request)

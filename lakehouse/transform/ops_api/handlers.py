@@ -1,18 +1,20 @@
 """What each request of an operator gets, without HTTP.
 
-In: an :class:`OpsRequest`. Out: a :class:`Reply`, or a problem. Operations are only written down here; ``wake`` tells
+In: an :class:`OpsRequest`. Out: a response, or a problem. Operations are only written down here; ``wake`` tells
 the dispatcher.
 """
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import msgspec
 
 from lakehouse.clients.files import Files
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError
+from lakehouse.http.asgi import Headers, Response
+from lakehouse.http.negotiation import preferred
+from lakehouse.http.parameters import number
 from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import new_nonce
@@ -21,23 +23,22 @@ from lakehouse.releases.versions import Versions
 from lakehouse.transform.backfill.progress import ProgressFile
 from lakehouse.transform.ops_api import differences, requests, responses, upload
 from lakehouse.transform.ops_api.differences import Differences
-from lakehouse.transform.ops_api.media import prefers_page
 from lakehouse.transform.ops_api.operations import Operation, Operations, new_id, now
-from lakehouse.transform.ops_api.request import OpsRequest, bad, number_of
+from lakehouse.transform.ops_api.request import OpsRequest, number_of
 
 _MOST_LISTED = 1000
 _LISTED = 100
-_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An answer that is no problem."""
-
-    content: bytes
-    status: int = 200
-    media_type: str = "application/json"
-    headers: dict[str, str] = field(default_factory=dict)
+_JSON, _HTML = "application/json", "text/html"
+_VARY = (b"vary", b"Accept")
+_TYPE_JSON = (b"content-type", _JSON.encode())
+_PAGE: Headers = [
+    (b"content-type", b"text/html; charset=utf-8"),
+    (
+        b"content-security-policy",
+        b"default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'",
+    ),
+    _VARY,
+]
 
 
 class Handlers:
@@ -53,23 +54,23 @@ class Handlers:
         self._log = ReleaseLog(files, layout)
         self._log_lock = threading.Lock()
 
-    def reprocess(self, request: OpsRequest) -> Reply:
+    def reprocess(self, request: OpsRequest) -> Response:
         return self._submit(request, requests.read(request.body, requests.Reprocess))
 
-    def promote(self, request: OpsRequest) -> Reply:
+    def promote(self, request: OpsRequest) -> Response:
         return self._submit(request, requests.read(request.body, requests.Promote))
 
-    def rollback(self, request: OpsRequest) -> Reply:
+    def rollback(self, request: OpsRequest) -> Response:
         return self._submit(request, requests.read(request.body, requests.Rollback))
 
-    def drop(self, request: OpsRequest) -> Reply:
+    def drop(self, request: OpsRequest) -> Response:
         return self._submit(request, requests.read(request.body, requests.Drop))
 
-    def store_definition(self, request: OpsRequest) -> Reply:
+    def store_definition(self, request: OpsRequest) -> Response:
         request.parameters()
         return _json({"fingerprint": upload.store(self._files, self._layout, request.body)}, status=201)
 
-    def operation(self, request: OpsRequest) -> Reply:
+    def operation(self, request: OpsRequest) -> Response:
         try:
             given = self._operations.get(_operation_id(request))
         except NotFoundError as error:
@@ -77,39 +78,37 @@ class Handlers:
         request.parameters()
         return _json(self._document(given))
 
-    def operations(self, request: OpsRequest) -> Reply:
+    def operations(self, request: OpsRequest) -> Response:
         found = self._operations.newest(_limit(request))
         return _json({"operations": [self._document(self._operations.get(operation)) for operation in found]})
 
-    def releases(self, request: OpsRequest) -> Reply:
+    def releases(self, request: OpsRequest) -> Response:
         found = self._releases()[::-1][: _limit(request)]
         return _json({"releases": [responses.release(published) for published in found]})
 
-    def gold_versions(self, request: OpsRequest) -> Reply:
+    def gold_versions(self, request: OpsRequest) -> Response:
         request.parameters()
         return _json({"gold_versions": [self._version(state) for state in self._version_states()]})
 
-    def gold_version(self, request: OpsRequest) -> Reply:
+    def gold_version(self, request: OpsRequest) -> Response:
         state = self._version_state(request)
         request.parameters()
         return _json(self._version(state))
 
-    def diff(self, request: OpsRequest) -> Reply:
+    def diff(self, request: OpsRequest) -> Response:
         version = self._version_state(request).number
-        given = request.numbers("against", "top")
-        against, top = given.get("against"), given.get("top", differences.TOP)
+        given = request.parameters("against", "top")
+        against = number("against", given["against"], 1) if "against" in given else None
         if against is not None and all(published.number != against for published in self._releases()):
             raise ProblemError(Kind.NOT_FOUND, f"release {against} does not exist; see /v1/ops/releases")
-        if top > differences.MOST:
-            raise bad("top", f"must be at most {differences.MOST}")
-        as_page = prefers_page(request.headers.get("accept", ""))
+        top = number("top", given.get("top", str(differences.TOP)), 1, differences.MOST)
+        as_page = preferred(request.http.header(b"accept"), (_JSON, _HTML)) == _HTML
         found = self._compared.find(version, against, top)
         if as_page:
-            headers = {"Content-Security-Policy": _PAGE_POLICY, "Vary": "Accept"}
-            return Reply(differences.as_page(found).encode(), media_type="text/html; charset=utf-8", headers=headers)
-        return Reply(differences.as_json(found).encode(), headers={"Vary": "Accept"})
+            return Response(differences.as_page(found).encode(), 200, _PAGE)
+        return Response(differences.as_json(found).encode(), 200, [_TYPE_JSON, _VARY])
 
-    def _submit(self, request: OpsRequest, wanted: requests.Request) -> Reply:
+    def _submit(self, request: OpsRequest, wanted: requests.Request) -> Response:
         """202 once the operation is durable. The same key with another request is a mistake of the caller's."""
         request.parameters()
         releases = self._releases()
@@ -128,7 +127,7 @@ class Handlers:
             raise ProblemError(Kind.CONFLICT, f"this Idempotency-Key belongs to another operation, {given.id}")
         self._wake()
         document = self._document(given)
-        return _json(document, status=202, headers={"Location": document["url"]})
+        return _json(document, status=202, headers=[(b"location", str(document["url"]).encode())])
 
     def _document(self, given: Operation) -> responses.Document:
         note, result = self._operations.note(given.id), self._operations.result(given.id)
@@ -144,7 +143,7 @@ class Handlers:
         return version_states(self._versions, self._releases())
 
     def _version_state(self, request: OpsRequest) -> VersionState:
-        number = number_of(request.path["gold_version"])
+        number = number_of(request.http.path_parameters["gold_version"])
         for state in self._version_states() if number is not None else []:
             if state.number == number:
                 return state
@@ -164,16 +163,13 @@ def _fingerprint(wanted: requests.Request, current: Published | None) -> str | N
 
 def _operation_id(request: OpsRequest) -> str:
     """Only what an id can be becomes a part of a path."""
-    operation = request.path["operation"]
+    operation = request.http.path_parameters["operation"]
     return operation if len(operation) == 32 and set(operation) <= set("0123456789abcdef") else "-"
 
 
 def _limit(request: OpsRequest) -> int:
-    limit = request.numbers("limit").get("limit", _LISTED)
-    if limit > _MOST_LISTED:
-        raise bad("limit", f"must be at most {_MOST_LISTED}")
-    return limit
+    return number("limit", request.parameters("limit").get("limit", str(_LISTED)), 1, _MOST_LISTED)
 
 
-def _json(document: responses.Document, *, status: int = 200, headers: dict[str, str] | None = None) -> Reply:
-    return Reply(msgspec.json.encode(document), status, headers=headers or {})
+def _json(document: responses.Document, *, status: int = 200, headers: Headers | None = None) -> Response:
+    return Response(msgspec.json.encode(document), status, [_TYPE_JSON, *(headers or [])])

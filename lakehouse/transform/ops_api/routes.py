@@ -6,15 +6,16 @@ In: a :class:`Handlers`. Out: routes, each with what it takes and what it says o
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lakehouse.http.asgi import Response
 from lakehouse.http.problems import Kind
 from lakehouse.transform.ops_api import requests, upload
-from lakehouse.transform.ops_api.handlers import Handlers, Reply
+from lakehouse.transform.ops_api.handlers import Handlers
 from lakehouse.transform.ops_api.request import OpsRequest
 
 MOST_JSON = 16 << 10
 TAR = "application/x-tar"
 JSON = "application/json"
-Handler = Callable[[OpsRequest], Reply]
+Handler = Callable[[OpsRequest], Response]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ async def answer(scope: Scope, receive: Receive) -> Response:
         raise RuntimeError("secret")
     if request.query == b"unchanged":
         return Response(b"", 304)
-    return Response(f"{request.header(b'x')} {request.parameters['name']}".encode())
+    return Response(f"{request.header(b'x')} {request.path_parameters['name']}".encode())
 
 
 def ask(method: str, query: bytes = b"") -> tuple[int, dict[bytes, bytes], bytes, list[int]]:

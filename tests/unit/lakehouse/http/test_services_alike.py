@@ -89,6 +89,33 @@ def test_a_token_with_another_scope(all_three: Services) -> None:
         assert body["detail"].startswith(f"the token needs the scope {service.scope.value}")
 
 
+@pytest.mark.parametrize(
+    ("query", "parameter"),
+    [
+        ("top=1", "top"),
+        ("limit=1&limit=1", "limit"),
+        ("limit=", "limit"),
+        ("limit=0", "limit"),
+        ("limit=1001", "limit"),
+        ("limit=-1", "limit"),
+        ("limit=1e3", "limit"),
+        ("limit=%D9%A1", "limit"),
+        ("Limit=1", "Limit"),
+        ("=1", ""),
+    ],
+)
+def test_a_bad_parameter(all_three: Services, query: str, parameter: str) -> None:
+    insights, ops = all_three["insights"], all_three["ops"]
+    answers = [
+        insights.client.get(f"/v1/releases?{query}"),
+        ops.client.get(f"/v1/ops/releases?{query}", headers=ops.bearer(ops.scope)),
+    ]
+    bodies = [problem(answer, 400, "bad-parameter") for answer in answers]
+    assert [body["parameter"] for body in bodies] == [parameter, parameter]
+    if "limit" in parameter:  # what else there is differs
+        alike(answers)
+
+
 @pytest.mark.parametrize("accept", ["", ";;;q=", "image/png", "*/*;q=x", ",", "application/json;q=0"])
 @pytest.mark.parametrize("path", ["/healthz", "/problems", "/nothing"])
 def test_where_there_is_one_representation_accept_is_not_looked_at(all_three: Services, path: str, accept: str) -> None:
