@@ -31,27 +31,27 @@ class App:
     def __init__(self, settings: Settings, files: Files) -> None:
         self._settings = settings
         self._files = files
-        self._events: Endpoint | None = None
-        self._edge: Edge | None = None
-        self._rest = self._application()
+        self.events: Endpoint | None = None
+        self.edge: Edge | None = None
+        self.rest = self._application()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._events is not None and scope["type"] == "http" and scope["path"] == EVENTS_PATH:
-            await self._events(scope, receive, send)
+        if self.events is not None and scope["type"] == "http" and scope["path"] == EVENTS_PATH:
+            await self.events(scope, receive, send)
         else:
-            await self._rest(scope, receive, send)
+            await self.rest(scope, receive, send)
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         edge = Edge(self._settings, self._files, EdgeMetrics())
         pseudonyms = Pseudonyms(KeyFolder(self._settings.keys_path).personal_key())
-        self._events = EventsRoute(edge, Verifier(self._settings), pseudonyms).endpoint
-        self._edge = edge
+        self.events = EventsRoute(edge, Verifier(self._settings), pseudonyms).endpoint
+        self.edge = edge
         edge.start()
         try:
             yield
         finally:
-            self._events = None
+            self.events = None
             await edge.stop()
 
     def _application(self) -> FastAPI:
@@ -71,7 +71,7 @@ class App:
         return {"status": "ok"}
 
     async def _readyz(self) -> dict[str, Any]:
-        edge = self._edge
+        edge = self.edge
         trouble = "starting" if edge is None else edge.readiness()
         if edge is None or trouble is not None:
             raise ProblemError(Kind.UNAVAILABLE, str(trouble), headers={"Retry-After": "2"})
@@ -85,6 +85,6 @@ class App:
         }
 
     def _figures(self) -> CollectorRegistry:
-        assert self._edge is not None
-        self._edge.observe()
-        return self._edge.metrics.registry
+        assert self.edge is not None
+        self.edge.observe()
+        return self.edge.metrics.registry

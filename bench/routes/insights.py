@@ -20,6 +20,7 @@ from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
 
 TABLE = "merchant_sales"
+TEMPLATE = "/v1/merchants/{merchant_id}/metrics"
 BEGIN = datetime(2026, 11, 16, tzinfo=UTC)
 QUARTERS = 7 * 24 * 4
 
@@ -38,7 +39,7 @@ def shot(settings: Settings) -> Shot:
     token = issue(settings, "m", [Scope.INSIGHTS_READ])
     query = b"metrics=gross_sales,orders&grain=hour&from=2026-11-16&to=2026-11-23"
     headers = [(b"host", b"x"), (b"authorization", f"Bearer {token}".encode()), (b"accept", b"application/json")]
-    return Shot("GET", "/v1/merchants/m/metrics", query, headers, b"", 200)
+    return Shot("GET", TEMPLATE.format(merchant_id="m"), query, headers, b"", 200)
 
 
 def _rows() -> pa.Table:
