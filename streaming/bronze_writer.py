@@ -19,7 +19,7 @@ from delta.exceptions import ConcurrentTransactionException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
-from lakehouse import delta_log
+from lakehouse.clients import delta_log
 from lakehouse.clients.files import Files
 from lakehouse.contracts import tables
 from lakehouse.contracts.commit_info import BronzeCommit, PartitionRange, SegmentRanges

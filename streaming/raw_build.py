@@ -33,7 +33,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
-from lakehouse import delta_log
+from lakehouse.clients import delta_log
 from lakehouse.clients.files import Files, publish
 from lakehouse.contracts.commit_info import BronzeCommit, SegmentRanges
 from lakehouse.contracts.topics import EVENTS

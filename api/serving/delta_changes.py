@@ -7,7 +7,7 @@ cached table is out of date, because rows that it holds were removed.
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
-from lakehouse.delta_log import Commit
+from lakehouse.clients.delta_log import Commit
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,12 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError
 
 from api.serving.gold_rows import CODED_COLUMNS, KEY_COLUMNS
+from lakehouse.clients.delta_log import Commit, commits
+from lakehouse.clients.delta_table import live_files
 from lakehouse.clients.files import Files
 from lakehouse.contracts.tables import GOLD_MEASURES
-from lakehouse.delta_log import Commit, commits
-from lakehouse.errors import NotReadyError
 
 
 class GoldFiles:
@@ -28,12 +26,7 @@ class GoldFiles:
     def live(self, folder: str, delta_version: int) -> tuple[str, ...]:
         """All data files of a Delta version, from its log and checkpoints."""
         self._files.stat(f"{folder}/_delta_log")
-        try:
-            table = DeltaTable(f"{self._root_url}{folder}", version=delta_version)
-            actions = pa.table(table.get_add_actions(flatten=True))
-        except (DeltaError, OSError) as error:
-            raise NotReadyError(f"version {delta_version} of {folder} cannot be read: {error}") from error
-        return tuple(actions["path"].to_pylist())
+        return live_files(f"{self._root_url}{folder}", delta_version)
 
     def commits(self, folder: str, after: int, through: int) -> tuple[Commit, ...]:
         """Raises :class:`~lakehouse.errors.NotFoundError` where a commit between the two is no longer in the log."""

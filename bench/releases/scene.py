@@ -13,7 +13,7 @@ from kafka import KafkaAdminClient, TopicPartition
 
 from bench.history import History, midnight, vouch, write
 from bench.station import Station
-from lakehouse import delta_log
+from lakehouse.clients import delta_log
 from lakehouse.contracts.tables import CATALOG, GOLD_SCHEMA, SILVER_SCHEMA, physical_schema
 from lakehouse.contracts.topics import EVENTS
 from lakehouse.errors import LakehouseError

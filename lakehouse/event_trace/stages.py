@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from lakehouse import delta_log
+from lakehouse.clients import delta_log
 from lakehouse.clients.files import Files
 from lakehouse.clients.trino import Row, SqlError, Trino, literal
 from lakehouse.contracts import tables

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from lakehouse import delta_log
+from lakehouse.clients import delta_log
 from lakehouse.clients.files import Files, replace
 from lakehouse.clients.trino import QueryFailedError, SqlError, Trino
 from lakehouse.contracts.layout import Layout

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from lakehouse import delta_log
+from lakehouse.clients import delta_log
 from lakehouse.clients.files import Files, publish
 from lakehouse.contracts.commit_info import SegmentRanges
 from lakehouse.contracts.layout import Layout

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from lakehouse import delta_log
+from lakehouse.clients import delta_log
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout

@@ -18,7 +18,7 @@ from ingestion.incarnation import begin
 from ingestion.shipper import Shipper
 from ingestion.tail_cache import Cursor
 from ingestion.tail_cache import Line as LogLine
-from lakehouse import delta_log
+from lakehouse.clients import delta_log
 from lakehouse.contracts import tables, topics
 from lakehouse.contracts.commit_info import BronzeCommit, EdgeWatermarks
 from lakehouse.contracts.records import AcceptedEvent, Watermark

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import pytest
 
 from compose.local.stack import SERVERS
-from lakehouse import delta_log
+from lakehouse.clients import delta_log
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.ledger.prove import Prover

@@ -17,12 +17,13 @@ CLIENTS = {
     "kafka": "lakehouse/clients/kafka",
     "trino": "lakehouse/clients/trino",
     "hdfs_native": "lakehouse/clients/files",
+    "deltalake": "lakehouse/clients/delta_table",
 }
 """A client library, and how the names of the modules begin that may import it."""
 
 SHARED = (
     *("clients", "contracts", "http", "releases", "tokens"),
-    *("delta_log", "errors", "json_logs", "settings"),
+    *("errors", "json_logs", "settings"),
 )
 APPLICATION = {
     *("cli", "event_trace", "ledger", "replay", "simulate", "stack_health", "table_files", "transform", "trino_plugin"),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from lakehouse import delta_log
+from lakehouse.clients import delta_log
 from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.releases import generations
 from lakehouse.releases.log import Published, ReleaseLog

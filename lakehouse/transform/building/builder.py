@@ -14,13 +14,13 @@ from threading import Thread
 
 import msgspec
 
-from lakehouse import delta_log
+from lakehouse.clients import delta_log
+from lakehouse.clients.delta_log import Commit
 from lakehouse.clients.files import Files
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts import tables
 from lakehouse.contracts.commit_info import BronzeCommit
 from lakehouse.contracts.layout import Layout
-from lakehouse.delta_log import Commit
 from lakehouse.releases.model import BronzeCursor, GoldVersion, Snapshot, TableState, new_nonce
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings

@@ -6,7 +6,7 @@ that two versions can always be compared at one point. Where the live version re
 generations have commits that end at the same Kafka offsets, for one query writes both (``streaming.kafka_to_bronze``).
 """
 
-from lakehouse import delta_log
+from lakehouse.clients import delta_log
 from lakehouse.releases.model import GoldVersion, Plan, Snapshot
 from lakehouse.transform.building.builder import Builder, Progress
 from lakehouse.transform.building.shared_tables import SharedTables

@@ -6,7 +6,8 @@ an operator must do about an audited table that is lost. The caller holds the ve
 
 from collections.abc import Iterable
 
-from lakehouse import delta_log
+from lakehouse.clients import delta_log
+from lakehouse.clients.delta_table import restore
 from lakehouse.clients.files import Files
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts import tables
@@ -14,7 +15,6 @@ from lakehouse.errors import LakehouseError
 from lakehouse.releases.model import GoldVersion, Snapshot, TableState
 from lakehouse.settings import Settings
 from lakehouse.transform import catalog
-from lakehouse.transform.building.restore import put_back
 
 
 class ForeignCommitError(LakehouseError):
@@ -41,7 +41,7 @@ class Tables:
                 found[name] = self._state(version, name, state.location, audited is not None)
             else:
                 url = f"{self._settings.hdfs_url}{state.location}"
-                head = put_back(url, audited.delta_version if audited else None)
+                head = restore(url, audited.delta_version if audited else None)
                 found[name] = TableState(state.schema, state.location, head)
         return found
 

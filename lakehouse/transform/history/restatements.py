@@ -19,7 +19,7 @@ from itertools import pairwise
 
 import msgspec
 
-from lakehouse import delta_log
+from lakehouse.clients import delta_log
 from lakehouse.clients.files import Files, replace
 from lakehouse.clients.trino import QueryFailedError, Trino
 from lakehouse.contracts import tables

@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
-from lakehouse import delta_log
+from lakehouse.clients import delta_log
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.commit_info import BronzeCommit
 from lakehouse.contracts.layout import Layout

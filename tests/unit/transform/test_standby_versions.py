@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from lakehouse.clients.delta_log import commit_path
 from lakehouse.contracts.commit_info import BronzeCommit
-from lakehouse.delta_log import commit_path
 from lakehouse.errors import NotReadyError
 from lakehouse.ledger.judge import Verdict, judge
 from lakehouse.ledger.model import MICROSECONDS_PER_HOUR as HOUR

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.serving.delta_changes import changes_since
-from lakehouse.delta_log import Add, Commit
+from lakehouse.clients.delta_log import Add, Commit
 
 STEPS = st.lists(
     st.tuples(st.sampled_from(["append", "compact", "rewrite"]), st.integers(0, 2**16)), min_size=1, max_size=12

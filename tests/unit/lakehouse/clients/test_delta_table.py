@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from lakehouse.clients.delta_table import restore
 from lakehouse.errors import NotReadyError
-from lakehouse.transform.building.restore import put_back
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def rows(url: str) -> list[int]:
 def test_the_rows_are_those_of_the_version(table: str, version: int | None, expected: list[int]) -> None:
     assert rows(table) == [1, 3, 4]
     for _ in range(2):
-        assert put_back(table, version) == DeltaTable(table).version()
+        assert restore(table, version) == DeltaTable(table).version()
         assert rows(table) == expected
 
 
@@ -47,10 +47,10 @@ def test_no_entry_of_the_log_is_removed(tmp_path: Path, version: int | None) -> 
     long_ago = time.time() - timedelta(days=60).total_seconds()
     for entry in entries[:-4]:
         os.utime(entry, (long_ago, long_ago))
-    put_back(url, version)
+    restore(url, version)
     assert set(entries) < set(log.iterdir())
 
 
 def test_what_is_no_table_is_tried_again_later(tmp_path: Path) -> None:
     with pytest.raises(NotReadyError, match="could not be put back"):
-        put_back(f"file://{tmp_path}/nothing", 0)
+        restore(f"file://{tmp_path}/nothing", 0)

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
+from lakehouse.clients.delta_log import bronze_commit, commits, commits_since, head_version, parse_commit, read_commit
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.commit_info import BronzeCommit, PartitionRange
-from lakehouse.delta_log import bronze_commit, commits, commits_since, head_version, parse_commit, read_commit
 from lakehouse.errors import NotFoundError
 
 META = BronzeCommit(1, 2, 3, {"events": {0: PartitionRange(5, 9)}}, [], rows=2, quarantined=0)

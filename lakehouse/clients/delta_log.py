@@ -1,8 +1,9 @@
 """Reads the commits of a Delta table straight from its log, with no engine in between.
 
-In: :class:`~lakehouse.clients.files.Files` and a table's folder (a path of ``contracts.layout``). Out: who
-wrote each version, with which query, user metadata and files. What is read here is what every reader of the
-table will see: a commit exists once ``_delta_log/N.json`` does, and never changes.
+In: :class:`~lakehouse.clients.files.Files` and a table's folder (a path of ``contracts.layout``). Out: each version's
+writer, query, user metadata and files, as its one ``_delta_log/N.json`` has them. deltalake reads no single commit:
+its history has neither files nor ``txn`` actions, and its live files are ``delta_table``'s. Promise: what is read here
+is what every reader of the table will see: a commit exists once its file does, and never changes.
 """
 
 from collections.abc import Iterator
