@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from lakehouse.cli.operator import Actor, Reason
-from lakehouse.cli.output import Format, print_json, progress
+from lakehouse.cli.operator import Actor, DryRun, Reason
+from lakehouse.cli.output import Format, print_json, print_plan, progress
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.settings import load_settings
 from lakehouse.transform.building.builder import Builder
-from lakehouse.transform.maintenance.drop import drop as drop_version
+from lakehouse.transform.maintenance import drop as work
 
 app = typer.Typer(add_completion=False)
 
@@ -19,14 +19,19 @@ def drop(
     gold_version: Annotated[int, typer.Argument(help="The candidate's number.")],
     actor: Actor,
     reason: Reason = None,
+    dry_run: DryRun = False,
     output: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.TABLE,
 ) -> None:
     """Drop a candidate, also one that is being built. What readers were shown is refused within the retention.
 
-    Example: lakehouse drop 3 --reason "wrong again"
+    Examples: lakehouse drop 3 --reason "wrong again"; lakehouse drop 3 --dry-run
     """
     settings = load_settings()
-    drop_version(Builder(settings, HdfsFiles(settings.hdfs_url)), gold_version, actor, reason, progress)
+    builder, request = Builder(settings, HdfsFiles(settings.hdfs_url)), work.DropRequest(gold_version, actor, reason)
+    if dry_run:
+        print_plan(work.plan(builder, request), output)
+        return
+    work.drop(builder, request, progress)
     if output is Format.JSON:
         print_json({"gold_version": gold_version, "dropped": True})
     else:

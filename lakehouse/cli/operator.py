@@ -15,4 +15,5 @@ def login() -> str:
 
 
 Actor = Annotated[str, typer.Option(default_factory=login, help="Who does it, for the log.", show_default="your login")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")]
 Reason = Annotated[str | None, typer.Option("--reason", help="Why, in your own words, for the log.")]

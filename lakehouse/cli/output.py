@@ -5,6 +5,8 @@ import sys
 from enum import StrEnum
 from typing import Any
 
+from lakehouse.transform.verb_plan import VerbPlan
+
 
 class Format(StrEnum):
     """The value of ``--format``."""
@@ -16,6 +18,14 @@ class Format(StrEnum):
 def progress(line: str) -> None:
     """Tell the operator what is going on."""
     print(line, file=sys.stderr, flush=True)
+
+
+def print_plan(plan: VerbPlan, output: Format) -> None:
+    """What a verb would do, for ``--dry-run``."""
+    if output is Format.JSON:
+        print_json(plan.document())
+    else:
+        print("\n".join((f"`lakehouse {plan.verb}` would do this:", *(f"- {step}" for step in plan.steps))))
 
 
 def print_json(value: Any) -> None:

@@ -4,16 +4,17 @@ from typing import Annotated
 
 import typer
 
-from lakehouse.cli.operator import Actor, Reason
-from lakehouse.cli.output import Format, print_json, progress
+from lakehouse.cli.operator import Actor, DryRun, Reason
+from lakehouse.cli.output import Format, print_json, print_plan, progress
 from lakehouse.cli.release import summary
 from lakehouse.clients.files import HdfsFiles
-from lakehouse.contracts.tables import reprocess_user
+from lakehouse.clients.trino import Trino
+from lakehouse.contracts.layout import Layout
+from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.settings import load_settings
 from lakehouse.transform import catalog
-from lakehouse.transform.building.builder import Builder
-from lakehouse.transform.publishing.promote import Promote, PromoteRequest
+from lakehouse.transform.publishing import promote as work
 
 app = typer.Typer(add_completion=False)
 
@@ -27,6 +28,7 @@ def promote(
         bool,
         typer.Option("--accept", help="Also beyond that limit, or without some measures; needs --reason."),
     ] = False,
+    dry_run: DryRun = False,
     output: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.TABLE,
 ) -> None:
     """Show readers another gold version: API, SQL and all tables at once.
@@ -35,13 +37,17 @@ def promote(
     caught up, and that no metric's total changes by more than the share LAKEHOUSE_RELEASES__MAX_CHANGE (0.05 is 5 %).
     Until that is set, there is no limit.
 
-    Examples: lakehouse promote 2; lakehouse promote 2 --accept --reason "refunds were counted twice"
+    Examples: lakehouse promote 2 --dry-run; lakehouse promote 2;
+    lakehouse promote 2 --accept --reason "refunds were counted twice"
     """
     settings = load_settings()
-    builder = Builder(settings, HdfsFiles(settings.hdfs_url), user=reprocess_user(gold_version))
-    request = PromoteRequest(gold_version, actor, reason, accept)
-    published = Promote.of(builder).run(request, progress)
-    catalog.show_published(builder.trino, ReleaseLog(builder.files, builder.layout), progress)
+    files, request = HdfsFiles(settings.hdfs_url), work.PromoteRequest(gold_version, actor, reason, accept)
+    if dry_run:
+        print_plan(work.plan(settings, files, request), output)
+        return
+    published = work.promote(settings, files, request, progress)
+    log = ReleaseLog(files, Layout(settings.warehouse))
+    catalog.show_published(Trino.of(settings, user=TRANSFORM_USER), log, progress)
     if output is Format.JSON:
         print_json(summary(published))
     else:

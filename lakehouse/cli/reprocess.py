@@ -10,12 +10,15 @@ from typing import Annotated
 import typer
 
 from lakehouse.cli import bars
-from lakehouse.cli.operator import Actor, Reason
-from lakehouse.cli.output import Format, print_json, progress
+from lakehouse.cli.operator import Actor, DryRun, Reason
+from lakehouse.cli.output import Format, print_json, print_plan, progress
+from lakehouse.clients.files import HdfsFiles
 from lakehouse.settings import load_settings
 from lakehouse.transform import definition
+from lakehouse.transform.backfill import dry_run as work
 from lakehouse.transform.backfill.plan import ReprocessRequest, Source, bound
 from lakehouse.transform.backfill.reprocess import carry_out, start
+from lakehouse.transform.building.builder import Builder
 
 app = typer.Typer(add_completion=False)
 
@@ -41,6 +44,7 @@ def reprocess(
     ] = False,
     reason: Reason = None,
     project: Annotated[Path, typer.Option(help="The dbt project to freeze.")] = definition.PROJECT,
+    dry_run: DryRun = False,
     output: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.TABLE,
 ) -> None:
     """Build history anew, with the definition now checked out, beside the one that readers see.
@@ -53,6 +57,9 @@ def reprocess(
     """
     settings = load_settings()
     request = ReprocessRequest(source, actor, reason, bound("--since", since), bound("--until", until), reuse, project)
+    if dry_run:
+        print_plan(work.dry_run(Builder(settings, HdfsFiles(settings.hdfs_url)), request), output)
+        return
     version = start(settings, request)
     progress(f"Gold version {version.version} is built from definition {version.definition.fingerprint[:12]}.")
     try:

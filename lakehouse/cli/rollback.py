@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from lakehouse.cli.operator import Actor, Reason
-from lakehouse.cli.output import Format, print_json, progress
+from lakehouse.cli.operator import Actor, DryRun, Reason
+from lakehouse.cli.output import Format, print_json, print_plan, progress
 from lakehouse.cli.release import summary
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
@@ -15,7 +15,7 @@ from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.settings import load_settings
 from lakehouse.transform import catalog
-from lakehouse.transform.publishing.rollback import RollbackRequest, how_stale, roll_back, seconds_behind
+from lakehouse.transform.publishing import rollback as work
 
 app = typer.Typer(add_completion=False)
 
@@ -29,6 +29,7 @@ def rollback(
         typer.Option("--exact", help="That release's own numbers; new events are not shown until you publish again."),
     ] = False,
     reason: Reason = None,
+    dry_run: DryRun = False,
     output: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.TABLE,
 ) -> None:
     """Take the last promote back: show the gold version that was current before it, at its newest audited snapshot.
@@ -41,13 +42,16 @@ def rollback(
     """
     settings = load_settings()
     files = HdfsFiles(settings.hdfs_url)
-    log = ReleaseLog(files, Layout(settings.warehouse))
+    log, request = ReleaseLog(files, Layout(settings.warehouse)), work.RollbackRequest(actor, to, exact, reason)
+    if dry_run:
+        print_plan(work.plan(settings, files, request), output)
+        return
     try:
-        published = roll_back(settings, files, log, RollbackRequest(actor, to, exact, reason))
+        published = work.roll_back(settings, files, log, request)
     except NotFoundError as error:
         raise RefusedError(str(error)) from error
-    behind = seconds_behind(log, published)
-    if stale := how_stale(published, behind):
+    behind = work.seconds_behind(log, published)
+    if stale := work.how_stale(published, behind):
         progress(stale)
     catalog.show_published(Trino.of(settings, user=TRANSFORM_USER), log, progress)
     if output is Format.JSON:

@@ -36,8 +36,9 @@ Judged = Callable[[Release], Verdict]
 class Prover:
     """Reads the stages of one stack."""
 
-    def __init__(self, settings: Settings, files: Files) -> None:
+    def __init__(self, settings: Settings, files: Files, *, keeps_proofs: bool = True) -> None:
         self._files = files
+        self._keeps_proofs = keeps_proofs
         self._layout = Layout(settings.warehouse)
         self._url = settings.hdfs_url
         self._trino = Trino.of(settings, read_only=True)
@@ -69,7 +70,7 @@ class Prover:
         if proof is not None:
             evidence = upheld(evidence, proof)
         verdict = judge(evidence)
-        if verdict.balanced:
+        if verdict.balanced and self._keeps_proofs:
             self._keep(proof_of(shown, evidence, verdict), proof)
         return verdict
 

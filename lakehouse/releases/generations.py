@@ -70,10 +70,15 @@ def numbers(files: Files, layout: Layout) -> list[int]:
     return sorted(int(name[1:]) for name in names if name[:1] == "g" and name[1:].isdigit())
 
 
+def unused_generation(files: Files, layout: Layout) -> int:
+    """The number that :func:`next_generation` would take."""
+    return max(numbers(files, layout), default=FIRST_GENERATION) + 1
+
+
 def next_generation(files: Files, layout: Layout) -> int:
     """A number that nobody has, taken for the caller. Costs nothing if it is never built."""
     while True:
-        number = max(numbers(files, layout), default=FIRST_GENERATION) + 1
+        number = unused_generation(files, layout)
         planned = Planned(number, _now(), new_nonce())
         try:
             publish(files, layout.staging, layout.bronze_planned(number), msgspec.json.encode(planned))

@@ -67,14 +67,19 @@ def freeze(files: Files, layout: Layout, project: Path) -> Definition:
     return Definition(store(files, layout, project), _git_commit(project))
 
 
-def store(files: Files, layout: Layout, project: Path) -> str:
-    """Stores the project's files, and returns their fingerprint. Raises :class:`RefusedError` for a folder that is no
-    project, and for a model or macro that another build would not repeat."""
+def of_project(project: Path) -> Definition:
+    """What :func:`freeze` would return; stores nothing. Raises :class:`RefusedError` for a folder that is no project,
+    and for a model or macro that another build would not repeat."""
     absent = lacking(project_files(project))
     if absent is not None:
         raise RefusedError(f"{project} has no {absent}: name the folder of a dbt project")
     _refuse_clock_and_chance(project)
-    name = fingerprint(project)
+    return Definition(fingerprint(project), _git_commit(project))
+
+
+def store(files: Files, layout: Layout, project: Path) -> str:
+    """Stores the project's files, and returns their fingerprint. Raises what :func:`of_project` raises."""
+    name = of_project(project).fingerprint
     path = layout.definition(name)
     try:
         files.stat(path)

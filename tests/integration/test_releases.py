@@ -18,7 +18,7 @@ from lakehouse.transform.backfill.plan import ReprocessRequest, Source
 from lakehouse.transform.backfill.reprocess import carry_out, start
 from lakehouse.transform.building.build import BuildFailedError
 from lakehouse.transform.building.builder import Builder
-from lakehouse.transform.maintenance.drop import drop
+from lakehouse.transform.maintenance.drop import DropRequest, drop
 from lakehouse.transform.publishing.rollback import RollbackRequest, rollback
 from tests.embedded_stack import EmbeddedStack
 from tests.integration.bronze_rows import START, Row, chunks, random_rows
@@ -174,7 +174,7 @@ def test_what_is_unchanged_is_shared(warehouse: Warehouse, tmp_path: Path) -> No
     assert shown_sales(warehouse.trino) == shown
     assert shown_traffic(warehouse.trino) == {key: 2 * n for key, n in page_views(ROWS + LATE).items()}
     with pytest.raises(RefusedError, match="shares tables"):
-        drop(warehouse.builder, before.release.gold_version, "olga", None)
+        drop(warehouse.builder, DropRequest(before.release.gold_version, "olga"))
     warehouse.arrive(LATER, 85)
     assert warehouse.transform.turn().release is not None
     assert shown_traffic(warehouse.trino) == {key: 2 * n for key, n in page_views(ROWS + LATE + LATER).items()}
@@ -200,11 +200,11 @@ def test_bounds_lose_nothing_of_what_raw_files_have_and_the_base_has_not(warehou
 
 def test_drop(warehouse: Warehouse, buggy: Path) -> None:
     with pytest.raises(RefusedError, match="what readers see"):
-        drop(warehouse.builder, 4, "olga", None)
+        drop(warehouse.builder, DropRequest(4, "olga"))
     with pytest.raises(RefusedError, match="shown to readers"):
-        drop(warehouse.builder, 2, "olga", None)
+        drop(warehouse.builder, DropRequest(2, "olga"))
     candidate = start(warehouse.settings, ReprocessRequest(Source.BRONZE, "olga", project=buggy))
-    drop(warehouse.builder, candidate.version, "olga", "no")
+    drop(warehouse.builder, DropRequest(candidate.version, "olga", "no"))
     with pytest.raises(RefusedError, match="dropped"):
         carry_out(warehouse.settings, candidate, lambda _: None)
     with pytest.raises(RefusedError, match="dropped"):
@@ -232,4 +232,4 @@ def test_another_column_needs_all_of_history(
     with pytest.raises(BuildFailedError, match=f"(?s)other columns.*: {column}\\..*without --since and --until"):
         carry_out(warehouse.settings, candidate, lambda _: None)
     assert warehouse.versions.snapshot_numbers(candidate.version) == [1]
-    drop(warehouse.builder, candidate.version, "olga", None)
+    drop(warehouse.builder, DropRequest(candidate.version, "olga"))

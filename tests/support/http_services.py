@@ -22,6 +22,7 @@ from lakehouse.transform.diff.model import Difference
 from lakehouse.transform.ops_api.app import create_app
 from lakehouse.transform.ops_api.differences import Differences
 from lakehouse.transform.ops_api.handlers import Handlers
+from lakehouse.transform.ops_api.plans import Plans
 
 
 @dataclass(frozen=True)
@@ -75,5 +76,5 @@ def _ops(settings: Settings, files: LocalFiles) -> Any:
     def compare(*_: Any) -> Difference:
         raise AssertionError("there is nothing to compare")
 
-    handlers = Handlers(files, layout, Differences(files, layout, compare), lambda: None)
+    handlers = Handlers(files, layout, Differences(files, layout, compare), Plans(settings, files), lambda: None)
     return create_app(handlers, Verifier(settings), Health(timedelta(minutes=1)))

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
+import msgspec
+
 from lakehouse.clients import delta_log
 from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.releases import generations
@@ -54,11 +56,32 @@ class ReprocessRequest:
         return None if self.until is None else -(-_micros(self.until) // DAY) * DAY
 
 
+@dataclass(frozen=True)
+class Planned:
+    """What a reprocess builds by ``plan``: a ``version`` that is there, or one to be created."""
+
+    definition: Definition
+    plan: Plan
+    version: GoldVersion | None = None
+
+
 def plan(builder: Builder, request: ReprocessRequest) -> GoldVersion:
     """The version to build. An unfinished one of the same request is taken up again.
 
     Raises :class:`RefusedError` where the request cannot be fulfilled; nothing has changed then.
     """
+    planned = look(builder, request, stores=True)
+    if planned.version is not None:
+        return planned.version
+    made = planned.plan
+    if request.source is Source.RAW:
+        number = generations.next_generation(builder.files, builder.layout)
+        made = msgspec.structs.replace(made, bronze=BronzeCursor(number, -1))
+    return builder.versions.create(planned.definition, made)
+
+
+def look(builder: Builder, request: ReprocessRequest, *, stores: bool) -> Planned:
+    """What is to be built. Without ``stores`` nothing is changed, not even the definition is stored."""
     if request.first is not None and request.end is not None and request.end <= request.first:
         raise RefusedError("--until must be after --since")
     if request.since is not None and request.since > datetime.now(UTC):
@@ -70,15 +93,16 @@ def plan(builder: Builder, request: ReprocessRequest) -> GoldVersion:
     if current is None and (request.first is not None or request.end is not None):
         raise RefusedError("nothing has been released yet that --since and --until could leave as it is")
     planned = _planned(builder, request.operation)
-    if planned is not None:
-        return planned
-    frozen = _definition(builder, request)
+    if planned is not None and planned.plan is not None:
+        return Planned(planned.definition, planned.plan, planned)
+    frozen = _definition(builder, request, stores)
     base = _base(current)
-    shared = shared_tables(builder, frozen, base) if request.reuse and base else ()
+    project = request.project if request.fingerprint is None and not stores else None
+    shared = shared_tables(builder, frozen, base, project) if request.reuse and base else ()
     unfinished = _unfinished(builder, log, request, frozen.fingerprint, base, shared)
-    if unfinished is not None:
-        return unfinished
-    return builder.versions.create(
+    if unfinished is not None and unfinished.plan is not None:
+        return Planned(unfinished.definition, unfinished.plan, unfinished)
+    return Planned(
         frozen,
         Plan(
             source=request.source,
@@ -114,7 +138,9 @@ def _planned(builder: Builder, operation: str | None) -> GoldVersion | None:
     return next((version for version in versions if version.plan and version.plan.operation == operation), None)
 
 
-def _definition(builder: Builder, request: ReprocessRequest) -> Definition:
+def _definition(builder: Builder, request: ReprocessRequest, stores: bool) -> Definition:
+    if request.fingerprint is None and not stores:
+        return definition.of_project(request.project)
     if request.fingerprint is None:
         return definition.freeze(builder.files, builder.layout, request.project)
     for version in builder.versions.all():
@@ -156,9 +182,10 @@ def _unfinished(
 
 
 def _bronze(builder: Builder, current: Published | None, request: ReprocessRequest) -> BronzeCursor:
-    """Where the release stands: then both can be compared as soon as history is built."""
+    """Where the release stands: then both can be compared as soon as history is built. A generation that is made from
+    raw files is taken when the version is created."""
     if request.source is Source.RAW:
-        return BronzeCursor(generations.next_generation(builder.files, builder.layout), -1)
+        return BronzeCursor(generations.unused_generation(builder.files, builder.layout), -1)
     if current is not None:
         return _still_fed(builder, current.release.bronze)
     head = delta_log.head_version(builder.files, builder.layout.bronze(FIRST_GENERATION))

@@ -14,11 +14,12 @@ from lakehouse.transform.building.build import compare
 from lakehouse.transform.building.builder import Builder
 
 
-def shared_tables(builder: Builder, frozen: Definition, base: Base) -> tuple[str, ...]:
-    """Names as in a snapshot (``silver.events``), sorted. Raises :class:`RefusedError` where dbt cannot tell."""
+def shared_tables(builder: Builder, frozen: Definition, base: Base, project: Path | None = None) -> tuple[str, ...]:
+    """Names as in a snapshot (``silver.events``), sorted. Raises :class:`RefusedError` where dbt cannot tell.
+    ``project`` is the folder of the new definition where that is not stored."""
     before = builder.versions.get(base.gold_version)
     snapshot = builder.versions.snapshot(base.gold_version, base.snapshot)
-    projects = [_project(builder, found) for found in (before.definition, frozen)]
+    projects = [_project(builder, before.definition), project or _project(builder, frozen)]
     if len({(project / "dbt_project.yml").read_bytes() for project in projects}) > 1:
         return ()  # dbt does not compare variables, and any model may read one
     found = compare(builder.settings, projects[0], projects[1])

@@ -6,6 +6,7 @@ never dropped within the retention.
 """
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from lakehouse.errors import AlreadyExistsError, RefusedError
@@ -18,30 +19,54 @@ from lakehouse.transform.building.builder import Builder, Progress
 from lakehouse.transform.history.by_release import History
 from lakehouse.transform.locks import building, deciding
 from lakehouse.transform.maintenance import removal
+from lakehouse.transform.maintenance.sizes import costs
 from lakehouse.transform.orphaned_queries import end_queries
+from lakehouse.transform.verb_plan import VerbPlan
 
 
-def drop(
-    builder: Builder,
-    number: int,
-    actor: str,
-    reason: str | None,
-    say: Progress = lambda _: None,
-    operation: str | None = None,
-) -> None:
-    """Raises :class:`RefusedError` where readers see the version, or may ask for it within the retention.
+@dataclass(frozen=True)
+class DropRequest:
+    """``operation`` is the id of an operation of the ops API; the same one again goes on where a kill has ended it."""
 
-    ``operation`` is the id of an operation of the ops API; the same one again goes on where a kill has ended it.
-    """
-    before = builder.versions.drop_of(number)
-    if before is None or operation is None or before.operation != operation:
+    gold_version: int
+    actor: str
+    reason: str | None = None
+    operation: str | None = None
+
+
+def drop(builder: Builder, request: DropRequest, say: Progress = lambda _: None) -> None:
+    """Raises :class:`RefusedError` where readers see the version, or may ask for it within the retention."""
+    before = builder.versions.drop_of(request.gold_version)
+    if before is None or request.operation is None or before.operation != request.operation:
         with deciding(builder.settings):  # what is published meanwhile is not what was looked at
-            _add_drop(builder, number, actor, reason, operation)
+            _add_drop(builder, request)
     _forget(builder)
-    _remove(builder, number, say)
+    _remove(builder, request.gold_version, say)
 
 
-def _add_drop(builder: Builder, number: int, actor: str, reason: str | None, operation: str | None) -> None:
+def plan(builder: Builder, request: DropRequest) -> VerbPlan:
+    """What :func:`drop` would do. Changes nothing; raises :class:`RefusedError`, too."""
+    number = request.gold_version
+    state = _droppable(builder, number)
+    releases = ReleaseLog(builder.files, builder.layout).refresh()
+    [size] = [cost.own for cost in costs(builder.files, builder.layout, releases) if cost.version == number] or [0]
+    facts = {"gold_version": number, "bytes": size, "actor": request.actor, "reason": request.reason}
+    removed = f"its tables are removed, {size:,} bytes that no other version needs"
+    if state.status is Status.BUILDING:
+        removed = f"its builder stops, and {removed}"
+    return VerbPlan("drop", (f"gold version {number} is marked as dropped", removed), facts)
+
+
+def _add_drop(builder: Builder, request: DropRequest) -> None:
+    number = _droppable(builder, request.gold_version).number
+    at = time.time_ns() // 1000
+    try:
+        builder.versions.add_drop(Drop(number, request.actor, request.reason, at, new_nonce(), request.operation))
+    except AlreadyExistsError as error:
+        raise RefusedError(f"gold version {number} has been dropped already") from error
+
+
+def _droppable(builder: Builder, number: int) -> VersionState:
     log = ReleaseLog(builder.files, builder.layout)
     found = next((state for state in version_states(builder.versions, log.refresh()) if state.number == number), None)
     if found is None:
@@ -51,10 +76,7 @@ def _add_drop(builder: Builder, number: int, actor: str, reason: str | None, ope
     _refuse_within_retention(found, builder.settings.releases.retention, sharing)
     if sharing is not None:
         raise RefusedError(f"gold version {sharing} shares tables of gold version {number}: drop {sharing} first")
-    try:
-        builder.versions.add_drop(Drop(number, actor, reason, time.time_ns() // 1000, new_nonce(), operation))
-    except AlreadyExistsError as error:
-        raise RefusedError(f"gold version {number} has been dropped already") from error
+    return found
 
 
 def _forget(builder: Builder) -> None:

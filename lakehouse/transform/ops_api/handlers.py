@@ -11,7 +11,7 @@ import msgspec
 
 from lakehouse.clients.files import Files
 from lakehouse.contracts.layout import Layout
-from lakehouse.errors import NotFoundError
+from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.http.asgi import Headers, Response
 from lakehouse.http.negotiation import preferred
 from lakehouse.http.parameters import number
@@ -24,6 +24,7 @@ from lakehouse.transform.backfill.progress import ProgressFile
 from lakehouse.transform.ops_api import differences, requests, responses, upload
 from lakehouse.transform.ops_api.differences import Differences
 from lakehouse.transform.ops_api.operations import Operation, Operations, new_id, now
+from lakehouse.transform.ops_api.plans import Plans
 from lakehouse.transform.ops_api.request import OpsRequest, number_of
 
 _MOST_LISTED = 1000
@@ -44,10 +45,13 @@ _PAGE: Headers = [
 class Handlers:
     """One method for each route. Safe for several threads."""
 
-    def __init__(self, files: Files, layout: Layout, compared: Differences, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, files: Files, layout: Layout, compared: Differences, plans: Plans, wake: Callable[[], None]
+    ) -> None:
         self._files = files
         self._layout = layout
         self._compared = compared
+        self._plans = plans
         self._wake = wake
         self._operations = Operations(files, layout)
         self._versions = Versions(files, layout)
@@ -109,10 +113,13 @@ class Handlers:
         return Response(differences.as_json(found).encode(), 200, [_TYPE_JSON, _VARY])
 
     def _submit(self, request: OpsRequest, wanted: requests.Request) -> Response:
-        """202 once the operation is durable. The same key with another request is a mistake of the caller's."""
+        """202 once the operation is durable, or what it would do. The same key with another request is a mistake of the
+        caller's."""
         request.parameters()
         releases = self._releases()
         current = releases[-1] if releases else None
+        if wanted.dry_run:
+            return _json(self._plan(wanted, request.actor, _fingerprint(wanted, current)))
         operation = Operation(
             id=new_id(request.actor, request.key),
             request=wanted,
@@ -128,6 +135,13 @@ class Handlers:
         self._wake()
         document = self._document(given)
         return _json(document, status=202, headers=[(b"location", str(document["url"]).encode())])
+
+    def _plan(self, wanted: requests.Request, actor: str, definition: str | None) -> responses.Document:
+        """409 where the operation would be refused."""
+        try:
+            return self._plans.of(wanted, actor, definition).document()
+        except RefusedError as error:
+            raise ProblemError(Kind.CONFLICT, str(error)) from error
 
     def _document(self, given: Operation) -> responses.Document:
         note, result = self._operations.note(given.id), self._operations.result(given.id)

@@ -48,7 +48,9 @@ def operation(route: Route) -> Json:
     }
     if route.takes is not None:
         found["requestBody"] = {"required": True, "content": content(_schema(route.takes), route.media_type)}
-        found["parameters"] += [_KEY] if route.takes is not bytes else []
+    if route.takes not in (None, bytes):
+        found["parameters"].append(_KEY)
+        found["responses"]["200"] = {"description": "With `dry_run`: what would be done; nothing has changed."}
     return found
 
 

@@ -14,10 +14,14 @@ from lakehouse.errors import RefusedError
 from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.transform.backfill import plan
 from lakehouse.transform.backfill.plan import Source
+from lakehouse.transform.maintenance.drop import DropRequest
+from lakehouse.transform.publishing.promote import PromoteRequest
+from lakehouse.transform.publishing.rollback import RollbackRequest
 
 Number = Annotated[int, msgspec.Meta(ge=1, le=2**31)]
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=1000, description="Why, in your own words.")]
 Fingerprint = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+DryRun = Annotated[bool, msgspec.Meta(description="Answer what would be done, and change nothing.")]
 Bound = Annotated[str, msgspec.Meta(max_length=64, description="A UTC day, or an instant for the day it lies in.")]
 
 
@@ -33,6 +37,7 @@ class Reprocess(
     definition: Fingerprint | None = None
     reuse_unchanged: bool = False
     reason: Reason | None = None
+    dry_run: DryRun = False
 
     def __post_init__(self) -> None:
         request = self.planned("", None, "")
@@ -41,8 +46,8 @@ class Reprocess(
         if self.reuse_unchanged and (self.source is Source.RAW or self.since is not None or self.until is not None):
             raise ValueError("reuse_unchanged goes with bronze and all of history")
 
-    def planned(self, actor: str, fingerprint: str | None, operation: str) -> plan.ReprocessRequest:
-        """As the planner takes it."""
+    def planned(self, actor: str, fingerprint: str | None, operation: str | None) -> plan.ReprocessRequest:
+        """The request as the verb takes it, from here and from the command line."""
         try:
             since, until = plan.bound("since", self.since), plan.bound("until", self.until)
         except RefusedError as error:
@@ -68,10 +73,14 @@ class Promote(
     gold_version: Number
     accept: bool = False
     reason: Reason | None = None
+    dry_run: DryRun = False
 
     def __post_init__(self) -> None:
         if self.accept and self.reason is None:
             raise ValueError("accept needs a reason")
+
+    def planned(self, actor: str, operation: str | None, seen: int | None) -> PromoteRequest:
+        return PromoteRequest(self.gold_version, actor, self.reason, self.accept, operation, seen)
 
 
 class Rollback(
@@ -83,6 +92,10 @@ class Rollback(
     to: Number | None = None
     exact: bool = False
     reason: Reason | None = None
+    dry_run: DryRun = False
+
+    def planned(self, actor: str, operation: str | None, seen: int | None) -> RollbackRequest:
+        return RollbackRequest(actor, self.to, self.exact, self.reason, operation, seen)
 
 
 class Drop(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="verb", tag="drop"):
@@ -90,6 +103,10 @@ class Drop(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
     gold_version: Number
     reason: Reason | None = None
+    dry_run: DryRun = False
+
+    def planned(self, actor: str, operation: str | None) -> DropRequest:
+        return DropRequest(self.gold_version, actor, self.reason, operation)
 
 
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")

@@ -20,6 +20,7 @@ from lakehouse.transform.ops_api.differences import Differences, through
 from lakehouse.transform.ops_api.dispatcher import Dispatcher
 from lakehouse.transform.ops_api.handlers import Handlers
 from lakehouse.transform.ops_api.operations import Operations
+from lakehouse.transform.ops_api.plans import Plans
 
 
 class OpsApi:
@@ -31,7 +32,7 @@ class OpsApi:
         operations.take_over_orders()
         self._dispatcher = Dispatcher(operations, stop, partial(is_carried_out, settings))
         compared = Differences(files, layout, through(Trino.of(settings, read_only=True)))
-        handlers = Handlers(files, layout, compared, self._dispatcher.wake)
+        handlers = Handlers(files, layout, compared, Plans(settings, files), self._dispatcher.wake)
         self._server = Listening(
             create_app(handlers, Verifier(settings), health), settings.host, settings.ports.transform
         )

@@ -14,7 +14,7 @@ from contextlib import suppress
 from lakehouse.clients.files import Files, HdfsFiles
 from lakehouse.clients.trino import QueryFailedError, Trino
 from lakehouse.contracts.layout import Layout
-from lakehouse.contracts.tables import TRANSFORM_USER, reprocess_user
+from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import AlreadyExistsError, LakehouseError, NotFoundError, NotReadyError, RefusedError
 from lakehouse.json_logs import fields, log_as_json
 from lakehouse.releases.log import Published, ReleaseLog
@@ -105,29 +105,14 @@ class Worker:
         self._gold_version = request.gold_version
         published = self._published()
         if published is None:
-            builder = Builder(self._settings, self._files, user=reprocess_user(request.gold_version))
-            wanted = promote.PromoteRequest(
-                request.gold_version,
-                self._operation.actor,
-                request.reason,
-                request.accept,
-                self._operation.id,
-                self._operation.seen,
-            )
-            published = promote.Promote.of(builder).run(wanted, self.say)
+            wanted = request.planned(self._operation.actor, self._operation.id, self._operation.seen)
+            published = promote.promote(self._settings, self._files, wanted, self.say)
         return self._shown(published)
 
     def _rollback(self, request: requests.Rollback) -> Result:
         published = self._published()
         if published is None:
-            wanted = rollback.RollbackRequest(
-                self._operation.actor,
-                request.to,
-                request.exact,
-                request.reason,
-                self._operation.id,
-                self._operation.seen,
-            )
+            wanted = request.planned(self._operation.actor, self._operation.id, self._operation.seen)
             try:
                 published = rollback.roll_back(self._settings, self._files, self._releases, wanted)
             except NotFoundError as error:
@@ -138,7 +123,7 @@ class Worker:
     def _drop(self, request: requests.Drop) -> Result:
         self._gold_version = request.gold_version
         builder = Builder(self._settings, self._files)
-        drop.drop(builder, request.gold_version, self._operation.actor, request.reason, self.say, self._operation.id)
+        drop.drop(builder, request.planned(self._operation.actor, self._operation.id), self.say)
         return self._end(End.DONE)
 
     def _published(self) -> Published | None:

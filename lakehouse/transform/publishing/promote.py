@@ -11,12 +11,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+from lakehouse.clients.files import Files
+from lakehouse.contracts.tables import reprocess_user
 from lakehouse.errors import AlreadyExistsError, NotFoundError, RefusedError
 from lakehouse.ledger.prove import Prover
 from lakehouse.releases import generations
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import GoldVersion, ReleaseKind, Snapshot
 from lakehouse.releases.version_status import is_built
+from lakehouse.settings import Settings
 from lakehouse.transform.backfill.progress import not_built
 from lakehouse.transform.building.builder import Builder, Progress
 from lakehouse.transform.building.catch_up import CatchUp
@@ -33,6 +36,7 @@ from lakehouse.transform.publishing.gates import (
     stands_beside,
 )
 from lakehouse.transform.publishing.publish import following, refuse_after_another_operator
+from lakehouse.transform.verb_plan import VerbPlan
 
 LOCK_TIMEOUT = 600.0
 """Seconds to wait for who builds one of the two versions."""
@@ -56,6 +60,17 @@ class PromoteRequest:
     seen: int | None = None
 
 
+def promote(settings: Settings, files: Files, request: PromoteRequest, say: Progress) -> Published:
+    """The new release. Raises :class:`RefusedError`; nothing has changed then."""
+    builder = Builder(settings, files, user=reprocess_user(request.gold_version))
+    return Promote.of(builder).run(request, say)
+
+
+def plan(settings: Settings, files: Files, request: PromoteRequest) -> VerbPlan:
+    """What :func:`promote` would do. Changes nothing, not even what is kept of proofs."""
+    return Promote.of(Builder(settings, files), keeps_proofs=False).plan(request)
+
+
 class Promote:
     """``gates`` are checked in order: ``slow`` ones before the live version's lock is taken, the others while it is
     held."""
@@ -67,10 +82,10 @@ class Promote:
         self._log = ReleaseLog(builder.files, builder.layout)
 
     @classmethod
-    def of(cls, builder: Builder) -> "Promote":
+    def of(cls, builder: Builder, *, keeps_proofs: bool = True) -> "Promote":
         """With the gates that every promote has to pass, from the command line or over HTTP."""
         settings = builder.settings
-        judged = Prover(settings, builder.files).verdict
+        judged = Prover(settings, builder.files, keeps_proofs=keeps_proofs).verdict
         slow = (is_whole(settings), ledger_is_balanced(judged), is_prepared(settings))
         # The live line stands still meanwhile: only what the last step has brought may still have to be loaded.
         differs = differs_within_limits(settings, builder.versions)
@@ -78,15 +93,9 @@ class Promote:
 
     def run(self, request: PromoteRequest, say: Progress = lambda _: None) -> Published:
         """The new release. Raises :class:`RefusedError` with the gate that does not open."""
-        seen = self._log.current()
-        if seen is None:
-            raise RefusedError("nothing has been released yet: the first cycle publishes the first release")
-        if request.accept and not request.reason:
-            raise RefusedError("differences are accepted for a reason: give one (--reason)")
-        if request.seen is not None:
-            seen = refuse_after_another_operator(self._log, self._log.get(request.seen))
-        version, newest = self._candidate(request, seen)
-        self._check(self._slow, request, Prospect(version, newest, seen, self._live(seen)), say)
+        prospect = self._prospect(request)
+        version, newest, seen = prospect.version, prospect.snapshot, prospect.parent
+        self._check(self._slow, request, prospect, say)
         with _locked(self._builder, [version.version]):
             self._refuse_dropped(version.version)
             end_queries(self._builder.trino, version.version)
@@ -96,6 +105,40 @@ class Promote:
         with _locked(self._builder, [*self._built_from(version), seen.release.gold_version]):
             self._refuse_dropped(version.version)
             return self._publish(request, version, seen, say)
+
+    def plan(self, request: PromoteRequest) -> VerbPlan:
+        """What :meth:`run` would do: the gates judge the candidate as it is. Raises :class:`RefusedError`, too."""
+        prospect = self._prospect(request)
+        gates = [gate for gate in (*self._slow, *self._gates) if gate is not caught_up]
+        found = dict.fromkeys(gate(prospect, request.accept) for gate in gates)
+        parent, version, newest = prospect.parent, prospect.version.version, prospect.snapshot
+        is_beside = stands_beside(newest, prospect.beside)
+        first = "" if is_beside else f"gold version {version} is brought up to date with release {parent.number} first"
+        shown = f"a release after {parent.number} shows gold version {version}" + (
+            f", snapshot {newest.number} or later" if is_beside else ""
+        )
+        facts = {
+            "gold_version": version,
+            "snapshot": newest.number,
+            "parent": parent.number,
+            "is_caught_up": is_beside,
+            "accept": request.accept,
+            "actor": request.actor,
+            "reason": request.reason,
+        }
+        return VerbPlan("promote", (*found, *filter(None, (first, shown))), facts)
+
+    def _prospect(self, request: PromoteRequest) -> Prospect:
+        """The candidate's newest snapshot, after the current release."""
+        seen = self._log.current()
+        if seen is None:
+            raise RefusedError("nothing has been released yet: the first cycle publishes the first release")
+        if request.accept and not request.reason:
+            raise RefusedError("differences are accepted for a reason: give one (--reason)")
+        if request.seen is not None:
+            seen = refuse_after_another_operator(self._log, self._log.get(request.seen))
+        version, newest = self._candidate(request, seen)
+        return Prospect(version, newest, seen, self._live(seen))
 
     def _candidate(self, request: PromoteRequest, seen: Published) -> tuple[GoldVersion, Snapshot]:
         number, versions = request.gold_version, self._builder.versions

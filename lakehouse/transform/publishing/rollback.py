@@ -20,6 +20,7 @@ from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
 from lakehouse.transform.locks import deciding, undisturbed
 from lakehouse.transform.publishing.publish import following, refuse_after_another_operator
+from lakehouse.transform.verb_plan import VerbPlan
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,53 @@ class RollbackRequest:
     seen: int | None = None
 
 
+@dataclass(frozen=True)
+class _Target:
+    """What readers would be shown, and the release that it would follow."""
+
+    version: GoldVersion
+    snapshot: Snapshot
+    parent: Published
+
+
 def roll_back(settings: Settings, files: Files, log: ReleaseLog, request: RollbackRequest) -> Published:
     """:func:`rollback` on a warehouse: refuses, too, what could not be kept up to date or is beyond the retention."""
+    versions, check = Versions(files, Layout(settings.warehouse)), _check(settings, files, request)
+    if not request.exact:
+        with deciding(settings):
+            return rollback(log, versions, request, check)
+    with undisturbed(settings), deciding(settings):
+        return rollback(log, versions, request, check)
+
+
+def plan(settings: Settings, files: Files, request: RollbackRequest) -> VerbPlan:
+    """What :func:`roll_back` would do. Changes nothing; raises :class:`RefusedError`, too."""
+    layout = Layout(settings.warehouse)
+    log = ReleaseLog(files, layout)
+    try:
+        target = _target(log, Versions(files, layout), request, _check(settings, files, request))
+    except NotFoundError as error:
+        raise RefusedError(str(error)) from error
+    _refuse_what_is_shown(target.parent, target.snapshot, request)
+    version, snapshot, parent = target.version.version, target.snapshot, target.parent
+    behind = _behind(parent.release.complete_through, snapshot.complete_through)
+    shown = f"a release after {parent.number} shows gold version {version} again, at its snapshot {snapshot.number}"
+    stale = _staleness(version, behind, is_held=request.exact)
+    held = "it is held: cycles publish nothing until an operator does" if request.exact else None
+    facts = {
+        "gold_version": version,
+        "snapshot": snapshot.number,
+        "parent": parent.number,
+        "held": request.exact,
+        "seconds_behind": behind,
+        "actor": request.actor,
+        "reason": request.reason,
+    }
+    return VerbPlan("rollback", tuple(filter(None, (shown, stale, held))), facts)
+
+
+def _check(settings: Settings, files: Files, request: RollbackRequest) -> Callable[[Snapshot], None]:
+    """Refuses a snapshot that could not be kept up to date or, if that is not wanted, could not be read."""
     layout = Layout(settings.warehouse)
 
     def refuse_stale(snapshot: Snapshot) -> None:
@@ -58,11 +104,7 @@ def roll_back(settings: Settings, files: Files, log: ReleaseLog, request: Rollba
                     "LAKEHOUSE_RELEASES__RETENTION (gold) or LAKEHOUSE_RELEASES__SILVER_WINDOW (silver)"
                 )
 
-    if not request.exact:
-        with deciding(settings):
-            return rollback(log, Versions(files, layout), request, refuse_stale)
-    with undisturbed(settings), deciding(settings):
-        return rollback(log, Versions(files, layout), request, refuse_unreadable)
+    return refuse_unreadable if request.exact else refuse_stale
 
 
 def rollback(
@@ -71,21 +113,14 @@ def rollback(
     """The new release. ``check`` may refuse the snapshot that would be shown (see :func:`roll_back`).
 
     Raises :class:`RefusedError` and changes nothing where there is nothing to go back to."""
-    seen = log.current()
-    if seen is None:
-        raise RefusedError("nothing has been released yet")
-    if request.seen is not None:
-        seen = refuse_after_another_operator(log, log.get(request.seen))
-    target = log.get(request.to) if request.to is not None else _before_last_promote(log)
-    version, snapshot = _what_to_show(versions, target, request)
-    check(snapshot)
+    target = _target(log, versions, request, check)
     while True:
-        parent = refuse_after_another_operator(log, seen)
-        _refuse_what_is_shown(parent, snapshot, request)
+        parent = refuse_after_another_operator(log, target.parent)
+        _refuse_what_is_shown(parent, target.snapshot, request)
         release = following(
             parent,
-            version,
-            snapshot,
+            target.version,
+            target.snapshot,
             ReleaseKind.ROLLBACK,
             actor=request.actor,
             reason=request.reason,
@@ -98,11 +133,29 @@ def rollback(
             continue  # a cycle was first: what we go back to is the same
 
 
+def _target(
+    log: ReleaseLog, versions: Versions, request: RollbackRequest, check: Callable[[Snapshot], None]
+) -> _Target:
+    parent = log.current()
+    if parent is None:
+        raise RefusedError("nothing has been released yet")
+    if request.seen is not None:
+        parent = refuse_after_another_operator(log, log.get(request.seen))
+    former = log.get(request.to) if request.to is not None else _before_last_promote(log)
+    version, snapshot = _what_to_show(versions, former, request)
+    check(snapshot)
+    return _Target(version, snapshot, parent)
+
+
 def seconds_behind(log: ReleaseLog, published: Published) -> int | None:
     """How much earlier the hours end that ``published`` is complete through than those of the release before it: 0 if
     they do not, None where it is complete through none."""
-    parent, reached = published.release.parent, published.release.complete_through
+    parent = published.release.parent
     before = log.get(parent).release.complete_through if parent is not None else None
+    return _behind(before, published.release.complete_through)
+
+
+def _behind(before: int | None, reached: int | None) -> int | None:
     if before is None:
         return 0
     return None if reached is None else max(0, before - reached) // 1_000_000
@@ -111,11 +164,15 @@ def seconds_behind(log: ReleaseLog, published: Published) -> int | None:
 def how_stale(published: Published, seconds: int | None) -> str | None:
     """The sentence for the operator about what is so many :func:`seconds_behind`; None if it is as fresh as what
     readers saw before. A former version is fed for LAKEHOUSE_RELEASES__FEED_FORMER only."""
+    return _staleness(published.release.gold_version, seconds, is_held=published.release.held)
+
+
+def _staleness(gold_version: int, seconds: int | None, *, is_held: bool) -> str | None:
     if seconds == 0:
         return None
     behind = "complete through no hour yet" if seconds is None else f"{seconds / 3600:.1f} hours behind"
-    then = "" if published.release.held else "; the next cycles bring it up to date"
-    return f"Gold version {published.release.gold_version} is {behind}{then}."
+    then = "" if is_held else "; the next cycles bring it up to date"
+    return f"Gold version {gold_version} is {behind}{then}."
 
 
 def _before_last_promote(log: ReleaseLog) -> Published:

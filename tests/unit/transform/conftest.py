@@ -21,6 +21,7 @@ from lakehouse.transform.diff.model import Difference, Limits, Side
 from lakehouse.transform.ops_api.app import create_app
 from lakehouse.transform.ops_api.differences import Differences
 from lakehouse.transform.ops_api.handlers import Handlers
+from lakehouse.transform.ops_api.plans import Plans
 from tests.unit.transform.ops_client import LAYOUT, OpsApi, undocumented
 from tests.unit.transform.promoted_warehouse import Warehouse
 
@@ -28,7 +29,7 @@ from tests.unit.transform.promoted_warehouse import Warehouse
 @pytest.fixture
 def ops_api(tmp_path: Path) -> Iterator[OpsApi]:
     """Whatever a test asks of it, the OpenAPI document knows each answer."""
-    settings = Settings(home=tmp_path / "home")
+    settings = Settings(home=tmp_path / "home", warehouse=LAYOUT.root)
     files, health = LocalFiles(tmp_path / "hdfs"), Health(timedelta(minutes=1))
     woken: list[int] = []
     compared: list[tuple[int, int]] = []
@@ -41,7 +42,9 @@ def ops_api(tmp_path: Path) -> Iterator[OpsApi]:
         )
 
     issue(settings, "olga", [Scope.OPS])
-    handlers = Handlers(files, LAYOUT, Differences(files, LAYOUT, compare), lambda: woken.append(1))
+    handlers = Handlers(
+        files, LAYOUT, Differences(files, LAYOUT, compare), Plans(settings, files), lambda: woken.append(1)
+    )
     server = Listening(create_app(handlers, Verifier(settings), health, CollectorRegistry()), "127.0.0.1", 0)
     answers: list[httpx.Response] = []
     url, hooks = f"http://127.0.0.1:{server.port}", {"response": [answers.append]}

@@ -260,7 +260,12 @@ def test_the_openapi_document_names_bodies_and_parameters(ops_api: OpsApi) -> No
     document = ops_api.client.get("/openapi.json").json()
     promote = document["paths"]["/v1/ops/promote"]["post"]
     schema = promote["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
-    assert set(document["components"]["schemas"][schema]["properties"]) == {"gold_version", "accept", "reason"}
+    assert set(document["components"]["schemas"][schema]["properties"]) == {
+        "gold_version",
+        "accept",
+        "reason",
+        "dry_run",
+    }
     assert "202" in promote["responses"]
     diff = document["paths"]["/v1/ops/gold-versions/{gold_version}/diff"]["get"]
     assert {each["name"] for each in diff["parameters"]} == {"gold_version", "against", "top"}

@@ -58,7 +58,7 @@ class World:
         return Promote(self.builder, slow, (caught_up,)).run(PromoteRequest(number, "olga"))
 
     def drop(self, number: int) -> None:
-        dropping.drop(self.builder, number, "otto", None)
+        dropping.drop(self.builder, dropping.DropRequest(number, "otto"))
 
 
 @pytest.fixture
