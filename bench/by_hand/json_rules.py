@@ -1,4 +1,4 @@
-"""The edge's JSON rules (``ingestion/json_text.py``) beside decoders that do not have them.
+"""The edge's JSON rules (``ingestion/strict_json.py``) beside decoders that do not have them.
 
 In: nothing. Out: how long one order of ten lines takes to be read by each, and what each
 accepts of texts that contract 1 refuses.
@@ -14,7 +14,7 @@ import orjson
 
 from bench.figures import Figure
 from bench.rounds import interleaved, spread
-from ingestion import json_text
+from ingestion import strict_json
 
 EVENTS = 2_000
 LINE = {"product_id": "coffee-500g", "quantity": 2, "unit_price_minor": 2490, "note": "gemahlen, für Filter"}
@@ -35,8 +35,8 @@ REFUSED = {
 }
 """The last is accepted by contract 1, and must keep its digits."""
 CONTENDERS: dict[str, Callable[[bytes], Any]] = {
-    "ours, the fast way": json_text.quick,
-    "ours, the careful way": json_text.loads,
+    "ours, the fast way": strict_json.loads_fast,
+    "ours, the careful way": strict_json.loads,
     "json of Python": json.loads,
     "msgspec": msgspec.json.decode,
     "orjson": orjson.loads,
