@@ -15,6 +15,7 @@ from bench.history import History, midnight
 from bench.releases import rebuild, switch, undisturbed
 from bench.releases.scene import DAYS, Scene, furnish
 from bench.report import Report
+from bench.routes import report as hot_routes
 from bench.sqlmesh_peer import SqlMesh
 from bench.station import station
 
@@ -88,11 +89,16 @@ def _by_hand(arguments: argparse.Namespace, _: Stages) -> Report:
     return by_hand.run(arguments.gold, arguments.by_hand_rounds, say)
 
 
+def _hot_routes(arguments: argparse.Namespace, _: Stages) -> Report:
+    return hot_routes.run(arguments.route_rounds, say)
+
+
 BENCHMARKS: dict[str, Callable[[argparse.Namespace, Stages], Report]] = {
     "rebuild": _rebuild,
     "switch": _switch,
     "undisturbed": _undisturbed,
     "by-hand": _by_hand,
+    "hot-routes": _hot_routes,
 }
 
 
@@ -117,6 +123,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quiet", type=float, default=60, help="undisturbed: seconds with nothing being rebuilt")
     parser.add_argument("--gold", type=int, default=1_000_000, help="by-hand: rows of gold")
     parser.add_argument("--by-hand-rounds", type=int, default=7, help="by-hand: rounds that count")
+    parser.add_argument("--route-rounds", type=int, default=15, help="hot-routes: rounds that count")
     found = parser.parse_args()
     if unknown := set(found.benchmarks) - BENCHMARKS.keys():
         parser.error(f"there is no {', '.join(sorted(unknown))}")

@@ -1,24 +1,21 @@
 """Calls ASGI applications in this process, with no socket and no server in between.
 
-In: applications that answer the same request. Out: for each, requests a second and the median time of one. They take
-turns, round by round; the best round of each counts, because what else runs on the machine can only cost time.
+In: applications that answer the same request. Out: for each, the median time of a request and requests a second, round
+by round.
 """
 
-import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
 from lakehouse.http.asgi import App, Scope
 
-ROUNDS = 15
-
 
 @dataclass(frozen=True)
 class Shot:
-    """A request. ``at_once``: so many are under way together."""
+    """A request, and the status with which it is answered."""
 
     method: str
     path: str
@@ -26,7 +23,6 @@ class Shot:
     headers: list[tuple[bytes, bytes]]
     body: bytes
     status: int
-    at_once: int = 1
 
     def scope(self) -> Scope:
         return {
@@ -47,36 +43,29 @@ class Shot:
 
 
 @dataclass(frozen=True)
-class Figure:
-    per_second: float
-    p50_micros: float
+class Rounds:
+    """Of one application, a figure for each round: the median time of a request, and requests a second."""
 
-    def or_better(self, other: "Figure") -> "Figure":
-        return Figure(max(self.per_second, other.per_second), min(self.p50_micros, other.p50_micros))
+    micros: list[float] = field(default_factory=list)
+    per_second: list[float] = field(default_factory=list)
 
 
-async def measure(apps: Mapping[str, App], shot: Shot, requests: int) -> dict[str, Figure]:
-    best: dict[str, Figure] = {}
-    for number in range(ROUNDS + 1):
+async def measure(apps: Mapping[str, App], shot: Shot, requests: int, rounds: int) -> dict[str, Rounds]:
+    """They take turns; the first round of each warms up, and does not count."""
+    found = {name: Rounds() for name in apps}
+    for number in range(rounds + 1):
         for name, app in apps.items():
-            figure = await _round(app, shot, requests)
-            if number:  # the first round warms up
-                best[name] = figure.or_better(best.get(name, figure))
-    return best
+            times = [await _timed(app, shot) for _ in range(requests)]
+            if number:
+                found[name].micros.append(median(times) * 1e6)
+                found[name].per_second.append(requests / sum(times))
+    return found
 
 
-async def _round(app: App, shot: Shot, requests: int) -> Figure:
-    times: list[float] = []
-
-    async def work() -> None:
-        for _ in range(requests // shot.at_once):
-            started = time.perf_counter()
-            await _fire(app, shot)
-            times.append(time.perf_counter() - started)
-
+async def _timed(app: App, shot: Shot) -> float:
     started = time.perf_counter()
-    await asyncio.gather(*(work() for _ in range(shot.at_once)))
-    return Figure(len(times) / (time.perf_counter() - started), median(times) * 1e6)
+    await _fire(app, shot)
+    return time.perf_counter() - started
 
 
 async def _fire(app: App, shot: Shot) -> None:

@@ -27,13 +27,14 @@ SMALL = [
     "--quiet=3",
     "--gold=3000",
     "--by-hand-rounds=1",
+    "--route-rounds=1",
 ]
 PEERS = [] if COMMAND.exists() else ["--without-peers"]
-BARS = {"rebuild": 2, "switch": 2 if PEERS else 4, "undisturbed": 3, "by-hand": 3}
+BARS = {"rebuild": 2, "switch": 2 if PEERS else 4, "undisturbed": 3, "by-hand": 3, "hot-routes": 2}
 
 
 def file(name: str) -> str:
-    return name if name == "by-hand" else f"releases-{name}"
+    return name if name in ("by-hand", "hot-routes") else f"releases-{name}"
 
 
 @pytest.fixture(scope="module")
