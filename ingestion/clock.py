@@ -6,21 +6,17 @@ idle edge), and before a segment is deleted.
 """
 
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from ingestion.atomic_file import read_json, write_json
-
-
-def wall() -> int:
-    return time.time_ns() // 1000
+from lakehouse import instants
 
 
 class Clock:
     """One per edge folder. Thread-safe."""
 
-    def __init__(self, path: Path, wall_clock: Callable[[], int] = wall) -> None:
+    def __init__(self, path: Path, wall_clock: Callable[[], int] = instants.now_micros) -> None:
         self._path = path
         self._wall = wall_clock
         self._lock = threading.Lock()

@@ -7,13 +7,13 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 
 from ingestion.rejections import Reason, RejectedError
+from lakehouse import instants
 
-EARLIEST = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
+EARLIEST = instants.to_micros(datetime(2000, 1, 1, tzinfo=UTC))
 _PATTERN = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt]([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.(\d+))?(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))",
     re.ASCII,
 )
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 _UTC = frozenset({"Z", "z", "+00:00"})
 _REMEMBERED: dict[str, int] = {}
@@ -59,7 +59,7 @@ def _compute(match: re.Match[str]) -> int:
     zone = timezone(-offset if match[8] == "-" else offset)
     leap = second == 60
     try:
-        instant = (datetime(year, month, day, hour, minute, min(second, 59), tzinfo=zone) - _EPOCH) // _SECOND
+        instant = (datetime(year, month, day, hour, minute, min(second, 59), tzinfo=zone) - instants.EPOCH) // _SECOND
     except (ValueError, OverflowError) as error:
         raise RejectedError(Reason.BAD_TIME, "time") from error
     if leap and instant % 86_400 != 86_399:

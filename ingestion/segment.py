@@ -7,10 +7,10 @@ In: lines as ``segment_log`` writes them. Out: a :class:`Segment` for the ledger
 import re
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import msgspec
 
+from lakehouse import instants
 from lakehouse.errors import LakehouseError
 
 _MERCHANT = re.compile(rb'"merchant_id":"([^"]*)"')
@@ -47,13 +47,8 @@ class Segment:
             self.first_accepted_at = accepted_at
         self.last_accepted_at = accepted_at
         self.next += count
-        hour = hour_of(accepted_at)
+        hour = instants.hour_text(accepted_at)
         self.hours[hour] = self.hours.get(hour, 0) + count
-
-
-def hour_of(micros: int) -> str:
-    """The acceptance hour, as ``2026-11-23T10``."""
-    return datetime.fromtimestamp(micros // 1_000_000, UTC).strftime("%Y-%m-%dT%H")
 
 
 def merchant_of(line: bytes) -> bytes:

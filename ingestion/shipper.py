@@ -10,13 +10,13 @@ import hashlib
 import logging
 import threading
 import time
-from datetime import UTC, datetime
 
 import msgspec
 
-from ingestion.clock import Clock, wall
+from ingestion.clock import Clock
 from ingestion.incarnation import Incarnation
 from ingestion.segment import Segment
+from lakehouse import instants
 from lakehouse.clients.files import Files, publish, replace
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import EdgeLedger, RawManifest
@@ -98,7 +98,7 @@ class Shipper:
         data = incarnation.log.lines.path(segment.number).read_bytes()
         manifest = self._manifest(segment, data)
         encoded = msgspec.json.encode(manifest)
-        date = datetime.fromtimestamp(segment.first_accepted_at // 1_000_000, UTC).date().isoformat()
+        date = instants.from_micros(segment.first_accepted_at).date().isoformat()
         if self._read(self._layout.raw_manifest(date, segment.id)) != encoded:
             publish(self._files, self._layout.staging, self._layout.raw_file(date, segment.id), data)
             publish(self._files, self._layout.staging, self._layout.raw_manifest(date, segment.id), encoded)
@@ -132,9 +132,9 @@ class Shipper:
     def _publish_ledger(self, incarnation: Incarnation) -> None:
         ledger = incarnation.ledger(self._clock.now())
         path = self._layout.edge_ledger(ledger.edge, ledger.incarnation)
-        before = wall()
+        before = instants.now_micros()
         replace(self._files, self._layout.staging, path, msgspec.json.encode(ledger))
-        self._compare_clocks(before, self._files.stat(path).modified_at * 1000, wall())
+        self._compare_clocks(before, self._files.stat(path).modified_at * 1000, instants.now_micros())
         self._published[incarnation.id] = ledger
         if ledger.closed:
             incarnation.ledger_is_closed()

@@ -11,7 +11,6 @@ log is read back: if our number is not there, a newer driver is in charge and th
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -19,6 +18,7 @@ from delta.exceptions import ConcurrentTransactionException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
+from lakehouse import instants
 from lakehouse.clients import delta_log
 from lakehouse.clients.files import Files
 from lakehouse.contracts import tables
@@ -136,7 +136,7 @@ class BronzeWriter:
         older: DataFrame | None = None,
     ) -> Written:
         if summary.quarantined:
-            self._quarantine(split_events.quarantine_rows(parsed, self._epoch, self._batch, datetime.now(UTC)))
+            self._quarantine(split_events.quarantine_rows(parsed, self._epoch, self._batch, instants.now()))
         if older is not None:
             self._quarantine(older.withColumns({"epoch": f.lit(self._epoch), "batch": f.lit(self._batch)}))
             summary = replace(summary, quarantined=summary.quarantined + older.count())

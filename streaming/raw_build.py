@@ -33,6 +33,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
+from lakehouse import instants
 from lakehouse.clients import delta_log
 from lakehouse.clients.files import Files, publish
 from lakehouse.contracts.commit_info import BronzeCommit, SegmentRanges
@@ -171,7 +172,7 @@ class RawFilesToBronze:
             delta_version=version,
             rows=sum(commit.rows for _, commit in said),
             segments=union(commit.segments for _, commit in said),
-            at=time.time_ns() // 1000,
+            at=instants.now_micros(),
             nonce=new_nonce(),
         )
         layout = self._paths.layout

@@ -8,7 +8,7 @@ is what every reader of the table will see: a commit exists once its file does, 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ import msgspec
 from lakehouse.clients.files import Files
 from lakehouse.contracts.commit_info import BronzeCommit
 from lakehouse.errors import NotFoundError
+from lakehouse.instants import from_millis
 
 BUILDS_ANEW = (
     "`lakehouse reprocess` builds silver and gold anew, as another gold version; with --from raw, bronze as well"
@@ -106,7 +107,7 @@ def parse_commit(version: int, data: bytes) -> Commit:
     removes = [action["remove"] for action in actions if "remove" in action]
     return Commit(
         version=version,
-        timestamp=datetime.fromtimestamp(info.get("timestamp", 0) / 1000, UTC),
+        timestamp=from_millis(info.get("timestamp", 0)),
         operation=str(info.get("operation", "")),
         data_change=any(add.data_change for add in adds) or any(r.get("dataChange", True) for r in removes),
         user_metadata=info.get("userMetadata"),

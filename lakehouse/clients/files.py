@@ -9,13 +9,14 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from hdfs_native import Client, WriteOptions
 
 from lakehouse.errors import AlreadyExistsError, NotFoundError, NotReadyError
+from lakehouse.instants import from_millis
 
 _CONFIG = {"dfs.client.failover.max.attempts": "3"}
 """Give up after some seconds. By itself the client tries for three minutes, in which a service can say nothing, answer
@@ -37,7 +38,7 @@ class Entry:
 
     @property
     def modified(self) -> datetime:
-        return datetime.fromtimestamp(self.modified_at / 1000, UTC)
+        return from_millis(self.modified_at)
 
 
 class Files(Protocol):

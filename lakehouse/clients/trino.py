@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import requests
@@ -133,6 +134,15 @@ class Trino:
 def literal(text: str) -> str:
     """A text as SQL writes it."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def timestamp_text(instant: datetime) -> str:
+    """An instant as a timestamp literal names it, to the millisecond, for example ``2026-11-23 10:00:00.000 UTC``."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + " UTC"
+
+
+def timestamp_literal(instant: datetime) -> str:
+    return f"TIMESTAMP '{timestamp_text(instant)}'"
 
 
 class _ReadOnlyTransaction(Transaction):  # type: ignore[misc]  # the client is untyped

@@ -15,7 +15,7 @@ import msgspec
 
 from lakehouse.clients import delta_log
 from lakehouse.clients.files import Files
-from lakehouse.clients.trino import Row, SqlError, Trino, literal
+from lakehouse.clients.trino import Row, SqlError, Trino, literal, timestamp_literal
 from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import RawManifest
@@ -151,4 +151,4 @@ def _pinned(release: Release, name: str) -> str:
 
 
 def _value(value: Any) -> str:
-    return f"TIMESTAMP '{value:%Y-%m-%d %H:%M:%S} UTC'" if isinstance(value, datetime) else literal(str(value))
+    return timestamp_literal(value) if isinstance(value, datetime) else literal(str(value))

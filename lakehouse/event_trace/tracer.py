@@ -15,6 +15,7 @@ from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.topics import EVENTS
 from lakehouse.event_trace import stages
 from lakehouse.event_trace.stages import EventQuery
+from lakehouse.instants import to_text
 from lakehouse.releases.log import Published, ReleaseLog
 
 Document = dict[str, Any]
@@ -89,7 +90,7 @@ def _shown(releases: list[Published], since: int) -> Document:
     first = stages.first_release(releases, releases[-1].release.gold_version, since)
     if first is None:
         return {"release": None, "released_at": None}
-    return {"release": first.number, "released_at": _text(first.released_at)}
+    return {"release": first.number, "released_at": to_text(first.released_at)}
 
 
 def _delivery(row: Row, versions: dict[str, int], generation: int) -> Document:
@@ -101,11 +102,7 @@ def _delivery(row: Row, versions: dict[str, int], generation: int) -> Document:
 
 
 def _plain(row: Row) -> Document:
-    return {name: _text(value) if isinstance(value, datetime) else _number(value) for name, value in row.items()}
-
-
-def _text(at: datetime) -> str:
-    return at.isoformat().replace("+00:00", "Z")
+    return {name: to_text(value) if isinstance(value, datetime) else _number(value) for name, value in row.items()}
 
 
 def _number(value: Any) -> Any:

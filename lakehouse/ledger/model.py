@@ -7,10 +7,11 @@ is one line of numbers, and a stage holds parts of it.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from lakehouse import instants
 from lakehouse.contracts.records import EdgeLedger, incarnation_of
 from lakehouse.ledger.spans import Span
 
@@ -98,12 +99,15 @@ def hour_of(instant: int) -> int:
     return instant // MICROSECONDS_PER_HOUR
 
 
+def start_of(hour: int) -> datetime:
+    return instants.from_micros(hour * MICROSECONDS_PER_HOUR)
+
+
 def parse_hour(text: str) -> int:
     """``2026-11-23T10``, as manifests and edge ledgers write it."""
-    at = datetime.strptime(text, "%Y-%m-%dT%H").replace(tzinfo=UTC)
-    return int(at.timestamp()) // 3600
+    return instants.parse_hour(text) // MICROSECONDS_PER_HOUR
 
 
 def show_hour(hour: int) -> str:
     """``2026-11-23T10:00:00Z``."""
-    return datetime.fromtimestamp(hour * 3600, UTC).strftime("%Y-%m-%dT%H:00:00Z")
+    return instants.to_text(start_of(hour))

@@ -7,14 +7,14 @@ Trino.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
-from lakehouse.clients.trino import Row, SqlError, Trino, literal
+from lakehouse.clients.trino import Row, SqlError, Trino, literal, timestamp_literal
 from lakehouse.contracts import tables
 from lakehouse.contracts.topics import REJECTED
 from lakehouse.ledger.bitmaps import BITS, TooManyCopiesError, Words, copies
-from lakehouse.ledger.model import Run, Stage, show_hour
+from lakehouse.ledger.model import Run, Stage, start_of
 from lakehouse.releases.model import BronzeCursor, Release, Snapshot
 
 _HOUR = "date_diff('hour', TIMESTAMP '1970-01-01 00:00:00 UTC', {column})"
@@ -80,7 +80,7 @@ def runs_in_files(trino: Trino, files: Mapping[str, Sequence[str]], before: int)
     """The positions accepted before an hour that data files hold: by table, as SQL names it, the files' addresses."""
     rows = " UNION ALL ".join(
         f"SELECT edge, segment, seq, accepted_at, 'file' AS became, false AS late FROM {table} "
-        f'WHERE "$path" IN ({", ".join(map(literal, paths))}) AND accepted_at < {_start_of(before)}'
+        f'WHERE "$path" IN ({", ".join(map(literal, paths))}) AND accepted_at < {timestamp_literal(start_of(before))}'
         for table, paths in files.items()
     )
     return [run for row in _held(trino, rows) for run in row.runs]
@@ -215,9 +215,5 @@ def _before(offsets: Mapping[int, int]) -> str:
     return " OR ".join(parts) or "false"
 
 
-def _start_of(hour: int) -> str:
-    return f"TIMESTAMP '{show_hour(hour)[:13].replace('T', ' ')}:00:00 UTC'"
-
-
 def _midnight(day: date) -> str:
-    return f"TIMESTAMP '{day} 00:00:00 UTC'"
+    return timestamp_literal(datetime(day.year, day.month, day.day, tzinfo=UTC))

@@ -1,8 +1,8 @@
 """The verdict as contract 3 wants it, and as a table for people. Pure."""
 
-from datetime import UTC, datetime
 from typing import Any
 
+from lakehouse import instants
 from lakehouse.ledger.judge import COLUMNS, HourLine, Verdict
 from lakehouse.ledger.model import Discrepancy, show_hour
 
@@ -79,6 +79,4 @@ def _width(column: str) -> int:
 
 
 def _instant(micros: int | None) -> str | None:
-    if micros is None:
-        return None
-    return datetime.fromtimestamp(micros / 1_000_000, UTC).isoformat().replace("+00:00", "Z")
+    return None if micros is None else instants.to_text(instants.from_micros(micros))

@@ -5,11 +5,11 @@ once its raw build has published ``streamed.json``; each until it is retired. Do
 same question gets the same answer.
 """
 
-import time
 from dataclasses import dataclass
 
 import msgspec
 
+from lakehouse import instants
 from lakehouse.clients import delta_log
 from lakehouse.clients.files import Files, publish
 from lakehouse.contracts.commit_info import SegmentRanges
@@ -79,7 +79,7 @@ def next_generation(files: Files, layout: Layout) -> int:
     """A number that nobody has, taken for the caller. Costs nothing if it is never built."""
     while True:
         number = unused_generation(files, layout)
-        planned = Planned(number, _now(), new_nonce())
+        planned = Planned(number, instants.now_micros(), new_nonce())
         try:
             publish(files, layout.staging, layout.bronze_planned(number), msgspec.json.encode(planned))
         except AlreadyExistsError:
@@ -102,7 +102,7 @@ def retire(files: Files, layout: Layout, generation: int, actor: str, reason: st
 
     Only for a generation that no gold version is brought up to date from: what it lacks from now on is never filled.
     """
-    document = Retired(generation, actor, reason, _now(), new_nonce())
+    document = Retired(generation, actor, reason, instants.now_micros(), new_nonce())
     try:
         publish(files, layout.staging, layout.bronze_retired(generation), msgspec.json.encode(document))
     except AlreadyExistsError:
@@ -140,7 +140,3 @@ def _read(files: Files, path: str, kind: type[Document]) -> Document | None:
         return decode(files.read(path), kind)
     except NotFoundError:
         return None
-
-
-def _now() -> int:
-    return time.time_ns() // 1000

@@ -7,10 +7,11 @@ the half of promise 4 that says which release answered at an instant.
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
+from lakehouse import instants
 from lakehouse.clients.files import Files, clock, publish
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import AlreadyExistsError, NotFoundError
@@ -66,7 +67,7 @@ class ReleaseLog:
         for published in reversed(self.refresh()):
             if published.released_at <= instant:
                 return published
-        raise NotFoundError(f"nothing had been released at {instant.isoformat()}")
+        raise NotFoundError(f"nothing had been released at {instants.to_text(instant)}")
 
     def append(self, release: Release) -> Published:
         """Publishes ``release`` or raises :class:`AlreadyExistsError` if its number is taken."""
@@ -97,7 +98,7 @@ class ReleaseLog:
         except NotFoundError:
             return None
         stamp = self._files.stat(self._layout.release(number)).modified_at
-        return Published(release, datetime.fromtimestamp(stamp / 1000, UTC))
+        return Published(release, instants.from_millis(stamp))
 
     def _wait_until_after(self, instant: datetime) -> None:
         """Waits until the NameNode's clock has passed ``instant``, so that stamps increase strictly."""

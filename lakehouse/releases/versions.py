@@ -5,10 +5,9 @@ without overwrite, so of two builders of the same number one wins and the other 
 warehouse has no plan; every other is built by one (``rebuild``), and is no candidate any more once it is dropped.
 """
 
-import time
-
 import msgspec
 
+from lakehouse import instants
 from lakehouse.clients.files import Entry, Files, publish
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import AlreadyExistsError, NotFoundError
@@ -27,7 +26,7 @@ class Versions:
         """A new version with the next number. Another creator of the same number makes this one take the next."""
         while True:
             number = max(self.numbers(), default=0) + 1
-            version = GoldVersion(number, definition, time.time_ns() // 1000, new_nonce(), plan)
+            version = GoldVersion(number, definition, instants.now_micros(), new_nonce(), plan)
             path = self._layout.gold_version_manifest(number)
             try:
                 publish(self._files, self._layout.staging, path, msgspec.json.encode(version))

@@ -11,10 +11,10 @@ import signal
 import threading
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
 
 from prometheus_client import Counter, Gauge
 
+from lakehouse import instants
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.errors import LakehouseError
 from lakehouse.http.health import Health
@@ -69,7 +69,7 @@ class Transform:
             return
         if current != self._shown:
             shown = catalog.show_current(builder.trino, self._log, self._columns)
-            self._history.update(lambda version: builder.versions.drop_of(version) is not None, datetime.now(UTC))
+            self._history.update(lambda version: builder.versions.drop_of(version) is not None, instants.now())
             self._shown = shown
         restatements.update(builder.trino, builder.files, builder.layout, self._log)
 

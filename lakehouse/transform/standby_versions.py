@@ -8,8 +8,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
+from lakehouse import instants
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError
 from lakehouse.json_logs import fields
@@ -72,7 +72,7 @@ class StandbyVersions:
 
     def _retire_generations(self, found: list[VersionState]) -> None:
         """A bronze generation that no version is built from any more need not be fed."""
-        now, former = datetime.now(UTC), self._settings.releases.feed_former
+        now, former = instants.now(), self._settings.releases.feed_former
         needed = {
             generation
             for state in found
@@ -136,7 +136,7 @@ class StandbyVersions:
 
     def _is_due(self, state: VersionState) -> bool:
         due = self._clock() - self._last_tried(state) >= self._settings.releases.feed_every.total_seconds()
-        return due and is_kept_current(state, datetime.now(UTC), self._settings.releases.feed_former)
+        return due and is_kept_current(state, instants.now(), self._settings.releases.feed_former)
 
     def _catch_up(self, state: VersionState, live: Snapshot | None, say: Callable[[str], None]) -> bool:
         """Whether it was its turn: not while its rebuild catches up or it is promoted, nor once it has been dropped."""

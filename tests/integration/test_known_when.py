@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 
 from api.app import create_app
+from lakehouse.clients.trino import timestamp_literal
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.metrics import METRICS
 from lakehouse.contracts.tables import GOLD_KEYS, GOLD_MEASURES, GOLD_TABLES, RELEASE_LOG_COLUMNS
@@ -68,7 +69,7 @@ def test_every_release_shows_again_what_it_showed(told: Told) -> None:
         for one in releases:
             query = f"SELECT {columns} FROM gold.{table}_by_release WHERE release = {one.number}"
             assert sorted(told.trino.query(query), key=str) == told.shown[one.number][table], one.release
-            instant = by_release.timestamp(one.released_at)
+            instant = timestamp_literal(one.released_at)
             then = (
                 f"SELECT {columns} FROM gold.{table}_by_release "
                 f"WHERE released_at <= {instant} AND (superseded_at > {instant} OR superseded_at IS NULL)"

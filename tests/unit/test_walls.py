@@ -23,7 +23,7 @@ CLIENTS = {
 
 SHARED = (
     *("clients", "contracts", "http", "releases", "tokens"),
-    *("errors", "json_logs", "settings"),
+    *("errors", "instants", "json_logs", "settings"),
 )
 APPLICATION = {
     *("cli", "event_trace", "ledger", "replay", "simulate", "stack_health", "table_files", "transform", "trino_plugin"),

@@ -5,12 +5,13 @@ plan belongs to, new or unfinished. Nothing is built here.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
 import msgspec
 
+from lakehouse import instants
 from lakehouse.clients import delta_log
 from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.releases import generations
@@ -49,11 +50,11 @@ class ReprocessRequest:
 
     @property
     def first(self) -> int | None:
-        return None if self.since is None else _micros(self.since) // DAY * DAY
+        return None if self.since is None else instants.to_micros(self.since) // DAY * DAY
 
     @property
     def end(self) -> int | None:
-        return None if self.until is None else -(-_micros(self.until) // DAY) * DAY
+        return None if self.until is None else -(-instants.to_micros(self.until) // DAY) * DAY
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def look(builder: Builder, request: ReprocessRequest, *, stores: bool) -> Planne
     """What is to be built. Without ``stores`` nothing is changed, not even the definition is stored."""
     if request.first is not None and request.end is not None and request.end <= request.first:
         raise RefusedError("--until must be after --since")
-    if request.since is not None and request.since > datetime.now(UTC):
+    if request.since is not None and request.since > instants.now():
         raise RefusedError("--since lies in the future: nothing would be built anew")
     if request.reuse:
         refuse_bounds(request.first is not None or request.end is not None, request.source is Source.RAW)
@@ -207,7 +208,3 @@ def _base(current: Published | None) -> Base | None:
     if current is None:
         return None
     return Base(current.number, current.release.gold_version, current.release.snapshot)
-
-
-def _micros(instant: datetime) -> int:
-    return (instant - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)

@@ -15,6 +15,7 @@ import msgspec
 from lakehouse.clients.files import Files, replace
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import LakehouseError, NotFoundError, RefusedError
+from lakehouse.instants import now_micros
 
 
 class Phase(StrEnum):
@@ -138,7 +139,7 @@ class ProgressFile:
         if rows is None:
             rows, rows_total = self._counted(phase)
         rate = self._rate(phase, rows)
-        self._said = Progress(phase, time.time_ns() // 1000, rows, rows_total, rate, failure, is_lasting)
+        self._said = Progress(phase, now_micros(), rows, rows_total, rate, failure, is_lasting)
         staging, document = self._layout.staging, msgspec.json.encode(self._said)
         self._writing = self._writer.submit(replace, self._files, staging, self._path, document)
         if phase is not Phase.FAILED:

@@ -8,7 +8,7 @@ The caller holds the version's lock (``locks``).
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from threading import Thread
 
@@ -21,6 +21,7 @@ from lakehouse.clients.trino import Trino
 from lakehouse.contracts import tables
 from lakehouse.contracts.commit_info import BronzeCommit
 from lakehouse.contracts.layout import Layout
+from lakehouse.instants import EPOCH
 from lakehouse.releases.model import BronzeCursor, GoldVersion, Snapshot, TableState, new_nonce
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
@@ -34,7 +35,6 @@ from lakehouse.transform.building.table_states import Tables
 
 FIRST_GENERATION = 1
 MOST_PARTS = 1024
-EPOCH = datetime.fromtimestamp(0, UTC)
 Progress = Callable[[str], None]
 
 

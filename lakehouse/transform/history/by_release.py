@@ -7,11 +7,12 @@ the truth; all of this may be made again from it.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 
-from lakehouse.clients.trino import Trino, literal
+from lakehouse.clients.trino import Trino, literal, timestamp_literal
 from lakehouse.contracts import tables
+from lakehouse.instants import from_micros
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import TableState
 from lakehouse.transform import views
@@ -121,26 +122,20 @@ def _row(published: Published) -> str:
     cells = {
         "release": str(release.release),
         "parent": _number(release.parent),
-        "released_at": timestamp(published.released_at),
+        "released_at": timestamp_literal(published.released_at),
         "gold_version": str(release.gold_version),
         "snapshot": str(release.snapshot),
         "kind": literal(release.kind),
         "actor": literal(release.actor),
         "reason": _text(release.reason),
         "held": str(release.held),
-        "complete_through": "NULL" if through is None else timestamp(datetime.fromtimestamp(through / 10**6, UTC)),
+        "complete_through": "NULL" if through is None else timestamp_literal(from_micros(through)),
         "definition": literal(release.definition.fingerprint),
         "git_commit": _text(release.definition.git_commit),
         "bronze_generation": str(release.bronze.generation),
         "bronze_delta_version": str(release.bronze.delta_version),
     }
     return f"({', '.join(cells[name] for name in tables.RELEASE_LOG_COLUMNS)})"
-
-
-def timestamp(instant: datetime) -> str:
-    """An instant (UTC) as SQL writes it, to the millisecond."""
-    text = instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-    return f"TIMESTAMP '{text} UTC'"
 
 
 def _text(text: str | None) -> str:

@@ -12,12 +12,11 @@ how many of them differ, also where they cancel out.
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from lakehouse.clients.trino import literal
+from lakehouse.clients.trino import literal, timestamp_literal
 from lakehouse.contracts import tables
 from lakehouse.contracts.metrics import METRICS, Metric
 from lakehouse.releases.model import TableState
 from lakehouse.releases.restated import Part
-from lakehouse.transform.history.by_release import timestamp
 from lakehouse.transform.views import measure
 
 HOURS_APART = 24
@@ -119,8 +118,8 @@ def select(change: Change, part: Part) -> str:
     )
     return (
         f"WITH {rows}, {_slots(change, part)}, {_hours(change)}, {_counted(change)}, {_buckets(change)} "
-        f"SELECT {change.release}, {timestamp(change.released_at)}, {literal(change.reason)}, merchant_id, m.metric, "
-        "currency, grain, start, m.hours, m.old_value, m.new_value FROM buckets CROSS JOIN UNNEST("
+        f"SELECT {change.release}, {timestamp_literal(change.released_at)}, {literal(change.reason)}, merchant_id, "
+        "m.metric, currency, grain, start, m.hours, m.old_value, m.new_value FROM buckets CROSS JOIN UNNEST("
         f"ARRAY[{names}], ARRAY[{hours}], ARRAY[{olds}], ARRAY[{news}]) AS m (metric, hours, old_value, new_value) "
         "WHERE m.hours > 0"
     )
@@ -189,7 +188,7 @@ def _counted(change: Change) -> str:
     differs = " OR ".join(f"old_{name} <> new_{name}" for name in change.measures)
     return (
         f"counted AS (SELECT *, count_if({differs}) OVER (PARTITION BY merchant_id, slot_month, currency) "
-        f"> {HOURS_APART} AND hour < {timestamp(_day_of(change.final_through))} AS is_day FROM hours)"
+        f"> {HOURS_APART} AND hour < {timestamp_literal(_day_of(change.final_through))} AS is_day FROM hours)"
     )
 
 
@@ -221,7 +220,7 @@ def _decimal(expression: str) -> str:
 def _closed(change: Change) -> str:
     """Slots of hours that had ended."""
     hour = change.final_through.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    return f"slot < {timestamp(hour)}"
+    return f"slot < {timestamp_literal(hour)}"
 
 
 def _day_of(instant: datetime) -> datetime:
@@ -229,7 +228,7 @@ def _day_of(instant: datetime) -> datetime:
 
 
 def _date(day: date) -> str:
-    return f"DATE '{day.isoformat()}'"
+    return f"DATE '{day}'"
 
 
 def _has_currency(change: Change) -> bool:

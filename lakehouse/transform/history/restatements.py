@@ -14,7 +14,7 @@ document.
 import dataclasses
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import msgspec
@@ -25,6 +25,7 @@ from lakehouse.clients.trino import QueryFailedError, Trino
 from lakehouse.contracts import tables
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError
+from lakehouse.instants import from_micros
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import TableState
 from lakehouse.releases.restated import REASONS, Part, Restated, restated
@@ -180,4 +181,4 @@ def _greater(one: int | None, other: int | None) -> int | None:
 
 
 def _instant(micros: int | None) -> datetime | None:
-    return None if micros is None else datetime.fromtimestamp(micros / 1_000_000, UTC)
+    return None if micros is None else from_micros(micros)

@@ -5,10 +5,10 @@ tables now or, where it is being built, by its builder as soon as that sees the 
 never dropped within the retention.
 """
 
-import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
+from lakehouse import instants
 from lakehouse.errors import AlreadyExistsError, RefusedError
 from lakehouse.releases import restated
 from lakehouse.releases.log import ReleaseLog
@@ -59,7 +59,7 @@ def plan(builder: Builder, request: DropRequest) -> VerbPlan:
 
 def _add_drop(builder: Builder, request: DropRequest) -> None:
     number = _droppable(builder, request.gold_version).number
-    at = time.time_ns() // 1000
+    at = instants.now_micros()
     try:
         builder.versions.add_drop(Drop(number, request.actor, request.reason, at, new_nonce(), request.operation))
     except AlreadyExistsError as error:
@@ -84,7 +84,7 @@ def _forget(builder: Builder) -> None:
     log = ReleaseLog(builder.files, builder.layout)
     if log.current() is not None:
         history = History(builder.trino, log, builder.settings.releases.retention)
-        history.update(lambda version: builder.versions.drop_of(version) is not None, datetime.now(UTC))
+        history.update(lambda version: builder.versions.drop_of(version) is not None, instants.now())
 
 
 def _remove(builder: Builder, number: int, say: Progress) -> None:
@@ -106,7 +106,7 @@ def remove(builder: Builder, number: int) -> None:
         layout,
         number,
         builder.settings.releases,
-        datetime.now(UTC),
+        instants.now(),
         restated.restated_through(files, layout),
     )
 
@@ -132,8 +132,8 @@ def _refuse_within_retention(state: VersionState, retention: timedelta, sharing:
     """What shares its tables is named, but nobody should drop that for it: it would stay all the same."""
     left_at = state.left_at
     also = "" if sharing is None else f"; gold version {sharing} shares tables of it, too"
-    if state.status is Status.FORMER and left_at is not None and datetime.now(UTC) - left_at < retention:
+    if state.status is Status.FORMER and left_at is not None and instants.now() - left_at < retention:
         raise RefusedError(
-            f"gold version {state.number} was shown to readers until {left_at.isoformat()}; what was shown "
+            f"gold version {state.number} was shown to readers until {instants.to_text(left_at)}; what was shown "
             f"stays readable for {retention.days} days (LAKEHOUSE_RELEASES__RETENTION){also}"
         )

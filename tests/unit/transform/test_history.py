@@ -15,7 +15,7 @@ from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import TableState
 from lakehouse.transform import views
 from lakehouse.transform.gold_columns import missing_for_good, missing_measures
-from lakehouse.transform.history.by_release import History, kept_states, prepare, timestamp
+from lakehouse.transform.history.by_release import History, kept_states, prepare
 from lakehouse.transform.views import Kept
 from tests.release_documents import release, snapshot
 
@@ -152,7 +152,3 @@ def test_the_current_release_shows_a_missing_measure_as_zero_and_a_missing_table
     assert "CAST(NULL AS BIGINT) AS page_views" in made["lake.gold.merchant_traffic"]
     assert missing_measures(columns) == ["merchant_sales.tax"]
     assert "merchant_traffic" in missing_for_good(columns)
-
-
-def test_instants_are_written_to_the_millisecond() -> None:
-    assert timestamp(datetime(2026, 11, 23, 9, 5, 7, 41_999, UTC)) == "TIMESTAMP '2026-11-23 09:05:07.041 UTC'"

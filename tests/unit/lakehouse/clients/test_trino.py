@@ -1,10 +1,12 @@
-"""What Trino says of a statement that has failed, as one of our errors."""
+"""How values are written in SQL, and what Trino says of a statement that has failed, as one of our errors."""
+
+from datetime import UTC, datetime
 
 import pytest
 from trino import dbapi
 from trino.exceptions import TrinoQueryError
 
-from lakehouse.clients.trino import QueryFailedError, SqlError, Trino
+from lakehouse.clients.trino import QueryFailedError, SqlError, Trino, timestamp_literal
 from lakehouse.errors import LakehouseError, NotReadyError
 
 
@@ -32,3 +34,8 @@ def test_only_a_wrong_statement_is_refused(
     with pytest.raises(error, match=name) as raised:
         Trino("localhost", 1).query("SELECT 1")
     assert type(raised.value) is error
+
+
+def test_instants_are_written_to_the_millisecond() -> None:
+    instant = datetime(2026, 11, 23, 9, 5, 7, 41_999, UTC)
+    assert timestamp_literal(instant) == "TIMESTAMP '2026-11-23 09:05:07.041 UTC'"

@@ -1,0 +1,48 @@
+"""Instants: what time it is, and the one way between microseconds since 1970, datetimes and text.
+
+In and out: microseconds (as in every record and manifest), datetimes in UTC, RFC 3339 text that ends with ``Z``.
+Promise: a conversion is exact, because none passes through a float.
+"""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_HOUR = "%Y-%m-%dT%H"
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def now_micros() -> int:
+    return time.time_ns() // 1000
+
+
+def from_micros(micros: int) -> datetime:
+    return EPOCH + timedelta(microseconds=micros)
+
+
+def from_millis(millis: int) -> datetime:
+    """Kafka's, HDFS's and Delta's unit."""
+    return EPOCH + timedelta(milliseconds=millis)
+
+
+def to_micros(instant: datetime) -> int:
+    return (instant - EPOCH) // _MICROSECOND
+
+
+def to_text(instant: datetime) -> str:
+    """RFC 3339 in UTC, for example ``2026-11-23T10:00:00Z``; with a fraction where there is one."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def hour_text(micros: int) -> str:
+    """The UTC hour of an instant as manifests and edge ledgers write it: ``2026-11-23T10``."""
+    return from_micros(micros).strftime(_HOUR)
+
+
+def parse_hour(text: str) -> int:
+    """The start of an hour that :func:`hour_text` wrote."""
+    return to_micros(datetime.strptime(text, _HOUR).replace(tzinfo=UTC))
