@@ -15,7 +15,7 @@ from typing import Annotated
 import httpx
 import typer
 
-from lakehouse.cli.output import progress
+from lakehouse.cli.output import progress, table
 from lakehouse.errors import LakehouseError
 from lakehouse.settings import Settings, load_settings
 from lakehouse.simulate.dataset import Dataset, simulated, write_ndjson
@@ -130,15 +130,22 @@ def _money(metric: str, currency: str) -> str | None:
     return currency if metric in ("gross_sales", "returns") else None
 
 
+def _cells(line: Line) -> tuple[object, ...]:
+    shown = "-" if line.shown is None else line.shown
+    missing = "look at `lakehouse status`" if line.shown is None else "differs"
+    return (
+        line.merchant_id,
+        line.metric,
+        line.sent,
+        shown,
+        line.currency or "",
+        "" if line.agrees else f"not yet: {missing}",
+    )
+
+
 def _print(settings: Settings, lines: list[Line], release: int | None) -> None:
-    print(f"\n{'merchant':<14}{'metric':<14}{'sent':>16}{'shown':>16}   (money in minor units)")
-    for line in lines:
-        shown = "-" if line.shown is None else f"{line.shown:,}"
-        unit = line.currency or ""
-        mark = (
-            "" if line.agrees else "   not yet: " + ("look at `lakehouse status`" if line.shown is None else "differs")
-        )
-        print(f"{line.merchant_id:<14}{line.metric:<14}{line.sent:>16,}{shown:>16}   {unit}{mark}")
+    names = ("merchant", "metric", "sent", "shown", "in minor units", "")
+    print(f"\n{table(names, map(_cells, lines), left=('merchant', 'metric', 'in minor units', ''))}")
     merchant = lines[0].merchant_id
     token = issue(settings, merchant, [Scope.EVENTS_WRITE, Scope.INSIGHTS_READ], timedelta(days=1))
     host, ports = settings.host, settings.ports

@@ -4,13 +4,14 @@ In: the release log, the gold versions' documents and the tables on HDFS. Out: r
 gold version costs in bytes; or the gold versions, with who planned and who dropped them; or one release whole.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from lakehouse.cli.output import Format, print_json
+from lakehouse.cli.output import Format, print_json, table
 from lakehouse.clients.files import Files, HdfsFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError, RefusedError
@@ -24,6 +25,7 @@ from lakehouse.transform.ops_api import responses
 from lakehouse.transform.ops_api.responses import Document
 
 app = typer.Typer(add_completion=False, help="List the releases, or show one of them.", no_args_is_help=True)
+_TEXTS = frozenset({"released at", "kind", "actor", "reason", "standing", "who, and why"})
 _Output = Annotated[Format, typer.Option("--format", help="For people or for programs.")]
 
 
@@ -56,11 +58,8 @@ def list_command(
     if output is Format.JSON:
         print_json(rows)
         return
-    print(f"{'release':>8}  {'released at':<26}{'gold version':>13}  {'kind':<20}actor")
     held = {published.number for published in releases if published.release.held}
-    for row in rows:
-        kind = f"{row['kind']} (held)" if row["release"] in held else row["kind"]
-        print(f"{row['release']:>8}  {row['released_at']:<26}{row['gold_version']:>13}  {kind:<20}{row['actor']}")
+    print(table(("release", "released at", "gold version", "kind", "actor", "reason"), _cells(rows, held), left=_TEXTS))
     print()
     _show_versions(_priced(files, layout, found), output)
 
@@ -144,11 +143,18 @@ def _show_versions(rows: list[Document], output: Format) -> None:
     if output is Format.JSON:
         print_json(rows)
         return
-    sizes = ("silver bytes", "gold bytes", "only its own")
-    print(f"{'gold version':>13}  {'standing':<12}{''.join(f'{size:>16}' for size in sizes)}  who, and why")
+    names = ("gold version", "standing", "silver bytes", "gold bytes", "only its own", "who, and why")
+    cells = (
+        (str(row["gold_version"]), _standing(row), row["silver_bytes"], row["gold_bytes"], row["own_bytes"], _said(row))
+        for row in rows
+    )
+    print(table(names, cells, left=_TEXTS))
+
+
+def _cells(rows: list[Document], held: set[int]) -> Iterator[tuple[str, ...]]:
     for row in rows:
-        numbers = "".join(f"{row[name]:>16,}" for name in ("silver_bytes", "gold_bytes", "own_bytes"))
-        print(f"{row['gold_version']:>13}  {_standing(row):<12}{numbers}  {_said(row)}".rstrip())
+        kind = f"{row['kind']} (held)" if row["release"] in held else row["kind"]
+        yield str(row["release"]), row["released_at"], str(row["gold_version"]), kind, row["actor"], row["reason"] or ""
 
 
 def _standing(row: Document) -> str:

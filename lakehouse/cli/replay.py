@@ -16,9 +16,8 @@ from typing import Annotated, Any, BinaryIO
 
 import msgspec
 import typer
-from tqdm import tqdm
 
-from lakehouse.cli.bars import counting
+from lakehouse.cli.bars import Counting
 from lakehouse.cli.output import Format, print_json
 from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.replay.batches import batches
@@ -105,12 +104,12 @@ def _rejects(file: Path) -> BinaryIO:
         raise RefusedError(f"{file} cannot be written: {error.strerror}; name another file with --rejects") from error
 
 
-def _bar(file: str) -> "tqdm[Any]":
+def _bar(file: str) -> Counting:
     total = None
     if file != "-":
         with open(file, "rb") as lines:
             total = sum(1 for line in lines if content_of(line))
-    return counting(total, " events")
+    return Counting(total, "events")
 
 
 def _constant(token: str) -> Callable[[str], str]:
@@ -131,7 +130,7 @@ def _tokens(settings: Settings) -> Callable[[str], str]:
     return token_of
 
 
-def _reporter(bar: "tqdm[Any]", keep: BinaryIO | None, most_shown: int = 10) -> Callable[[RejectedLine], None]:
+def _reporter(bar: Counting, keep: BinaryIO | None, most_shown: int = 10) -> Callable[[RejectedLine], None]:
     """Shows the first rejected lines on stderr, and writes all of them to the file of rejects."""
     shown = 0
 
@@ -139,9 +138,9 @@ def _reporter(bar: "tqdm[Any]", keep: BinaryIO | None, most_shown: int = 10) -> 
         nonlocal shown
         shown += 1
         if shown <= most_shown:
-            bar.write(f"line {rejected.number}: {rejected.reason}: {rejected.detail}", file=sys.stderr)
+            bar.say(f"line {rejected.number}: {rejected.reason}: {rejected.detail}")
         elif shown == most_shown + 1:
-            bar.write("further rejected lines are counted only; --rejects FILE keeps them", file=sys.stderr)
+            bar.say("further rejected lines are counted only; --rejects FILE keeps them")
         if keep:
             keep.write(msgspec.json.encode(_document(rejected)) + b"\n")
 

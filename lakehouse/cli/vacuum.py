@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from lakehouse.cli.bars import counting
-from lakehouse.cli.output import Format, print_json, progress
+from lakehouse.cli.bars import Counting
+from lakehouse.cli.output import Format, print_json, progress, table
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
@@ -41,7 +41,7 @@ def vacuum(
         # Before the first look of the restatements none is computed: every release is waited for.
         plan = work.plan(files, layout, settings.releases, at, restated_through(files, layout) or 0)
         if not dry_run:
-            with counting(plan.bytes, "B", "vacuum") as bar:
+            with Counting(plan.bytes, "B", "vacuum") as bar:
                 work.carry_out(plan, trino, files, settings, bar.update)
     document = plan.document() | {"dry_run": dry_run}
     if output is Format.JSON:
@@ -52,13 +52,12 @@ def vacuum(
 
 def as_text(document: dict[str, Any]) -> str:
     """A line for each table of which something goes, then the sum."""
-    lines = [f"{'table':<34}{'files':>9}{'log files':>11}{'bytes':>18}{'bytes kept':>18}"] if document["tables"] else []
-    lines += [
-        f"{row['table']:<34}{row['files']:>9,}{row['log_files']:>11,}{row['bytes']:>18,}"
-        f"{'dropped' if row['whole'] else format(row['kept_bytes'], ','):>18}"
+    rows = [
+        (row["table"], row["files"], row["log_files"], row["bytes"], "dropped" if row["whole"] else row["kept_bytes"])
         for row in document["tables"]
     ]
+    lines = [table(("table", "files", "log files", "bytes", "bytes kept"), rows, left=("table",))] if rows else []
     if document["staging"]["files"]:
-        lines.append(f"{'leftovers in staging':<34}{document['staging']['files']:>9,}")
+        lines.append(f"{document['staging']['files']:,} files were left behind in staging.")
     verb = "would be removed" if document["dry_run"] else "are removed"
     return "\n".join([*lines, f"{document['files']:,} files with {document['bytes']:,} bytes {verb}."])

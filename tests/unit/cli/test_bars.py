@@ -1,6 +1,7 @@
 """A rebuild is a bar with an estimate at a terminal, and plain lines elsewhere; stdout has neither."""
 
 import io
+import re
 import sys
 import time
 
@@ -15,6 +16,10 @@ class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
 
+    def getvalue(self) -> str:
+        """Without the sequences that move a cursor and colour a text."""
+        return re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", super().getvalue())
+
     @property
     def last(self) -> str:
         """The bar as it was drawn last."""
@@ -26,6 +31,7 @@ def at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     made = Terminal()
     monkeypatch.setattr(sys, "stderr", made)
     monkeypatch.setattr(bars, "_TICK", 0.01)
+    monkeypatch.setenv("TERM", "xterm")
     return made
 
 
@@ -87,7 +93,7 @@ def test_elsewhere_a_rebuild_is_plain_lines(capsys: pytest.CaptureFixture[str]) 
 
 def test_what_is_counted_is_a_bar_too(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = at_a_terminal(monkeypatch)
-    with bars.counting(1_000_000, "B", "vacuum") as bar:
+    with bars.Counting(1_000_000, "B", "vacuum") as bar:
         bar.update(250_000)
         bar.refresh()
     assert "vacuum:  25%|" in terminal.last
@@ -96,3 +102,15 @@ def test_what_is_counted_is_a_bar_too(monkeypatch: pytest.MonkeyPatch) -> None:
         events.update(7)
         events.refresh()
     assert "7.00 events" in terminal.last
+
+
+def test_elsewhere_what_is_counted_is_a_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bars, "_LINE_EVERY", 0.0)
+    with bars.Counting(1_000_000, "B", "vacuum") as bar:
+        bar.update(250_000)
+        bar.say("line 7: bad_time: time")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == ["vacuum:  25%| | 250k/1.00M B [0 s]", "line 7: bad_time: time"]
