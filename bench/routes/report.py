@@ -15,7 +15,7 @@ from bench.rounds import spread
 from bench.routes import driver, edge, insights
 from bench.routes.driver import Rounds
 from lakehouse.http import application
-from lakehouse.http.asgi import App, Endpoint
+from lakehouse.http.asgi import App, Endpoint, as_starlette
 from lakehouse.settings import Settings
 from lakehouse.tokens.keys import KeyFolder
 
@@ -81,7 +81,7 @@ def framed(template: str, method: str, endpoint: Endpoint) -> dict[str, App]:
     starlette.router.routes.append(Route(template, endpoint, include_in_schema=False))
 
     async def answer(request: Request) -> Response:
-        return application.as_starlette(await endpoint.methods[method](request.scope, request.receive))
+        return as_starlette(await endpoint.methods[method](request.scope, request.receive))
 
     fastapi.add_api_route(template, answer, methods=[method], response_class=Response)
     return {"Starlette": starlette, "FastAPI": fastapi}

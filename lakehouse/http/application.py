@@ -9,11 +9,9 @@ from contextlib import AbstractAsyncContextManager
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
-from starlette.responses import Response as StarletteResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lakehouse.http import problem_pages
-from lakehouse.http.asgi import Response
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -25,13 +23,6 @@ def create(title: str, description: str, lifespan: Lifespan | None = None) -> Fa
     app.add_middleware(HeadAsGet)
     problem_pages.install(app)
     return app
-
-
-def as_starlette(response: Response) -> StarletteResponse:
-    """For a handler of FastAPI."""
-    made = StarletteResponse(response.body, response.status)
-    made.raw_headers = [*response.headers, (b"content-length", str(len(response.body)).encode())]
-    return made
 
 
 class HeadAsGet:

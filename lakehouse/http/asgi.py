@@ -11,8 +11,10 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lakehouse.http import problems
-from lakehouse.http.problems import Kind, ProblemError, internal_error
+import msgspec
+from starlette.responses import Response as StarletteResponse
+
+from lakehouse.http.problems import CONTENT_TYPE, Kind, ProblemError, internal_error
 
 Headers = list[tuple[bytes, bytes]]
 Scope = MutableMapping[str, Any]
@@ -72,17 +74,13 @@ class Endpoint:
         started = time.perf_counter()
         try:
             response = await self._handler(scope["method"])(scope, receive)
-        except ProblemError as error:
-            problem = error
+        except ProblemError as problem:
+            response = problem_response(problem, self._headers)
         except Exception:
             _log.exception("request failed: %s %s", scope["method"], scope["path"])
-            problem = internal_error()
-        else:
-            await _send(send, response, scope["method"])
-            self._answered(response.status, started)
-            return
-        await problems.answer(send, problem, self._headers)
-        self._answered(problem.kind.status, started)
+            response = problem_response(internal_error(), self._headers)
+        await _send(send, response, scope["method"])
+        self._answered(response.status, started)
 
     def _handler(self, method: str) -> Handler:
         handler = self.methods.get(method)
@@ -92,9 +90,29 @@ class Endpoint:
         return handler
 
 
+def problem_response(problem: ProblemError, headers: Headers | None = None) -> Response:
+    """``headers``: those that every problem of the route carries."""
+    kind = problem.kind
+    members = {"type": kind.type, "title": kind.title, "status": kind.status, "detail": problem.detail}
+    named = {"content-type": CONTENT_TYPE, "cache-control": "no-store"}
+    named |= {name.lower(): value for name, value in problem.headers.items()}
+    encoded = [(name.encode("ascii"), value.encode("latin-1")) for name, value in named.items()]
+    return Response(msgspec.json.encode(members | problem.members), kind.status, encoded + (headers or []))
+
+
+def as_starlette(response: Response) -> StarletteResponse:
+    """For a handler of FastAPI."""
+    made = StarletteResponse(response.body, response.status)
+    made.raw_headers = _with_length(response)
+    return made
+
+
 async def _send(send: Send, response: Response, method: str) -> None:
-    headers = response.headers
-    if response.status not in _WITHOUT_LENGTH:
-        headers = [*headers, (b"content-length", str(len(response.body)).encode())]
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.start", "status": response.status, "headers": _with_length(response)})
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else response.body})
+
+
+def _with_length(response: Response) -> Headers:
+    if response.status in _WITHOUT_LENGTH:
+        return response.headers
+    return [*response.headers, (b"content-length", str(len(response.body)).encode())]

@@ -15,6 +15,7 @@ from fastapi import FastAPI, Response
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from lakehouse.http import application
+from lakehouse.http.asgi import as_starlette
 from lakehouse.http.server import Listening
 from lakehouse.http.telemetry import exposition
 
@@ -83,7 +84,7 @@ def add_metrics(app: FastAPI, registry: Callable[[], CollectorRegistry]) -> None
     """Adds ``/metrics``; ``registry`` brings the figures up to date, and returns them."""
 
     async def metrics() -> Response:
-        return application.as_starlette(exposition(registry()))
+        return as_starlette(exposition(registry()))
 
     app.add_api_route("/metrics", metrics, methods=["GET"], summary="Prometheus", tags=["operation"])
 

@@ -11,12 +11,12 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from lakehouse.http import openapi, problems
-from lakehouse.http.problems import Kind, ProblemError, internal_error
+from lakehouse.http import openapi
+from lakehouse.http.asgi import as_starlette, problem_response
+from lakehouse.http.problems import CONTENT_TYPE, Kind, ProblemError, internal_error
 
 _BY_STATUS = {
     404: Kind.NOT_FOUND,
-    405: Kind.METHOD_NOT_ALLOWED,
     406: Kind.NOT_ACCEPTABLE,
     413: Kind.TOO_LARGE,
     415: Kind.UNSUPPORTED_MEDIA_TYPE,
@@ -24,7 +24,7 @@ _BY_STATUS = {
 }
 _SHOW_FAILS: dict[int | str, dict[str, Any]] = {
     404: openapi.problem_responses([Kind.NOT_FOUND])["404"],
-    "default": openapi.response("Any other problem (RFC 9457).", openapi.ANY_OBJECT, problems.CONTENT_TYPE),
+    "default": openapi.response("Any other problem (RFC 9457).", openapi.ANY_OBJECT, CONTENT_TYPE),
 }
 """With a default, FastAPI does not claim a 422 of its own form, which is never sent."""
 _log = logging.getLogger(__name__)
@@ -47,12 +47,8 @@ def install(app: FastAPI) -> None:
     )
 
 
-def respond(problem: ProblemError) -> Response:
-    """A problem as a Starlette response."""
-    content = problems.body(problem)
-    response = Response(content, status_code=problem.kind.status)
-    response.raw_headers = problems.headers(problem, content)
-    return response
+def _respond(problem: ProblemError) -> Response:
+    return as_starlette(problem_response(problem))
 
 
 def _row(kind: Kind) -> dict[str, str | int]:
@@ -72,17 +68,17 @@ async def _show(slug: str) -> dict[str, str | int]:
 
 async def _on_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)
-    return respond(error)
+    return _respond(error)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
-        return respond(_method_not_allowed((error.headers or {}).get("Allow", "")))
+        return _respond(_method_not_allowed((error.headers or {}).get("Allow", "")))
     fallback = Kind.BAD_PARAMETER if error.status_code < 500 else Kind.INTERNAL
     kind = _BY_STATUS.get(error.status_code, fallback)
     detail = f"{request.method} {request.url.path}: {error.detail}"
-    return respond(ProblemError(kind, detail, headers=dict(error.headers or {})))
+    return _respond(ProblemError(kind, detail, headers=dict(error.headers or {})))
 
 
 def _method_not_allowed(allow: str) -> ProblemError:
@@ -96,9 +92,9 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     place = ".".join(str(part) for part in first.get("loc", ()))
-    return respond(ProblemError(Kind.BAD_PARAMETER, f"{place}: {first.get('msg', 'is wrong')}"))
+    return _respond(ProblemError(Kind.BAD_PARAMETER, f"{place}: {first.get('msg', 'is wrong')}"))
 
 
 async def _on_any(request: Request, error: Exception) -> Response:
     _log.exception("request failed: %s %s", request.method, request.url.path, exc_info=error)
-    return respond(internal_error())
+    return _respond(internal_error())

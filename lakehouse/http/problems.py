@@ -5,15 +5,12 @@ service serves the list at ``/problems`` (``lakehouse.http.problem_pages``), so 
 it was received.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-import msgspec
-
 from lakehouse.errors import LakehouseError
 
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 CONTENT_TYPE = "application/problem+json"
 
 
@@ -130,30 +127,3 @@ class BadParameterError(ProblemError):
 def internal_error() -> ProblemError:
     """500: what nobody has thought of."""
     return ProblemError(Kind.INTERNAL, "the service failed; the operator finds the cause in its log")
-
-
-def body(problem: ProblemError) -> bytes:
-    """The JSON object of a problem."""
-    kind = problem.kind
-    members = {"type": kind.type, "title": kind.title, "status": kind.status, "detail": problem.detail}
-    return msgspec.json.encode(members | problem.members)
-
-
-def headers(problem: ProblemError, content: bytes) -> list[tuple[bytes, bytes]]:
-    """ASGI headers of a problem whose body is ``content``."""
-    fixed = {"content-type": CONTENT_TYPE, "content-length": str(len(content)), "cache-control": "no-store"}
-    named = fixed | {name.lower(): value for name, value in problem.headers.items()}
-    return [(name.encode("ascii"), value.encode("latin-1")) for name, value in named.items()]
-
-
-async def answer(send: Send, problem: ProblemError, extra: list[tuple[bytes, bytes]] | None = None) -> None:
-    """Sends a problem as a whole ASGI response. ``extra``: headers that every answer of the route carries."""
-    content = body(problem)
-    await send(
-        {
-            "type": "http.response.start",
-            "status": problem.kind.status,
-            "headers": headers(problem, content) + (extra or []),
-        }
-    )
-    await send({"type": "http.response.body", "body": content})

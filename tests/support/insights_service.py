@@ -1,7 +1,5 @@
 """The insights API over a :class:`~tests.support.gold_warehouse.Warehouse`, on a real port."""
 
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 
 from api.app import assemble
+from lakehouse.http.server import Listening
 from lakehouse.settings import InsightsSettings, ReleaseSettings, Settings
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
@@ -61,16 +59,11 @@ def served(warehouse: Warehouse, home: Path) -> Iterator[Service]:
     )
     KeyFolder(settings.keys_path).ensure()
     app = assemble(settings, warehouse.files, f"file://{warehouse.folder}")
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=30) as client:
-            _wait_until_ready(client)
-            yield Service(client, settings)
-        server.should_exit = True
-        thread.join()
+    listening = Listening(app, "127.0.0.1", 0)
+    with httpx.Client(base_url=f"http://127.0.0.1:{listening.port}", timeout=30) as client:
+        _wait_until_ready(client)
+        yield Service(client, settings)
+    listening.close()
 
 
 def _wait_until_ready(client: httpx.Client) -> None:

@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from lakehouse.errors import LakehouseError, NotReadyError
 from lakehouse.http import application
 from lakehouse.http import health as health_routes
-from lakehouse.http.asgi import Response
+from lakehouse.http.asgi import Response, as_starlette
 from lakehouse.http.health import Health
 from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.tokens import Verifier
@@ -57,7 +57,7 @@ def _endpoint(route: Route, verifier: Verifier) -> Endpoint:
     async def answer(request: StarletteRequest) -> StarletteResponse:
         checked = await read_request(request, verifier, route.most_bytes)
         response = await run_in_threadpool(_handled, route.handler, checked)
-        return application.as_starlette(Response(response.body, response.status, [*_HEADERS, *response.headers]))
+        return as_starlette(Response(response.body, response.status, [*_HEADERS, *response.headers]))
 
     return answer
 

@@ -1,4 +1,4 @@
-"""The edge, the insights API and the ops API answer alike: whoever knows one of them knows what the others say."""
+"""The edge, the insights API and the ops API answer alike: a client that knows one of them knows the others."""
 
 from collections.abc import Iterator
 from typing import Any
