@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BOOTSTRAP := compose/local/bootstrap.lock
 
-.PHONY: help install reinstall lock format check test chaos soak fuzz demo down bench bench-peers bench-releases
+.PHONY: help install reinstall lock format check test docs chaos soak fuzz demo down bench bench-peers bench-releases
 
 help:  ## show the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ check: install  ## format, lint and types
 test: check  ## check, and all tests (they start the embedded stack)
 	$(BIN)/pytest -n 2 tests/unit
 	$(BIN)/pytest --durations=30 tests/integration tests/fuzz
+
+docs: install  ## the documents as a site, offline, links checked (site/index.html)
+	$(BIN)/python -m docs.site.build
 
 soak: install  ## long random histories of releases (SEED, STEPS choose others)
 	LAKEHOUSE_TEST_STEPS=$(or $(STEPS),60) LAKEHOUSE_TEST_SEED=$(or $(SEED),1) \
