@@ -1,15 +1,15 @@
 """Parameters one by one: from the text of a query string to values, or 400 naming the parameter."""
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 from api.series.buckets import SLOT_MICROS, Grain, first_slot_of_date
 from api.series.zones import EARLIEST, LATEST, UnknownZoneError, Zone, zone
 from lakehouse.contracts.currencies import EXPONENTS
 from lakehouse.contracts.metrics import METRICS, Metric
 from lakehouse.http.problems import BadParameterError
+from lakehouse.instants import to_micros
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}(?::\d{2})?)(?:\.(\d+))?([Zz]|[+\- ]\d{2}:\d{2})", re.ASCII)
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
@@ -39,15 +39,10 @@ def moment(name: str, text: str, where: Zone) -> int:
             raise BadParameterError(
                 name, "must be an instant with an offset (2026-11-23T10:00:00-03:00) or a date (2026-11-23)"
             )
-        found = micros(known)
-    if not micros(EARLIEST) <= found <= micros(LATEST):
+        found = to_micros(known)
+    if not to_micros(EARLIEST) <= found <= to_micros(LATEST):
         raise BadParameterError(name, f"must lie between {EARLIEST:%Y-%m-%d} and {LATEST:%Y-%m-%d}")
     return found
-
-
-def micros(known: datetime) -> int:
-    """Microseconds since 1970."""
-    return (known - _EPOCH) // timedelta(microseconds=1)
 
 
 def instant(text: str) -> datetime | None:

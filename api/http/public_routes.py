@@ -1,7 +1,5 @@
 """Routes that need no token: the catalogue, the releases, how fresh they are, and whether this process is well."""
 
-from datetime import UTC, datetime
-
 from api.http.query import read_nothing, read_page
 from api.http.representation import representation, uncached
 from api.http.telemetry import Telemetry
@@ -21,6 +19,7 @@ from api.serving.release_views import ReleaseViews
 from lakehouse.contracts.metrics import METRICS
 from lakehouse.http.asgi import Request, Response
 from lakehouse.http.telemetry import exposition
+from lakehouse.instants import now
 from lakehouse.releases.log import Published
 
 CATALOGUE = CatalogueAnswer(
@@ -68,7 +67,7 @@ class PublicRoutes:
             current_release=one.number,
             released_at=stamp(one.released_at),
             complete_through=stamp_of_micros(one.release.complete_through),
-            freshness_seconds=max(0, int((datetime.now(UTC) - one.released_at).total_seconds())),
+            freshness_seconds=max(0, int((now() - one.released_at).total_seconds())),
             gold_version=one.release.gold_version,
             held=one.release.held,
             set_aside=one.release.set_aside,

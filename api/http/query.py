@@ -12,7 +12,6 @@ from api.http.parameters import (
     grain_named,
     instant,
     metrics_named,
-    micros,
     moment,
     zone_named,
 )
@@ -23,6 +22,7 @@ from api.serving.restatement_store import RestatementsQuery
 from api.serving.timeline import Pointer
 from lakehouse.http.parameters import number, pairs, parameters, required
 from lakehouse.http.problems import BadParameterError, ProblemError
+from lakehouse.instants import to_micros
 
 POINTER = ("as_known_at", "release")
 METRICS_PARAMETERS = ("metrics", "from", "to", "grain", "tz", "currency", "compare", *POINTER)
@@ -106,7 +106,7 @@ def read_restatements_query(raw: bytes) -> RestatementsQuery:
     )
     where = zone_named("UTC")
     begin, end = (
-        moment(name, given[name], where) if name in given else micros(limit)
+        moment(name, given[name], where) if name in given else to_micros(limit)
         for name, limit in (("from", EARLIEST), ("to", LATEST))
     )
     if end <= begin:

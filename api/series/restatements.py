@@ -6,7 +6,7 @@ that is complete stands for the current one. A client that keeps ``receipt.relea
 ``since_release`` misses nothing.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 from api.schemas import RestatementEntry, RestatementsAnswer
@@ -18,10 +18,10 @@ from api.serving.timeline import Pointer, Timeline
 from lakehouse.contracts.currencies import EXPONENTS
 from lakehouse.contracts.metrics import METRICS, Unit
 from lakehouse.http.problems import Kind, ProblemError
+from lakehouse.instants import EPOCH
 from lakehouse.releases.log import Published
 from lakehouse.releases.restated import REASONS
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SLOT = timedelta(minutes=15)
 _INT64 = 1 << 63
 
@@ -70,7 +70,7 @@ def _entry(timeline: Timeline, row: Restatement) -> RestatementEntry:
         currency=row.currency or None,
         exponent=EXPONENTS.get(row.currency) if money else None,
         grain=row.grain,
-        start=stamp(_EPOCH + row.start * _SLOT),
+        start=stamp(EPOCH + row.start * _SLOT),
         hours=row.hours,
         old_value=_plain(row.old_value),  # type: ignore[arg-type]
         new_value=_plain(row.new_value),  # type: ignore[arg-type]

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
-from api.serving.release_views import ReleaseView, ReleaseViews, utc_now
+from api.serving.release_views import ReleaseView, ReleaseViews
 from api.serving.standby_candidates import StandbyCandidates, likeliest
 from api.serving.table_cache import TableCache, gold_tables, lower_priority
 from lakehouse.errors import LakehouseError
+from lakehouse.instants import now
 from lakehouse.releases.model import Snapshot
 
 LOOK_EVERY = timedelta(seconds=2)
@@ -73,7 +74,7 @@ class CacheWarmer:
         self._follow_log()
         current = view.published.release.gold_version
         built = self._candidates.built(current)
-        chosen = likeliest(built, self._until, self._previous, utc_now() - self._kept_for, self._limit)
+        chosen = likeliest(built, self._until, self._previous, now() - self._kept_for, self._limit)
         self._ready = {version: number for version, number in self._ready.items() if version in chosen}
         self._pin(view, [built[version] for version in chosen])
         self._cache.tidy()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from api.schemas import BronzeCommits, DefinitionOf, Receipt, TableVersion
 from lakehouse.contracts.tables import GOLD_SCHEMA
+from lakehouse.instants import from_micros
 from lakehouse.releases.log import Published
 
 
@@ -38,4 +39,4 @@ def stamp(instant: datetime) -> str:
 
 
 def stamp_of_micros(micros: int | None) -> str | None:
-    return None if micros is None else stamp(datetime.fromtimestamp(micros / 1_000_000, UTC))
+    return None if micros is None else stamp(from_micros(micros))

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from api.schemas import Receipt
@@ -21,16 +21,13 @@ from api.serving.table_cache import CachedTable, TableCache, gold_tables, lower_
 from api.serving.timeline import Pointer, Timeline, no_release_yet
 from lakehouse.errors import LakehouseError, NotFoundError
 from lakehouse.http.problems import Kind, ProblemError
+from lakehouse.instants import now
 from lakehouse.releases.log import Published, ReleaseLog
 
 WAIT_LIMIT = timedelta(seconds=10)
 """A request waits no longer for the log or for an older gold version: then the answer is 503 with Retry-After."""
 
 _log = logging.getLogger(__name__)
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +93,7 @@ class ReleaseViews:
 
     async def poll(self) -> None:
         """Reads the log, loads what the newest release needs, then shows it."""
-        started = utc_now()
+        started = now()
         loop = asyncio.get_running_loop()
         releases = await loop.run_in_executor(self._poller, self._log.refresh)
         if (count := len(releases)) > self.timeline.count:
@@ -126,13 +123,13 @@ class ReleaseViews:
             return self._kept(self.timeline.numbered(pointer.release))
         if pointer.instant is None:
             return self._current.published
-        self.timeline.check_past(pointer.instant, utc_now())
+        self.timeline.check_past(pointer.instant, now())
         if pointer.instant > self.timeline.newest.released_at:
             await self._wait_until_read(pointer.instant)
         return self._kept(self.timeline.as_known_at(pointer.instant))
 
     def _kept(self, published: Published) -> Published:
-        self.timeline.check_kept(published, self._retention, utc_now())
+        self.timeline.check_kept(published, self._retention, now())
         return published
 
     async def view(self, published: Published) -> ReleaseView:
@@ -143,7 +140,7 @@ class ReleaseViews:
         """Those of which each row can still be read. Rows are only ever added to a gold version, so its cached tables
         answer for all of its releases, also those beyond retention, as long as one of them is kept and nobody drops
         the version."""
-        fullest = self.timeline.fullest(self._retention, utc_now())
+        fullest = self.timeline.fullest(self._retention, now())
         wanted = {one.release.gold_version for one in releases} & fullest.keys()
         tables = {version: await self._tables_if_readable(fullest[version]) for version in sorted(wanted)}
         return [

@@ -115,9 +115,9 @@ def test_beyond_retention(warehouse: Any, service: Any, monkeypatch: pytest.Monk
     service.wait_for(3)
     stamps = [warehouse.log.get(number).released_at for number in (1, 2, 3)]
     asked = {"metrics": "orders", **DAY}
-    monkeypatch.setattr("api.serving.release_views.utc_now", lambda: stamps[2] + timedelta(hours=23))
+    monkeypatch.setattr("api.serving.release_views.now", lambda: stamps[2] + timedelta(hours=23))
     assert service.get("/v1/merchants/m/metrics", release=1, **asked).status_code == 200
-    monkeypatch.setattr("api.serving.release_views.utc_now", lambda: stamps[2] + timedelta(days=2))
+    monkeypatch.setattr("api.serving.release_views.now", lambda: stamps[2] + timedelta(days=2))
     check_problem(service.get("/v1/merchants/m/metrics", release=1, **asked), 410)
     check_problem(service.get("/v1/merchants/m/metrics", as_known_at=stamps[1].isoformat(), **asked), 410)
     assert service.get("/v1/merchants/m/metrics", as_known_at=stamps[2].isoformat(), **asked).status_code == 200

@@ -54,7 +54,7 @@ def promoted(changed: Warehouse) -> Warehouse:
 def beyond_retention(warehouse: Warehouse, release: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock moves to when this release, and all before it, are no longer kept."""
     gone: datetime = warehouse.log.get(release + 1).released_at + DAY
-    monkeypatch.setattr("api.serving.release_views.utc_now", lambda: gone + timedelta(microseconds=1))
+    monkeypatch.setattr("api.serving.release_views.now", lambda: gone + timedelta(microseconds=1))
 
 
 def told(warehouse: Warehouse) -> Told:
