@@ -1,4 +1,4 @@
-"""``python -m ingestion``: serves the edge until it is told to stop."""
+"""``python -m ingestion``: serves the edge until it is stopped."""
 
 import gc
 import logging

@@ -40,7 +40,7 @@ class Request:
 
 
 async def read_body(request: Request, receive: Receive, limit: int, charge: Callable[[int], None]) -> bytes:
-    """The whole body as it came, of at most ``limit`` bytes. ``charge`` is told of all bytes, as soon as they came."""
+    """The whole body as it came, of at most ``limit`` bytes. ``charge`` gets the number of bytes as they come."""
     if request.length > DRAIN_BYTES:
         raise content_headers.too_large(limit)
     message = await receive()

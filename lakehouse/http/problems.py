@@ -125,5 +125,5 @@ class BadParameterError(ProblemError):
 
 
 def internal_error() -> ProblemError:
-    """500: what nobody has thought of."""
+    """500: an error that no code expects."""
     return ProblemError(Kind.INTERNAL, "the service failed; the operator finds the cause in its log")

@@ -1,4 +1,4 @@
-"""The difference of a gold version and a release, for whoever asks; as long as neither has moved, it is computed once.
+"""The difference of a gold version and a release: computed once, as long as neither has moved.
 
 In: their numbers. Out: JSON or a page, as the command ``lakehouse diff`` writes them. One at a time, because a
 comparison reads whole tables and the live line has the first right to Trino.

@@ -155,7 +155,7 @@ def test_no_more_than_the_setting_says(released: Warehouse) -> None:
 
 
 def test_the_newest_release_does_not_wait_for_old_ones(released: Warehouse) -> None:
-    """Two former versions are being loaded, and another is being loaded ahead, for ever; a cycle is shown."""
+    """Two former versions are being loaded, and another is being loaded ahead, without an end; a cycle is shown."""
     for version in (2, 3, 4):
         build(released, version)
         released.publish(1, None, version=version, kind="promote")
