@@ -134,7 +134,7 @@ class Layout:
 
     @property
     def former_operations(self) -> str:
-        """Where :attr:`operations` lay before version 0.1.0."""
+        """Where :attr:`operations` lay up to version 0.1.0."""
         return f"{self.root}/orders"
 
     def operation(self, operation: str) -> str:

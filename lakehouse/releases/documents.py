@@ -1,4 +1,4 @@
-"""Reads the documents of the protocol, also those that were written before version 0.1.0 under other names.
+"""Reads the documents of the protocol, also those that were written up to version 0.1.0 under other names.
 
 In: JSON from HDFS. Out: a struct of ``model``, ``generations`` or ``ops_api.operations``. Documents are written once
 and never changed, so a warehouse keeps its old ones: what was shown stays readable after an upgrade.

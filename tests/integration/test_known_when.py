@@ -119,7 +119,7 @@ def test_two_writers_of_the_log_are_shown_once(told: Told) -> None:
 
 
 def test_a_log_with_its_former_columns_goes_on_with_those_of_today(told: Told) -> None:
-    """A warehouse from before version 0.1.0: the kind in ``reason``, the operator's text in ``why``."""
+    """A warehouse of version 0.1.0: the kind in ``reason``, the operator's text in ``why``."""
     before = told.trino.query("SELECT * FROM ops.releases ORDER BY release")
     former = {"kind": "if(release = 1, 'first', kind) AS reason", "reason": "reason AS why"}
     columns = ", ".join(former.get(name, name) for name in RELEASE_LOG_COLUMNS)

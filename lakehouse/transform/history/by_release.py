@@ -67,7 +67,7 @@ def prepare(trino: Trino) -> None:
 
 
 def _rename_former_columns(trino: Trino) -> None:
-    """Before version 0.1.0 the kind lay in ``reason``, and the reason in ``why``. One commit, so that no row is
+    """Up to version 0.1.0 the kind lay in ``reason``, and the reason in ``why``. One commit, so that no row is
     lost."""
     if "why" in {row["Column"] for row in trino.query(f"SHOW COLUMNS FROM {_LOG}")}:
         kind = "if(reason = 'first', 'cycle', reason)"

@@ -79,7 +79,7 @@ class Operations:
         self._layout = layout
 
     def take_over_orders(self) -> None:
-        """Moves the documents of the folder ``orders``, where they lay before version 0.1.0. Safe to repeat."""
+        """Moves the documents of the folder ``orders``, where they lay up to version 0.1.0. Safe to repeat."""
         for entry in self._files.list(self._layout.former_operations):
             with suppress(AlreadyExistsError, NotFoundError):
                 self._files.rename(entry.path, f"{self._layout.operations}/{entry.name}")

@@ -45,3 +45,8 @@ def test_files_and_folders_exist(document: str) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_only_verbs_that_are_there_are_named(document: str) -> None:
     assert set(VERB.findall((ROOT / document).read_text())) <= set(VERBS)
+
+
+def test_operators_find_every_verb() -> None:
+    table = (ROOT / "docs" / "operators.md").read_text().partition("## Settings")[0]
+    assert {word for span in SPAN.findall(table) for word in span.split()} >= set(VERBS)

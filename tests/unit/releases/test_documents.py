@@ -1,4 +1,4 @@
-"""Documents that were written before version 0.1.0 are read, here as they lie on HDFS."""
+"""Documents that were written up to version 0.1.0 are read, here as they lie on HDFS."""
 
 from pathlib import Path
 

@@ -112,7 +112,7 @@ def test_what_is_published_while_releases_are_recorded_is_shown_too(tmp_path: Pa
 
 
 def test_a_log_with_its_former_columns_is_renamed_in_one_commit() -> None:
-    """As a warehouse has it from before version 0.1.0: the kind in ``reason``, the reason in ``why``."""
+    """As a warehouse has it up to version 0.1.0: the kind in ``reason``, the reason in ``why``."""
 
     class Former(Statements):
         def query(self, sql: str, *_: object, **__: object) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Operations as documents: those that were *orders* before version 0.1.0 are taken over, here as they lay on HDFS."""
+"""Operations as documents: those that were *orders* up to version 0.1.0 are taken over, here as they lay on HDFS."""
 
 from lakehouse.transform.ops_api import requests, responses
 from lakehouse.transform.ops_api.operations import End
