@@ -26,6 +26,8 @@ _WRITES = re.compile(
     r"\s*(alter|analyze|call|comment|create|delete|deny|drop|grant|insert|merge|refresh|reset|revoke|set|truncate|update)\b",
     re.IGNORECASE,
 )
+_SHOWS = re.compile(r"\s*(show|describe|desc)\b", re.IGNORECASE)
+"""Only read, whatever Trino refuses them for: one may not see how a view was made."""
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -62,7 +64,8 @@ def run(trino: Trino, query: str) -> Result:
         return trino.execute(query)
     except SqlError as error:
         is_write = _WRITES.match(query) and error.name != "SYNTAX_ERROR"
-        if is_write or error.name in ("READ_ONLY_VIOLATION", "PERMISSION_DENIED"):
+        may_be_one = not _SHOWS.match(query) and error.name in ("READ_ONLY_VIOLATION", "PERMISSION_DENIED")
+        if is_write or may_be_one:
             raise RefusedError("`lakehouse sql` only reads; the lakehouse's own jobs write its tables") from error
         raise
 

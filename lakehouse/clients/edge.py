@@ -4,16 +4,23 @@ In: a token and the JSON of some events. Out: one of three answers: :class:`Acce
 silence: the same ids may be sent again) or :class:`Refused` (sending again would not help).
 """
 
+import socket
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
+from lakehouse.errors import LakehouseError
+
 _BATCH = "application/cloudevents-batch+json"
 _WORTH_REPEATING = frozenset({429, 502, 503, 504})
 _EACH_REJECTED = frozenset({400, 403})
 """Every event has its own reason; 403 where it is the token's scope for each of them."""
+
+
+class NoSuchAddressError(LakehouseError):
+    """Nothing can be sent to the address, now or later."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,11 @@ class EdgeClient:
     """One connection to an edge. Not shared between threads."""
 
     def __init__(self, url: str, timeout: float = 60.0) -> None:
-        self._client = httpx.Client(base_url=url, timeout=timeout, trust_env=False)
+        self._url = url
+        try:
+            self._client = httpx.Client(base_url=url, timeout=timeout, trust_env=False)
+        except httpx.InvalidURL as error:
+            raise NoSuchAddressError(f"{url} is no address of an edge: {error}; see --edge") from error
 
     def __enter__(self) -> Self:
         return self
@@ -67,11 +78,15 @@ class EdgeClient:
         self._client.close()
 
     def send(self, token: str, events: list[bytes]) -> Answer:
-        """Sends events, each the JSON of one CloudEvent, as one batch."""
+        """Sends events, each the JSON of one CloudEvent, as one batch. Raises :class:`NoSuchAddressError`."""
         headers = {"Authorization": f"Bearer {token}", "Content-Type": _BATCH}
         try:
             response = self._client.post("/v1/events", content=b"[" + b",".join(events) + b"]", headers=headers)
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            raise NoSuchAddressError(f"{self._url} is no address of an edge: {error}; see --edge") from error
         except httpx.TransportError as error:
+            if _is_unknown_host(error):
+                raise NoSuchAddressError(f"there is no host of {self._url}: {error}; see --edge") from error
             return RetryLater(f"no answer ({type(error).__name__}: {error})")
         return read_answer(response.status_code, response.headers.get("Retry-After"), _json(response))
 
@@ -94,6 +109,15 @@ def read_answer(status: int, retry_after: str | None, body: Any) -> Answer:
 def _reason(status: int, content: dict[str, Any]) -> str:
     text = ": ".join(str(content[key]) for key in ("title", "detail") if content.get(key))
     return f"{status} {text}".rstrip()
+
+
+def _is_unknown_host(error: BaseException | None) -> bool:
+    """Whether the name has no address. That no server of names has answered is something else, and may pass."""
+    while error is not None:
+        if isinstance(error, socket.gaierror):
+            return error.errno != socket.EAI_AGAIN
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _json(response: httpx.Response) -> Any:

@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from lakehouse.clients.edge import Accepted, EdgeClient, Refused, RetryLater
-from lakehouse.errors import LakehouseError, NotReadyError
+from lakehouse.errors import LakehouseError, NotReadyError, RefusedError
 from lakehouse.replay.lines import Line, RejectedLine
 
 _LONGEST_PAUSE = 10.0
@@ -23,7 +23,11 @@ _TOKEN = frozenset({401, 403})
 
 
 class RefusedByEdgeError(LakehouseError):
-    """The edge refuses this sender altogether: a bad token, a wrong address."""
+    """The edge refuses this sender altogether, for example because the address is not an edge's."""
+
+
+class RefusedTokenError(RefusedByEdgeError, RefusedError):
+    """The token is not valid, or does not allow this."""
 
 
 @dataclass
@@ -93,8 +97,9 @@ class Sender:
         if isinstance(answer, Accepted):
             self._book(batch, answer)
         elif answer.status not in _SPLIT:
-            check = "--token" if answer.status in _TOKEN else "--edge"
-            raise RefusedByEdgeError(
+            is_token = answer.status in _TOKEN
+            check, kind = ("--token", RefusedTokenError) if is_token else ("--edge", RefusedByEdgeError)
+            raise kind(
                 f"the edge at {self.url} refuses this sender: {answer.reason}. Check {check} and `lakehouse status`."
             )
         elif len(batch) > 1:

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -74,11 +76,39 @@ def test_rejected_lines_are_kept_as_they_were_written(tmp_path: Path) -> None:
     assert {b"{oops", deep} == {base64.b64decode(json.loads(row)["body"]) for row in rows if b'"body"' in row}
 
 
-@pytest.mark.parametrize(("status", "advice"), [(401, "--token"), (404, "--edge")])
-def test_a_sender_that_is_refused_ends_with_advice(tmp_path: Path, status: int, advice: str) -> None:
+@pytest.mark.parametrize(("status", "advice", "code"), [(401, "--token", 1), (403, "--token", 1), (404, "--edge", 2)])
+def test_a_sender_that_is_refused_ends_with_advice(tmp_path: Path, status: int, advice: str, code: int) -> None:
     with open_door(lambda *_: (status, {}, {"title": "no"})) as door:
         result, _ = replay(door.url, tmp_path, b'{"id": "1"}')
     assert advice in str(result.exception)
+    assert getattr(result.exception, "exit_code", None) == code
+
+
+@pytest.mark.parametrize("url", ["http://nowhere.invalid:1", "nowhere", "ftp://127.0.0.1", "http://127.0.0.1:x"])
+def test_an_address_that_can_be_none_is_named_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    def unknown(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    began = time.monotonic()
+    result, _ = replay(url, tmp_path, b'{"id": "1"}')
+    assert time.monotonic() - began < 60
+    assert getattr(result.exception, "exit_code", None) == 2
+    assert url in str(result.exception)
+    assert "later" not in str(result.exception)
+
+
+def test_where_nothing_listens_the_address_is_named(tmp_path: Path) -> None:
+    (tmp_path / "events.ndjson").write_bytes(b'{"id": "1"}')
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        arguments = [str(tmp_path / "events.ndjson"), "--token", "t", "--edge", url, "--patience", "0"]
+        result = CliRunner().invoke(app, arguments)
+    assert getattr(result.exception, "exit_code", None) == 2
+    assert url in str(result.exception)
 
 
 @pytest.mark.parametrize("merchant", [".", ".."])

@@ -84,7 +84,15 @@ def test_a_write_is_refused_as_such_whatever_is_wrong_with_it_first(statement: s
         run(Refusing(name), statement)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("statement", "name"), [("delete silver", "SYNTAX_ERROR"), ("SELECT a", "COLUMN_NOT_FOUND")])
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        ("delete silver", "SYNTAX_ERROR"),
+        ("SELECT a", "COLUMN_NOT_FOUND"),
+        ("SHOW CREATE VIEW gold.merchant_sales", "PERMISSION_DENIED"),
+        ("describe gold.nothing", "READ_ONLY_VIOLATION"),
+    ],
+)
 def test_what_is_wrong_with_a_query_is_told(statement: str, name: str) -> None:
     with pytest.raises(SqlError, match=name):
         run(Refusing(name), statement)  # type: ignore[arg-type]
