@@ -15,13 +15,16 @@ from typing import Annotated
 import httpx
 import typer
 
-from lakehouse.cli.output import progress, table
+from lakehouse.cli import up
+from lakehouse.cli.operator import DryRun
+from lakehouse.cli.output import Format, print_plan, progress, table
 from lakehouse.errors import LakehouseError
 from lakehouse.settings import Settings, load_settings
 from lakehouse.simulate.dataset import Dataset, simulated, write_ndjson
 from lakehouse.simulate.truth import total
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
+from lakehouse.transform.verb_plan import VerbPlan
 
 app = typer.Typer(add_completion=False)
 _METRICS = ("gross_sales", "orders", "units", "returns", "page_views")
@@ -49,12 +52,16 @@ class Line:
 def demo(
     merchants: Annotated[int, typer.Option(min=1, max=1000, help="How many shops to simulate.")] = 5,
     patience: Annotated[float, typer.Option(help="Seconds to wait for the numbers.")] = 300,
+    dry_run: DryRun = False,
 ) -> None:
     """Start the stack, let simulated merchants send events, and show their metrics beside what was sent.
 
     Everything is left running. Examples: lakehouse demo; lakehouse demo --merchants 50
     """
     settings = load_settings()
+    if dry_run:
+        print_plan(_plan(settings, merchants), Format.TABLE)
+        return
     _lakehouse("up")
     end = _instant_of_first_run(settings)
     dataset = simulated(seed=_SEED, merchants=merchants, start=end - _SPAN, end=end)
@@ -63,6 +70,12 @@ def demo(
     _lakehouse("replay", str(file))
     lines, release = _await_numbers(settings, dataset, end, time.monotonic() + patience)
     _print(settings, lines, release)
+
+
+def _plan(settings: Settings, merchants: int) -> VerbPlan:
+    started = up.plan(settings, up.chosen(None)).steps
+    sent = f"events of {merchants} simulated merchants over {_SPAN.days} days are sent through the edge"
+    return VerbPlan("demo", (*started, sent, "what they sent is shown beside what the API shows"))
 
 
 def _lakehouse(*arguments: str) -> None:

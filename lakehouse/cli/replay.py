@@ -7,7 +7,8 @@ In: one CloudEvent a line. Out: a summary ``{"sent", "accepted", "rejected", "re
 import base64
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import timedelta
@@ -18,18 +19,22 @@ import msgspec
 import typer
 
 from lakehouse.cli.bars import Counting
-from lakehouse.cli.output import Format, print_json
+from lakehouse.cli.operator import DryRun
+from lakehouse.cli.output import Format, print_json, print_plan
 from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.replay.batches import batches
 from lakehouse.replay.lines import Line, RejectedLine, content_of, read_lines
 from lakehouse.replay.sender import Sender, Summary
 from lakehouse.settings import Settings, load_settings
-from lakehouse.tokens import Scope
+from lakehouse.tokens import MERCHANT_ID, MERCHANT_ID_RULE, Scope
 from lakehouse.tokens.issue import issue
+from lakehouse.transform.verb_plan import VerbPlan
 
 app = typer.Typer(add_completion=False)
 _TOKEN_TTL = timedelta(hours=1)
 _MOST_WAITING = 20_000
+_MOST_SHOWN = 10
+"""Rejected lines on stderr; a file keeps all."""
 
 
 @app.command()
@@ -46,6 +51,7 @@ def replay(
     patience: Annotated[float, typer.Option(help="Seconds to go on trying while the edge is away.")] = 600,
     rejects: Annotated[Path | None, typer.Option(help="Write what was rejected to this file.")] = None,
     edge: Annotated[str | None, typer.Option(help="Address of another edge than this stack's.")] = None,
+    dry_run: DryRun = False,
     output: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.TABLE,
 ) -> None:
     """Send the events of a file through the edge.
@@ -53,12 +59,17 @@ def replay(
     What is put off (429, 503) or not answered is sent again with the same ids, which is harmless. Exits with 1 if some
     events were rejected.
 
-    Examples: lakehouse replay events.ndjson --merchant shop-1; zcat day.gz | lakehouse replay - --rate 500;
-    lakehouse replay mixed.ndjson --merchant-field tenant --rejects rejected.ndjson
+    Examples: lakehouse replay events.ndjson --merchant shop-1; zcat day.gz | lakehouse replay - --rate 500; lakehouse
+    replay mixed.ndjson --merchant-field tenant --rejects rejected.ndjson; lakehouse replay mixed.ndjson --dry-run
     """
     if merchant and token:
         raise RefusedError("say either --merchant or --token: a token names its merchant itself")
-    settings = load_settings()
+    settings, named = load_settings(), merchant or ("token" if token else None)
+    if dry_run:
+        with _open(file) as source:
+            plan = plan_of(read_lines(source, merchant=named, field=merchant_field), edge or settings.edge_url, rejects)
+        print_plan(plan, output)
+        raise typer.Exit(1 if plan.facts["rejected"] else 0)
     with ExitStack() as stack:
         source = stack.enter_context(_open(file))
         bar = stack.enter_context(_bar(file))
@@ -72,12 +83,32 @@ def replay(
             rate=rate,
             give_up_after=patience,
         )
-        named = merchant or ("token" if token else None)
         lines = _readable(read_lines(source, merchant=named, field=merchant_field), sender)
         waiting = _MOST_WAITING if rate is None else max(batch, int(rate))
         summary = sender.run(batches(lines, batch, min(waiting, _MOST_WAITING)))
     _show(summary, output)
     raise typer.Exit(1 if summary.rejected else 0)
+
+
+def plan_of(read: Iterable[Line | RejectedLine], url: str, rejects: Path | None) -> VerbPlan:
+    """What would be sent: all that can be known without the edge. Raises :class:`RefusedError`, too."""
+    if rejects is not None and (rejects.is_dir() or not rejects.absolute().parent.is_dir()):
+        raise RefusedError(f"{rejects} cannot be written; name another file with --rejects")
+    merchants: Counter[str] = Counter()
+    rejected: list[RejectedLine] = []
+    for line in read:
+        if isinstance(line, RejectedLine):
+            rejected.append(line)
+        else:
+            merchants[line.merchant_id] += 1
+    for merchant in merchants:
+        if not MERCHANT_ID.fullmatch(merchant):
+            raise RefusedError(f"{merchant!r} is no merchant id: use {MERCHANT_ID_RULE}")
+    events = merchants.total()
+    steps = [f"{events:,} events of {len(merchants):,} merchants are sent to {url}"]
+    steps += [f"line {one.number} is rejected: {one.reason}: {one.detail}" for one in rejected[:_MOST_SHOWN]]
+    facts = {"edge": url, "events": events, "merchants": len(merchants), "rejected": len(rejected)}
+    return VerbPlan("replay", tuple(steps), facts)
 
 
 def _readable(read: Iterator[Line | RejectedLine], sender: Sender) -> Iterator[Line]:
@@ -130,7 +161,7 @@ def _tokens(settings: Settings) -> Callable[[str], str]:
     return token_of
 
 
-def _reporter(bar: Counting, keep: BinaryIO | None, most_shown: int = 10) -> Callable[[RejectedLine], None]:
+def _reporter(bar: Counting, keep: BinaryIO | None, most_shown: int = _MOST_SHOWN) -> Callable[[RejectedLine], None]:
     """Shows the first rejected lines on stderr, and writes all of them to the file of rejects."""
     shown = 0
 

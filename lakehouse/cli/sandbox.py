@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from lakehouse.cli.output import progress
+from lakehouse.cli.operator import DryRun
+from lakehouse.cli.output import Format, print_plan, progress
 from lakehouse.errors import RefusedError
 from lakehouse.settings import load_settings
 from lakehouse.transform.definition import PROJECT
@@ -26,6 +27,7 @@ def sandbox(
     user: Annotated[str | None, typer.Option(help="Whose sandbox; the login name without it.")] = None,
     project: _Project = PROJECT,
     drop: Annotated[bool, typer.Option("--drop", help="Remove the sandbox and all that is in it.")] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Run dbt on the models of this checkout, in a sandbox of your own.
 
@@ -42,6 +44,9 @@ def sandbox(
     own = sandboxes.Sandbox.of(load_settings(), user)
     if drop == bool(arguments):
         raise RefusedError("say what dbt shall do: `lakehouse sandbox -- build --select merchant_sales`; or --drop")
+    if dry_run:
+        print_plan(sandboxes.plan(own, arguments or []), Format.TABLE)
+        return
     if drop:
         sandboxes.drop(own)
         progress(f"{own.schema} is gone.")

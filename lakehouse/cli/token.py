@@ -4,19 +4,24 @@ In: a merchant, scopes, a lifetime. Out: the token on stdout and nothing else, s
 """
 
 import re
-from datetime import timedelta
-from typing import Annotated
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
 
 import typer
 
+from lakehouse.cli.operator import DryRun
+from lakehouse.cli.output import Format, print_plan
 from lakehouse.errors import RefusedError
 from lakehouse.settings import Settings
 from lakehouse.tokens.claims import MERCHANT_ID_RULE, Scope
-from lakehouse.tokens.issue import issue
+from lakehouse.tokens.issue import claims, issue
+from lakehouse.tokens.keys import KeyFolder
 from lakehouse.tokens.revoke import revoke_merchant, revoke_token
+from lakehouse.transform.verb_plan import VerbPlan
 
 app = typer.Typer(add_completion=False, help="Issue and revoke tokens.", no_args_is_help=True)
 
+Output = Annotated[Format, typer.Option("--format", help="With --dry-run: for people or for programs.")]
 _TTL = re.compile(r"([1-9]\d{0,8})\s*([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -32,6 +37,21 @@ def parse_ttl(text: str) -> timedelta:
     return ttl
 
 
+def _to_issue(said: dict[str, Any]) -> VerbPlan:
+    until = datetime.fromtimestamp(said["exp"], UTC).isoformat()
+    step = f"a token of {said['sub']} with the scopes {said['scope']} is signed, valid until {until}"
+    return VerbPlan("token issue", (step,), {"merchant": said["sub"], "scope": said["scope"], "expires_at": until})
+
+
+def _to_revoke(jti: str | None, merchant: str | None) -> VerbPlan:
+    """``was_revoked`` tells whether that has been done before."""
+    known = KeyFolder(Settings().keys_path).read_revocations()
+    was_revoked = jti in known.jti if jti is not None else merchant in known.sub
+    what = f"the token {jti} is" if jti is not None else f"all tokens of {merchant} issued until now are"
+    step = f"{what} revoked{', as before' if was_revoked else ''}"
+    return VerbPlan("token revoke", (step,), {"jti": jti, "merchant": merchant, "was_revoked": was_revoked})
+
+
 @app.command("issue", epilog="Example: lakehouse token issue --merchant shop-1 --scope events:write --ttl 30d")
 def issue_command(
     merchant: Annotated[
@@ -39,19 +59,33 @@ def issue_command(
     ],
     scope: Annotated[list[Scope], typer.Option(help="May be given several times.")],
     ttl: Annotated[str | None, typer.Option(help="Lifetime, as in 30d, 12h or 90m.")] = None,
+    dry_run: DryRun = False,
+    output: Output = Format.TABLE,
 ) -> None:
     """Prints a signed token."""
-    print(issue(Settings(), merchant, scope, parse_ttl(ttl) if ttl else None))
+    lifetime = parse_ttl(ttl) if ttl else None
+    if dry_run:
+        print_plan(_to_issue(claims(Settings(), merchant, scope, lifetime)), output)
+        return
+    print(issue(Settings(), merchant, scope, lifetime))
 
 
 @app.command("revoke", epilog="Example: lakehouse token revoke --merchant shop-1")
 def revoke_command(
     jti: Annotated[str | None, typer.Option(help="The id (`jti`) of one token.")] = None,
     merchant: Annotated[str | None, typer.Option(help="All tokens of this merchant issued until now.")] = None,
+    dry_run: DryRun = False,
+    output: Output = Format.TABLE,
 ) -> None:
-    """Revokes one token, or all tokens of a merchant. Takes effect within seconds."""
+    """Revokes one token, or all tokens of a merchant. Takes effect within seconds.
+
+    No list is kept of the tokens that were issued: what was never issued is revoked, too.
+    """
     if (jti is None) == (merchant is None):
         raise RefusedError("say either --jti or --merchant")
+    if dry_run:
+        print_plan(_to_revoke(jti, merchant), output)
+        return
     if jti is not None:
         revoke_token(Settings(), jti)
     if merchant is not None:

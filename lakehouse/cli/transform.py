@@ -4,8 +4,11 @@ from typing import Annotated
 
 import typer
 
-from lakehouse.cli.output import Format, print_json, progress
+from lakehouse.cli.operator import DryRun
+from lakehouse.cli.output import Format, print_json, print_plan, progress
+from lakehouse.clients.files import HdfsFiles
 from lakehouse.settings import load_settings
+from lakehouse.transform.cycle import Cycle
 from lakehouse.transform.service import run_once
 
 app = typer.Typer(add_completion=False)
@@ -13,15 +16,20 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def transform(
+    dry_run: DryRun = False,
     output: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.TABLE,
 ) -> None:
     """Build, audit and release what bronze has that readers do not see yet.
 
     Waits for a cycle of the transform service that is at work. Examples: lakehouse transform;
-    lakehouse transform --format json
+    lakehouse transform --dry-run; lakehouse transform --format json
     """
     progress("Looking for new bronze commits.")
-    outcome = run_once(load_settings())
+    settings = load_settings()
+    if dry_run:
+        print_plan(Cycle(settings, HdfsFiles(settings.hdfs_url)).plan(), output)
+        return
+    outcome = run_once(settings)
     snapshot = outcome.snapshot.number if outcome.snapshot else None
     release = outcome.release.number if outcome.release else None
     if output is Format.JSON:

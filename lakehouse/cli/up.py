@@ -14,11 +14,13 @@ from compose.local.program import Layout, Program
 from compose.local.stack import SERVERS, SERVICES, Stack
 from compose.local.supervisor import Access, ProcessInfo, Supervisor
 from lakehouse import stack_health
-from lakehouse.cli.output import progress
+from lakehouse.cli.operator import DryRun
+from lakehouse.cli.output import Format, print_plan, progress
 from lakehouse.clients.kafka_admin import create_topics
 from lakehouse.contracts import topics
 from lakehouse.errors import LakehouseError, RefusedError
 from lakehouse.settings import Settings, load_settings
+from lakehouse.transform.verb_plan import VerbPlan
 
 app = typer.Typer(add_completion=False)
 _PATIENCE_SECONDS = 240.0
@@ -32,6 +34,7 @@ def up(
         str | None, typer.Option(help=f"Services to start, with commas between; of {', '.join(SERVICES)}.")
     ] = None,
     wait: Annotated[bool, typer.Option(help="Wait until all of them work.")] = True,
+    dry_run: DryRun = False,
 ) -> None:
     """Start the stack on this machine, and wait until it works.
 
@@ -42,6 +45,9 @@ def up(
     LAKEHOUSE_HOME=/srv/second LAKEHOUSE_PORT_BASE=19000 lakehouse up
     """
     settings, wanted = load_settings(), chosen(only)
+    if dry_run:
+        print_plan(plan(settings, wanted), Format.TABLE)
+        return
     with exclusive(Layout(settings.home_path).run / "up.lock", progress):
         prepared = stack.prepare(settings, progress)
         running = _supervisor(settings, prepared)
@@ -58,6 +64,23 @@ def up(
         if services and wait:
             await_healthy(settings, prepared, running, services)
     progress(f"Up: {', '.join(wanted)}. State and logs are in {settings.home_path}.")
+
+
+def plan(settings: Settings, wanted: Sequence[str]) -> VerbPlan:
+    """What would be started. Raises :class:`RefusedError` where nothing of the stack runs and a port is taken."""
+    if supervisor.access(Layout(settings.home_path)) is None:
+        check_ports("the stack", settings.host, _ports(settings))
+    healthy = [each.name for each in stack_health.check(settings, wanted) if each.healthy]
+    idle = [name for name in wanted if name not in healthy]
+    steps = [f"{', '.join(healthy)} goes on running"] if healthy else []
+    steps += ["what is missing of the Java parts is fetched", f"{', '.join(idle)} is started"] if idle else []
+    return VerbPlan("up", tuple(steps), {"services": list(wanted), "home": str(settings.home_path)})
+
+
+def _ports(settings: Settings) -> list[int]:
+    names = [name for name, found in vars(type(settings.ports)).items() if isinstance(found, property)]
+    ports = (getattr(settings.ports, name) for name in names)
+    return sorted({port for port in ports if isinstance(port, int)})
 
 
 def chosen(only: str | None) -> list[str]:

@@ -4,6 +4,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import jwt
 
@@ -15,6 +16,16 @@ from lakehouse.tokens.keys import ALGORITHM, KeyFolder
 
 def issue(settings: Settings, merchant_id: str, scopes: Sequence[Scope], ttl: timedelta | None = None) -> str:
     """A token for a merchant. Makes the signing key if there is none yet."""
+    claims(settings, merchant_id, scopes, ttl)
+    key = KeyFolder(settings.keys_path).ensure()
+    said = claims(settings, merchant_id, scopes, ttl)
+    return jwt.encode(said, key.private_key(), algorithm=ALGORITHM, headers={"kid": key.kid})
+
+
+def claims(
+    settings: Settings, merchant_id: str, scopes: Sequence[Scope], ttl: timedelta | None = None
+) -> dict[str, Any]:
+    """What a token says that is issued now. Changes nothing; raises :class:`RefusedError`."""
     if not MERCHANT_ID.fullmatch(merchant_id):
         raise RefusedError(f"{merchant_id!r} is no merchant id: use {MERCHANT_ID_RULE}")
     if not scopes:
@@ -23,10 +34,9 @@ def issue(settings: Settings, merchant_id: str, scopes: Sequence[Scope], ttl: ti
     if lifetime < timedelta(seconds=1):
         raise RefusedError("--ttl must be at least one second")
     folder = KeyFolder(settings.keys_path)
-    key = folder.ensure()
     # A merchant's revocation ends at a whole second: a token issued within it must not fall under it.
     now = max(int(time.time()), folder.read_revocations().sub.get(merchant_id, 0))
-    claims = {
+    return {
         "iss": settings.tokens.issuer,
         "aud": settings.tokens.audience,
         "sub": merchant_id,
@@ -35,4 +45,3 @@ def issue(settings: Settings, merchant_id: str, scopes: Sequence[Scope], ttl: ti
         "exp": now + int(lifetime.total_seconds()),
         "jti": secrets.token_hex(12),
     }
-    return jwt.encode(claims, key.private_key(), algorithm=ALGORITHM, headers={"kid": key.kid})

@@ -16,6 +16,7 @@ from lakehouse.transform.building.builder import FIRST_GENERATION, Builder, Prog
 from lakehouse.transform.building.shared_tables import SharedTables
 from lakehouse.transform.locks import building
 from lakehouse.transform.publishing.publish import publish_snapshot
+from lakehouse.transform.verb_plan import VerbPlan
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,31 @@ class Cycle:
             with building(self._settings, version.version):
                 if self._live_version() == version:  # another may have been promoted while we waited
                     return self._run(version, progress)
+
+    def plan(self) -> VerbPlan:
+        """What :meth:`run` would do. Changes nothing, not even the first definition is frozen."""
+        current = self._log.current()
+        version = self._builder.versions.live(current.release.gold_version if current else None)
+        if version is None:
+            named = definition.of_project(definition.PROJECT).fingerprint[:12]
+            return VerbPlan("transform", (f"definition {named} is frozen, and gold version 1 is built of it",))
+        owner = self._owner(version)
+        last = self._builder.versions.latest_snapshot(owner.version)
+        found = self._builder.new_commits(owner.version, last.bronze if last else BronzeCursor(FIRST_GENERATION, -1))
+        rows, is_held = found.rows if found else 0, current is not None and current.release.held
+        facts = {"gold_version": version.version, "rows": rows, "held": is_held}
+        if found is None:
+            return VerbPlan("transform", ("nothing is built: bronze has nothing new",), facts)
+        built = f"{rows:,} bronze rows are built into gold version {version.version}, through commit {found.through}"
+        shown = "no release: the current one is held" if is_held else "a release, if readers would see a change"
+        return VerbPlan("transform", (built, shown), facts)
+
+    def _owner(self, version: GoldVersion) -> GoldVersion:
+        """Who takes the step: the version, or whose tables it shares."""
+        plan = version.plan
+        if plan is None or not plan.shared or plan.base is None:
+            return version
+        return self._owner(self._builder.versions.get(plan.base.gold_version))
 
     def _run(self, version: GoldVersion, progress: Progress) -> Outcome:
         rows, made = self._step(version, progress)

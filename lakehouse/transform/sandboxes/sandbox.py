@@ -10,6 +10,7 @@ That production cannot be written is not this module's doing: Trino refuses it t
 
 import getpass
 import re
+import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from lakehouse.settings import Settings
 from lakehouse.transform import definition
 from lakehouse.transform.building.build import Build
 from lakehouse.transform.sandboxes import dbt as sandbox_dbt
+from lakehouse.transform.verb_plan import VerbPlan
 
 PRODUCTION = "production_"
 """What the names of the views that stand for production's tables begin with."""
@@ -81,6 +83,17 @@ def run(sandbox: Sandbox, project: Path, arguments: Sequence[str], progress: Cal
     }
     variables = _build_of(sandbox.settings, release).variables
     return sandbox_dbt.run(sandbox_dbt.with_variables(arguments, variables), options, _connection(sandbox))
+
+
+def plan(sandbox: Sandbox, arguments: Sequence[str]) -> VerbPlan:
+    """What :func:`run` would do or, without arguments, :func:`drop`. Changes nothing."""
+    if not arguments:
+        gone = f"the schema {sandbox.schema} is removed with all that is in it, and dbt's files in {sandbox.folder}"
+        return VerbPlan("sandbox", (gone,), {"schema": sandbox.schema})
+    release = _current_release(sandbox.settings)
+    views = f"views of {sandbox.schema} show {len(release.tables)} tables of release {release.release}"
+    facts = {"schema": sandbox.schema, "release": release.release, "gold_version": release.gold_version}
+    return VerbPlan("sandbox", (views, f"dbt does `{shlex.join(arguments)}` in {sandbox.schema}"), facts)
 
 
 def drop(sandbox: Sandbox) -> None:
