@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from compose.local.stack import SERVERS
-from tests import embedded_stack
-from tests.embedded_stack import EmbeddedStack
+from tests.support import embedded_stack
+from tests.support.embedded_stack import EmbeddedStack
 
 # A test's servers live for minutes and meet little data: the second compiler would cost more than it gives.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")

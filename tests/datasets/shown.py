@@ -18,7 +18,7 @@ from lakehouse.simulate.dataset import Dataset, write_ndjson
 from lakehouse.simulate.truth import Cell, Truth
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
-from tests.embedded_stack import EmbeddedStack
+from tests.support.embedded_stack import EmbeddedStack
 
 METRICS = ("gross_sales", "orders")
 

@@ -16,9 +16,9 @@ from lakehouse.contracts.records import AcceptedEvent
 from lakehouse.contracts.tables import GOLD_MEASURES, MERCHANT_SALES, SLOT_SECONDS
 from tests.fuzz.line import Line
 from tests.fuzz.rounds import Round
-from tests.integration import naive_models
-from tests.integration.bronze_rows import Row
-from tests.integration.gold_state import expected_sales, newest
+from tests.support import naive_models
+from tests.support.bronze_rows import Row
+from tests.support.gold_state import expected_sales, newest
 
 _EXACT = ("source", "id", "type", "subject", "dataschema", "replay_of", "data")
 

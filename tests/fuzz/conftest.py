@@ -6,8 +6,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from streaming.spark import jars_in, open_session
-from tests.embedded_stack import EmbeddedStack
 from tests.fuzz.line import Line
+from tests.support.embedded_stack import EmbeddedStack
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from lakehouse.settings import Settings
 from lakehouse.transform import catalog, definition
 from lakehouse.transform.building.build import Build, run
 from tests.fuzz import checks
-from tests.integration.bronze_rows import START, Row, write
+from tests.support.bronze_rows import START, Row, write
 
 SCRATCH = 99
 """The scratch generation of bronze, and the number under which the gold version's tables lie."""

@@ -27,7 +27,7 @@ from streaming.bronze_tables import BronzePaths, create_tables
 from streaming.bronze_writer import BronzeWriter, Written
 from streaming.epochs import next_epoch
 from streaming.lease import this_process
-from tests.integration.bronze_rows import Row
+from tests.support.bronze_rows import Row
 
 RECORDS = "topic string, partition int, offset bigint, value binary"
 _START = {topic.name: dict.fromkeys(range(topic.partitions), 0) for topic in topics.ALL_TOPICS}

@@ -15,7 +15,7 @@ from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent
 from tests.fuzz.edge import Edge
 from tests.fuzz.line import rows_of
 from tests.fuzz.requests import requests
-from tests.integration.bronze_rows import Row
+from tests.support.bronze_rows import Row
 
 REPEATED = 10
 """One line of so many is delivered again."""

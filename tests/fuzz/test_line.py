@@ -16,7 +16,7 @@ from tests.fuzz.culprit import Trials
 from tests.fuzz.line import Line
 from tests.fuzz.rounds import Round, play
 from tests.fuzz.wanted import EVENTS, MINUTES, SEARCH, SEED
-from tests.integration.bronze_rows import Row
+from tests.support.bronze_rows import Row
 
 pytestmark = pytest.mark.stack
 

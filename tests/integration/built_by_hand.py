@@ -15,8 +15,8 @@ from lakehouse.releases.model import BronzeCursor, Snapshot, TableState
 from lakehouse.releases.versions import Versions
 from lakehouse.transform import catalog, definition
 from lakehouse.transform.building import build
-from tests import release_documents
-from tests.embedded_stack import EmbeddedStack
+from tests.support import release_documents
+from tests.support.embedded_stack import EmbeddedStack
 
 
 class Warehouse:

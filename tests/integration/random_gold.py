@@ -22,7 +22,7 @@ from lakehouse.releases.model import (
 )
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
-from tests.release_documents import DEFINITION, next_release, snapshot
+from tests.support.release_documents import DEFINITION, next_release, snapshot
 
 MERCHANTS = ("anna", "bert", "carl")
 FIRST_SLOT = datetime(2026, 3, 1, tzinfo=UTC)

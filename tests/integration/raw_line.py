@@ -26,8 +26,8 @@ from lakehouse.settings import EdgeSettings, Settings
 from lakehouse.transform.backfill import raw_build_process
 from lakehouse.transform.building import watermark
 from streaming.offsets import Offsets, ends_of
-from tests.embedded_stack import EmbeddedStack
-from tests.integration.streaming_line import EVENTS_PER_BATCH, Line
+from tests.support.embedded_stack import EmbeddedStack
+from tests.support.streaming_line import EVENTS_PER_BATCH, Line
 
 ACCEPTED = [name for name in tables.BRONZE_COLUMNS if not name.startswith("kafka_")]
 """The columns that are functions of the accepted batch."""

@@ -12,7 +12,7 @@ import httpx
 
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
-from tests.embedded_stack import EmbeddedStack
+from tests.support.embedded_stack import EmbeddedStack
 
 BATCH = "application/cloudevents-batch+json"
 PATIENCE = 120.0

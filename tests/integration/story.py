@@ -19,7 +19,7 @@ from lakehouse.simulate.truth import total
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
 from tests.datasets.shown import under_prefix
-from tests.embedded_stack import EmbeddedStack
+from tests.support.embedded_stack import EmbeddedStack
 
 SEED = 20261124
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bench.sqlmesh_peer import COMMAND
-from tests.embedded_stack import free_port_base
+from tests.support.embedded_stack import free_port_base
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 

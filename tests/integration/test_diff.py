@@ -23,11 +23,11 @@ from lakehouse.transform.diff.model import Difference, Limits, MetricChange
 from lakehouse.transform.diff.run import difference
 from lakehouse.transform.diff.share import largest_change
 from lakehouse.transform.publishing.publish import publish_snapshot
-from tests.embedded_stack import EmbeddedStack
-from tests.integration import naive_models
-from tests.integration.bronze_rows import START, Row, chunks, random_rows, write
 from tests.integration.built_by_hand import Warehouse, hand_make, random_history
 from tests.integration.naive_difference import moves, newest, paired
+from tests.support import naive_models
+from tests.support.bronze_rows import START, Row, chunks, random_rows, write
+from tests.support.embedded_stack import EmbeddedStack
 
 pytestmark = pytest.mark.stack
 

@@ -29,9 +29,9 @@ from lakehouse.contracts.records import (
     incarnation_of,
 )
 from lakehouse.errors import NotFoundError
-from tests import embedded_stack
-from tests.embedded_stack import EmbeddedStack
 from tests.integration.sending_shops import PATIENCE, Shop, await_progress, keep_sending
+from tests.support import embedded_stack
+from tests.support.embedded_stack import EmbeddedStack
 
 _EVENTS = msgspec.json.Decoder(AcceptedBatch | Watermark)
 

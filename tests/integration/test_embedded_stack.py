@@ -11,8 +11,8 @@ import pytest
 from compose.local import processes, supervisor
 from compose.local.stack import SERVERS
 from lakehouse import stack_health
-from tests import embedded_stack
-from tests.embedded_stack import EmbeddedStack
+from tests.support import embedded_stack
+from tests.support.embedded_stack import EmbeddedStack
 
 pytestmark = pytest.mark.stack
 PROGRAMS = ("kafka", "namenode", "datanode", "trino")

@@ -27,8 +27,8 @@ from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
 from lakehouse.tokens.keys import KeyFolder
 from tests.datasets.shown import send, settle, under_prefix
-from tests.embedded_stack import EmbeddedStack
 from tests.integration.random_gold import MERCHANTS, Gold
+from tests.support.embedded_stack import EmbeddedStack
 
 pytestmark = pytest.mark.stack
 

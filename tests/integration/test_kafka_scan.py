@@ -7,7 +7,7 @@ from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewTopic
 
 from lakehouse.clients.kafka_scan import scan
-from tests.embedded_stack import EmbeddedStack
+from tests.support.embedded_stack import EmbeddedStack
 
 pytestmark = pytest.mark.stack
 

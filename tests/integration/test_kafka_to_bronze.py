@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.embedded_stack import EmbeddedStack
-from tests.integration.streaming_line import Driver, Line
+from tests.support.embedded_stack import EmbeddedStack
+from tests.support.streaming_line import Driver, Line
 
 pytestmark = pytest.mark.stack
 

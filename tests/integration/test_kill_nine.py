@@ -11,7 +11,7 @@ import pytest
 from lakehouse.simulate.dataset import Dataset, write_ndjson
 from tests.datasets.available import datasets
 from tests.datasets.shown import expected, settle, shown, under_prefix
-from tests.embedded_stack import EmbeddedStack
+from tests.support.embedded_stack import EmbeddedStack
 
 pytestmark = pytest.mark.stack
 

@@ -24,10 +24,10 @@ from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
 from lakehouse.tokens.keys import KeyFolder
 from lakehouse.transform.history import by_release, restatements
-from tests.embedded_stack import EmbeddedStack
 from tests.integration import naive_restatements
-from tests.integration.bronze_rows import START, chunks, random_rows, write
 from tests.integration.told_warehouse import Told
+from tests.support.bronze_rows import START, chunks, random_rows, write
+from tests.support.embedded_stack import EmbeddedStack
 
 pytestmark = pytest.mark.stack
 

@@ -27,10 +27,10 @@ from lakehouse.transform.building.build import Build, BuildFailedError, run
 from lakehouse.transform.building.builder import Builder
 from lakehouse.transform.gold_columns import Columns, missing_measures
 from lakehouse.transform.service import Transform
-from tests.embedded_stack import EmbeddedStack
-from tests.integration import naive_models
-from tests.integration.bronze_rows import START, chunks, random_rows, write
-from tests.integration.gold_state import expected_sales, sales, traffic
+from tests.support import naive_models
+from tests.support.bronze_rows import START, chunks, random_rows, write
+from tests.support.embedded_stack import EmbeddedStack
+from tests.support.gold_state import expected_sales, sales, traffic
 
 pytestmark = pytest.mark.stack
 

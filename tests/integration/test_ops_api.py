@@ -22,11 +22,11 @@ from lakehouse.contracts.layout import Layout
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
 from lakehouse.transform import definition
-from tests import embedded_stack
-from tests.embedded_stack import EmbeddedStack
-from tests.integration.bronze_rows import START, Row, chunks, random_rows, write
-from tests.integration.gold_state import expected_sales, shown_sales
-from tests.integration.planted_bug import plant
+from tests.support import embedded_stack
+from tests.support.bronze_rows import START, Row, chunks, random_rows, write
+from tests.support.embedded_stack import EmbeddedStack
+from tests.support.gold_state import expected_sales, shown_sales
+from tests.support.planted_bug import plant
 
 pytestmark = pytest.mark.stack
 

@@ -22,11 +22,11 @@ from lakehouse.tokens.issue import issue
 from lakehouse.transform import definition
 from lakehouse.transform.backfill.plan import ReprocessRequest, Source
 from lakehouse.transform.backfill.reprocess import carry_out, start
-from tests import embedded_stack
-from tests.embedded_stack import EmbeddedStack
-from tests.integration.bronze_rows import random_rows
-from tests.integration.planted_bug import plant
-from tests.integration.warehouse import Warehouse
+from tests.support import embedded_stack
+from tests.support.bronze_rows import random_rows
+from tests.support.embedded_stack import EmbeddedStack
+from tests.support.planted_bug import plant
+from tests.support.stack_warehouse import Warehouse
 
 pytestmark = pytest.mark.stack
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from lakehouse.releases import generations
-from tests.embedded_stack import EmbeddedStack
 from tests.integration.raw_line import Build, RawLine
 from tests.integration.test_kafka_to_bronze import Supervised
+from tests.support.embedded_stack import EmbeddedStack
 
 pytestmark = pytest.mark.stack
 

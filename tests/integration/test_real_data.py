@@ -8,7 +8,7 @@ import pytest
 from lakehouse.simulate.truth import Truth
 from tests.datasets.available import datasets
 from tests.datasets.shown import expected, send, settle, shown
-from tests.embedded_stack import EmbeddedStack
+from tests.support.embedded_stack import EmbeddedStack
 
 pytestmark = pytest.mark.stack
 

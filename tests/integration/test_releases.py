@@ -20,12 +20,12 @@ from lakehouse.transform.building.build import BuildFailedError
 from lakehouse.transform.building.builder import Builder
 from lakehouse.transform.maintenance.drop import DropRequest, drop
 from lakehouse.transform.publishing.rollback import RollbackRequest, rollback
-from tests.embedded_stack import EmbeddedStack
-from tests.integration.bronze_rows import START, Row, chunks, random_rows
-from tests.integration.gold_state import expected_sales, sales, shown_sales, shown_traffic, traffic
-from tests.integration.naive_models import page_views
-from tests.integration.planted_bug import plant
-from tests.integration.warehouse import Warehouse
+from tests.support.bronze_rows import START, Row, chunks, random_rows
+from tests.support.embedded_stack import EmbeddedStack
+from tests.support.gold_state import expected_sales, sales, shown_sales, shown_traffic, traffic
+from tests.support.naive_models import page_views
+from tests.support.planted_bug import plant
+from tests.support.stack_warehouse import Warehouse
 
 pytestmark = pytest.mark.stack
 

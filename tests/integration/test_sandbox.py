@@ -18,9 +18,9 @@ from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.transform import definition
 from lakehouse.transform.service import Transform
-from tests.embedded_stack import EmbeddedStack
-from tests.integration import naive_models
-from tests.integration.bronze_rows import START, chunks, random_rows, write
+from tests.support import naive_models
+from tests.support.bronze_rows import START, chunks, random_rows, write
+from tests.support.embedded_stack import EmbeddedStack
 
 pytestmark = pytest.mark.stack
 

@@ -17,11 +17,11 @@ from lakehouse.ledger.read_tables import Span, counted_runs
 from lakehouse.releases.model import BronzeCursor
 from lakehouse.transform import definition
 from lakehouse.transform.building.build import BuildFailedError
-from tests.embedded_stack import EmbeddedStack
-from tests.integration import naive_models
-from tests.integration.bronze_rows import START, Row, random_rows
-from tests.integration.gold_state import expected_sales, sales
-from tests.integration.warehouse import LAYOUT, Warehouse
+from tests.support import naive_models
+from tests.support.bronze_rows import START, Row, random_rows
+from tests.support.embedded_stack import EmbeddedStack
+from tests.support.gold_state import expected_sales, sales
+from tests.support.stack_warehouse import LAYOUT, Warehouse
 
 pytestmark = pytest.mark.stack
 

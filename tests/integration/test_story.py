@@ -22,10 +22,10 @@ from lakehouse.ledger.prove import Prover
 from lakehouse.releases.versions import Versions
 from lakehouse.simulate.dataset import simulated
 from lakehouse.transform import definition
-from tests import embedded_stack
 from tests.datasets.shown import send, settle, under_prefix
-from tests.integration.planted_bug import plant
 from tests.integration.story import SEED, Money, Story, await_some, events_keep_arriving
+from tests.support import embedded_stack
+from tests.support.planted_bug import plant
 
 pytestmark = pytest.mark.stack
 

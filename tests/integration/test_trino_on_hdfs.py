@@ -16,7 +16,7 @@ from hdfs_native import Client
 from compose.local import trino_groups
 from lakehouse.clients.trino import SqlError, Trino
 from lakehouse.contracts.tables import TRANSFORM_USER, reprocess_user
-from tests.embedded_stack import EmbeddedStack
+from tests.support.embedded_stack import EmbeddedStack
 
 pytestmark = pytest.mark.stack
 WRITERS, INSERTS = 4, 5

@@ -27,9 +27,9 @@ from lakehouse.transform.history import restatements
 from lakehouse.transform.maintenance import removal, sizes
 from lakehouse.transform.maintenance import vacuum as work
 from lakehouse.transform.service import Transform
-from tests.embedded_stack import EmbeddedStack
-from tests.integration.bronze_rows import START, Row, chunks, random_rows, write
-from tests.integration.gold_state import expected_sales, newest, sales
+from tests.support.bronze_rows import START, Row, chunks, random_rows, write
+from tests.support.embedded_stack import EmbeddedStack
+from tests.support.gold_state import expected_sales, newest, sales
 
 pytestmark = pytest.mark.stack
 

@@ -20,8 +20,8 @@ from lakehouse.transform.building.build import Build, run
 from lakehouse.transform.building.builder import Builder
 from lakehouse.transform.history.by_release import History
 from lakehouse.transform.service import Transform
-from tests.integration.bronze_rows import START, Row, write
 from tests.integration.naive_restatements import Shown
+from tests.support.bronze_rows import START, Row, write
 
 RETENTION = timedelta(days=90)
 

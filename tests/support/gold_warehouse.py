@@ -23,7 +23,7 @@ from lakehouse.releases.model import (
     TableState,
     new_nonce,
 )
-from tests.release_documents import DEFINITION, next_release, snapshot
+from tests.support.release_documents import DEFINITION, next_release, snapshot
 
 ROOT = "/lakehouse"
 

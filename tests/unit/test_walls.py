@@ -164,3 +164,11 @@ def test_a_table_a_measure_and_a_metric_are_spelled_in_the_contracts_only(path: 
     nodes = ast.walk(ast.parse((ROOT / path).read_text()))
     texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     assert not texts & SPELLED
+
+
+@pytest.mark.parametrize(
+    "folder", sorted(path for path in (ROOT / "tests" / "unit").rglob("*") if path.is_dir()), ids=str
+)
+def test_unit_tests_lie_where_their_code_lies(folder: Path) -> None:
+    if folder.name != "__pycache__":
+        assert (ROOT / folder.relative_to(ROOT / "tests" / "unit")).is_dir(), folder

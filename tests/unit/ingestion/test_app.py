@@ -19,8 +19,8 @@ from ingestion.content_headers import BATCH_TYPE, EVENT_TYPE
 from lakehouse.clients.files import LocalFiles
 from lakehouse.tokens import Scope
 from lakehouse.tokens.revoke import revoke_merchant, revoke_token
+from tests.support.valid_events import encode, order
 from tests.unit.ingestion.conftest import RunningEdge, serve, settings_of
-from tests.unit.ingestion.valid_events import encode, order
 
 NOW = datetime.now(UTC)
 BATCH = {"Content-Type": BATCH_TYPE}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ingestion.content_headers import ContentMode, content_mode, decompress
 from lakehouse.http.problems import Kind, ProblemError
-from tests.unit.ingestion.linear import assert_linear
+from tests.support.linear import assert_linear
 
 LIMIT = 1 << 20
 

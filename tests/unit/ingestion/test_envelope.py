@@ -21,7 +21,7 @@ from lakehouse.contracts.events import BROWSER_TYPES, PERSONAL_FIELDS
 from lakehouse.contracts.records import AcceptedEvent
 from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.settings import EdgeSettings
-from tests.unit.ingestion.valid_events import NOW, encode, events, order, rich_events
+from tests.support.valid_events import NOW, encode, events, order, rich_events
 
 EDGE = EdgeSettings()
 PLAIN = Envelope(EDGE, None)

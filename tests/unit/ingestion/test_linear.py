@@ -17,8 +17,8 @@ from ingestion.request import Request
 from ingestion.strict_json import depth
 from lakehouse.http.problems import ProblemError
 from lakehouse.settings import EdgeSettings
-from tests.unit.ingestion.linear import assert_linear
-from tests.unit.ingestion.valid_events import NOW, encode, order
+from tests.support.linear import assert_linear
+from tests.support.valid_events import NOW, encode, order
 
 SIZE = 1 << 20
 WIDE = EdgeSettings(max_event_bytes=SIZE, max_body_bytes=SIZE, max_batch_events=SIZE)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.pseudonyms import Pseudonyms
-from tests.unit.ingestion.valid_events import texts
+from tests.support.valid_events import texts
 
 HASHES = Pseudonyms(b"k" * 32)
 

@@ -24,7 +24,7 @@ from ingestion.tail_cache import Cursor
 from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent
 from lakehouse.errors import LakehouseError, NotReadyError, RefusedError
 from lakehouse.settings import EdgeSettings
-from tests.unit.ingestion.valid_events import NOW, encode, order
+from tests.support.valid_events import NOW, encode, order
 
 ID = "ab" * 8
 EDGE = EdgeSettings()

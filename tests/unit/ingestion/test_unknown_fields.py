@@ -18,7 +18,7 @@ from ingestion.rejections import Reason, RejectedError
 from ingestion.strict_json import UnreadableError, loads, loads_fast
 from lakehouse.contracts.events import ORDER_LINE, PERSONAL_FIELDS, SHAPES
 from lakehouse.settings import EdgeSettings
-from tests.unit.ingestion.hostile_values import (
+from tests.support.hostile_values import (
     KNOWN_NAMES,
     LINE_NAMES,
     exact,
@@ -27,7 +27,7 @@ from tests.unit.ingestion.hostile_values import (
     values,
     with_unknown_fields,
 )
-from tests.unit.ingestion.valid_events import NOW, encode, events, order
+from tests.support.valid_events import NOW, encode, events, order
 
 EDGE = EdgeSettings()
 PLAIN = Envelope(EDGE, None)

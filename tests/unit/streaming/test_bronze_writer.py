@@ -22,7 +22,7 @@ from lakehouse.errors import LakehouseError, SupersededError
 from streaming.bronze_writer import BronzeWriter
 from streaming.epochs import next_epoch
 from streaming.lease import this_process
-from tests.unit.streaming.bronze_table import AT, LAYOUT, RECORDS, START, Bronze, batch, exactly_once, mark
+from tests.support.bronze_table import AT, LAYOUT, RECORDS, START, Bronze, batch, exactly_once, mark
 
 
 class Interposed(LocalFiles):

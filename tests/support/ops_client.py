@@ -1,0 +1,74 @@
+"""The ops API as a client with a token sees it, and what lies behind it."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from lakehouse.clients.files import LocalFiles
+from lakehouse.contracts.layout import Layout
+from lakehouse.http.health import Health
+from lakehouse.releases.log import ReleaseLog
+from lakehouse.releases.model import Definition, Plan, TableState
+from lakehouse.releases.versions import Versions
+from lakehouse.settings import Settings
+from lakehouse.tokens import Scope
+from lakehouse.tokens.issue import issue
+from lakehouse.transform.ops_api.operations import Operations
+from lakehouse.transform.publishing.publish import publish_snapshot
+from tests.support.release_documents import snapshot
+
+LAYOUT = Layout("/w")
+FINGERPRINT = "f" * 64
+
+
+@dataclass
+class OpsApi:
+    """A client with a token, and what lies behind the ops API: version 1 is live, version 2 a candidate."""
+
+    client: httpx.Client
+    settings: Settings
+    files: LocalFiles
+    health: Health
+    woken: list[int] = field(default_factory=list)
+    compared: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def operations(self) -> Operations:
+        return Operations(self.files, LAYOUT)
+
+    def bearer(self, *scopes: Scope, actor: str = "olga") -> dict[str, str]:
+        return {"Authorization": f"Bearer {issue(self.settings, actor, list(scopes or [Scope.OPS]))}"}
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return self.client.get(f"/v1/ops/{path}", headers=self.bearer() | headers)
+
+    def post(self, path: str, body: Any, **headers: str) -> httpx.Response:
+        return self.client.post(f"/v1/ops/{path}", json=body, headers=self.bearer() | headers)
+
+    def snapshot(self, version: int, plan: Plan | None, number: int = 1) -> None:
+        versions = Versions(self.files, LAYOUT)
+        made = versions.create(Definition(FINGERPRINT), plan) if version not in versions.numbers() else None
+        tables = {"gold.merchant_sales": TableState(f"gold_v{version}", f"/t{version}", number)}
+        audited = snapshot(version, number, tables, complete_through=900 * number)
+        versions.add_snapshot(audited)
+        publish_snapshot(ReleaseLog(self.files, LAYOUT), made or versions.get(version), audited)
+
+
+def undocumented(document: dict[str, Any], answers: list[httpx.Response]) -> set[str]:
+    """Answers that the OpenAPI document does not know, of the routes and methods that it knows."""
+    found = set()
+    for answer in answers:
+        method, status = answer.request.method.lower(), str(answer.status_code)
+        for path, operations in document["paths"].items():
+            if re.fullmatch(re.sub(r"{\w+}", "[^/]+", path), answer.request.url.path):
+                known = operations[method]["responses"] if method in operations else {"405"}
+                found |= set() if status in known else {f"{method} {path}: {status}"}
+    return found
+
+
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == answer.status_code
+    return answer.status_code, answer.json()["type"].rpartition("/")[2]

@@ -1,0 +1,108 @@
+"""A dry run over HTTP answers what would be done, refuses what would be refused, and changes nothing."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lakehouse import table_files
+from lakehouse.clients import delta_log
+from lakehouse.errors import RefusedError
+from lakehouse.releases.model import Drop, new_nonce
+from lakehouse.releases.versions import Versions
+from lakehouse.transform.building.builder import Builder
+from lakehouse.transform.publishing.gates import Prospect, caught_up
+from lakehouse.transform.publishing.promote import Promote
+from tests.support.ops_client import FINGERPRINT, LAYOUT, OpsApi, problem
+
+
+def open_gate(prospect: Prospect, accept: bool) -> str:
+    return "the gate is open"
+
+
+def closed_gate(prospect: Prospect, accept: bool) -> str:
+    raise RefusedError("the gate is closed")
+
+
+def gates(monkeypatch: pytest.MonkeyPatch, *gate: Any) -> None:
+    monkeypatch.setattr(Promote, "of", lambda builder, **_: Promote(builder, gate, (caught_up,)))
+
+
+def documents(ops_api: OpsApi) -> dict[Path, bytes]:
+    folder = ops_api.files._folder
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(autouse=True)
+def tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables whose files nobody reads here; Trino is asked for nothing."""
+    monkeypatch.setattr(table_files, "missing", lambda *_: [])
+    monkeypatch.setattr(delta_log, "head_version", lambda *_: 1)
+    monkeypatch.delattr(Builder, "consume")
+
+
+@pytest.mark.parametrize(
+    ("verb", "body", "expected"),
+    [
+        ("promote", {"gold_version": 2}, {"gold_version": 2, "snapshot": 1, "parent": 1, "is_caught_up": True}),
+        ("drop", {"gold_version": 2, "reason": "wrong"}, {"gold_version": 2, "bytes": 0, "reason": "wrong"}),
+        ("rollback", {"to": 1, "exact": True}, {"gold_version": 1, "snapshot": 1, "held": True, "seconds_behind": 0}),
+        ("reprocess", {"since": "2026-03-01"}, {"gold_version": 3, "is_new": True, "since": "2026-03-01"}),
+        ("reprocess", {"from": "raw"}, {"from": "raw", "bronze": {"generation": 2, "delta_version": -1}}),
+        ("reprocess", {}, {"gold_version": 2, "is_new": False, "definition": FINGERPRINT, "from": "bronze"}),
+    ],
+)
+def test_a_dry_run_answers_the_plan_and_changes_nothing(
+    ops_api: OpsApi, monkeypatch: pytest.MonkeyPatch, verb: str, body: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    gates(monkeypatch, open_gate)
+    before = documents(ops_api)
+    answer = ops_api.post(verb, body | {"dry_run": True})
+    assert answer.status_code == 200, answer.text
+    plan = answer.json()
+    assert (plan["verb"], plan["dry_run"], plan["actor"]) == (verb, True, "olga")
+    assert {name: plan[name] for name in expected} == expected
+    assert plan["steps"]
+    assert documents(ops_api) == before
+    assert (ops_api.operations.newest(10), ops_api.woken) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("verb", "body", "why"),
+    [
+        ("promote", {"gold_version": 1}, "readers see already"),
+        ("promote", {"gold_version": 9}, "there is no gold version 9"),
+        ("promote", {"gold_version": 2}, "the gate is closed"),
+        ("drop", {"gold_version": 1}, "what readers see"),
+        ("rollback", {}, "nothing has been promoted yet"),
+        ("rollback", {"to": 9}, "release 9 does not exist"),
+        ("rollback", {"to": 1}, "readers see gold version 1 already"),
+        ("reprocess", {"definition": "a" * 64}, "no frozen definition"),
+        ("reprocess", {"since": "2200-01-01"}, "lies in the future"),
+    ],
+)
+def test_what_would_be_refused_is_refused(
+    ops_api: OpsApi, monkeypatch: pytest.MonkeyPatch, verb: str, body: dict[str, Any], why: str
+) -> None:
+    gates(monkeypatch, closed_gate)
+    before = documents(ops_api)
+    answer = ops_api.post(verb, body | {"dry_run": True})
+    assert problem(answer) == (409, "conflict")
+    assert why in answer.json()["detail"]
+    assert documents(ops_api) == before
+    assert (ops_api.operations.newest(10), ops_api.woken) == ([], [])
+
+
+def test_a_candidate_that_is_behind_is_brought_up_to_date_first(
+    ops_api: OpsApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gates(monkeypatch, open_gate)
+    ops_api.snapshot(1, None, 2)
+    plan = ops_api.post("promote", {"gold_version": 2, "dry_run": True}).json()
+    assert (plan["is_caught_up"], plan["parent"]) == (False, 2)
+    assert plan["steps"][:2] == ["the gate is open", "gold version 2 is brought up to date with release 2 first"]
+
+
+def test_what_has_been_dropped_is_not_dropped_again(ops_api: OpsApi) -> None:
+    Versions(ops_api.files, LAYOUT).add_drop(Drop(2, "olga", None, 1, new_nonce()))
+    assert problem(ops_api.post("drop", {"gold_version": 2, "dry_run": True})) == (409, "conflict")
