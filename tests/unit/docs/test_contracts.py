@@ -1,9 +1,11 @@
 """``docs/contracts.md`` says what the code does: types, fields, reasons, limits, routes, verbs, columns."""
 
+import importlib
 import re
 from pathlib import Path
 
 import pytest
+import typer
 
 from api.http.openapi_parameters import PARAMETERS
 from api.schemas import Receipt
@@ -16,13 +18,30 @@ from lakehouse.ledger.judge import COLUMNS
 from lakehouse.settings import Settings
 from lakehouse.tokens import Scope
 
-TEXT = (Path(__file__).resolve().parents[3] / "docs" / "contracts.md").read_text()
+ROOT = Path(__file__).resolve().parents[3]
+TEXT = (ROOT / "docs" / "contracts.md").read_text()
 
 
 def contract(number: int) -> str:
     """Without what is not there yet."""
+    return _halves(number)[0]
+
+
+def not_yet(number: int) -> str:
+    return _halves(number)[1]
+
+
+def _halves(number: int) -> tuple[str, str]:
     whole = TEXT.partition(f"## Contract {number}: ")[2].partition("\n## ")[0]
-    return whole.partition(f"### Not yet in contract {number}")[0]
+    there, _, missing = whole.partition(f"### Not yet in contract {number}")
+    return there, missing
+
+
+def options(verb: str) -> set[str]:
+    """Those of a verb and of what stands below it, as in ``token issue``."""
+    command = typer.main.get_command(importlib.import_module(f"lakehouse.cli.{verb}").app)
+    commands = [command, *getattr(command, "commands", {}).values()]
+    return {option for one in commands for parameter in one.params for option in parameter.opts}
 
 
 def words(text: str) -> set[str]:
@@ -78,3 +97,23 @@ def test_receipt_and_parameters() -> None:
 def test_verbs_and_columns() -> None:
     assert words(contract(3)) >= set(VERBS)
     assert words(contract(3)) >= set(COLUMNS)
+
+
+def test_options_of_verbs() -> None:
+    for line in re.findall(r"^\| `.+", contract(3), re.MULTILINE):
+        cell = line.partition(" | ")[0]
+        named = set(re.findall(r"--[a-z-]+", cell))
+        verbs = [verb for verb in re.findall(r"`([a-z]+)", cell) if verb in VERBS]
+        assert not named or named <= set().union(*map(options, verbs)), line
+
+
+def test_dry_run_is_promised_of_the_verbs_that_have_it() -> None:
+    line = next(line for line in contract(3).splitlines() if "with `--dry-run`" in line)
+    assert words(line) & set(VERBS) == {verb for verb in VERBS if "--dry-run" not in options(verb)}
+
+
+def test_what_is_not_yet_there_is_missing() -> None:
+    assert not words(not_yet(1)) & set(EventType)
+    routes = "\n".join(path.read_text() for path in (ROOT / "api" / "http").glob("*.py"))
+    assert [name for name in ("products", "events", "accepted", "rejected") if f"}}}}/{name}" in routes] == []
+    assert not {"quarantine", "edge", "maintain", "fsck", "backup", "restore", "plan"} & set(VERBS)

@@ -18,6 +18,8 @@ FOLDERS = {parent.as_posix() for name in TRACKED for parent in Path(name).parent
 SPAN = re.compile(r"`([^`\n]+)`")
 FILE = re.compile(r"([\w.-]+/)*[\w.-]+\.(py|sql|yml|md|lock|xml|in|toml|ipynb|java|json)")
 FOLDER = re.compile(r"([\w.-]+/)+")
+TARGET = re.compile(r"(?:`|^\$ )make ([a-z-]+)", re.MULTILINE)
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 VERB = re.compile(r"`(?:\.venv/bin/)?lakehouse ([a-z]+)")
 PLACEHOLDERS = {"bench/reports/NAME.md"}
 
@@ -45,6 +47,11 @@ def test_files_and_folders_exist(document: str) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_only_verbs_that_are_there_are_named(document: str) -> None:
     assert set(VERB.findall((ROOT / document).read_text())) <= set(VERBS)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_only_targets_of_make_that_are_there_are_named(document: str) -> None:
+    assert set(TARGET.findall((ROOT / document).read_text())) <= TARGETS
 
 
 def test_operators_find_every_verb() -> None:
