@@ -53,7 +53,7 @@ def row(name: str) -> list[set[str]]:
     return [words(cell) for cell in line.strip("| ").split(" | ")]
 
 
-@pytest.mark.parametrize("event_type", set(EventType) - {EventType.PAYMENT_FAILED})
+@pytest.mark.parametrize("event_type", [one for one in EventType if one is not EventType.PAYMENT_FAILED])
 def test_fields_of_a_type(event_type: EventType) -> None:
     shape: DataShape = SHAPES[event_type]
     _, required, *optional = row(event_type)
