@@ -1,4 +1,4 @@
-"""Progress bars on stderr, for whoever waits at a terminal.
+"""Progress bars on stderr, for people who wait at a terminal.
 
 In: counts, or the progress of a rebuild. Out: a bar; where stderr is no terminal, plain lines.
 """

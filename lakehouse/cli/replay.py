@@ -180,7 +180,7 @@ def _reporter(bar: Counting, keep: BinaryIO | None, most_shown: int = _MOST_SHOW
 
 def _document(rejected: RejectedLine) -> dict[str, Any]:
     """``event`` is the line's JSON, as it was written; of a line that is none, ``body`` holds the bytes in base64."""
-    told = {
+    document = {
         "line": rejected.number,
         "merchant": rejected.merchant_id,
         "reason": rejected.reason,
@@ -188,9 +188,9 @@ def _document(rejected: RejectedLine) -> dict[str, Any]:
     }
     try:
         rejected.text.decode("utf-8")
-        return told | {"event": msgspec.json.decode(rejected.text, type=msgspec.Raw)}
+        return document | {"event": msgspec.json.decode(rejected.text, type=msgspec.Raw)}
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
-        return told | {"body": base64.b64encode(rejected.text).decode()}
+        return document | {"body": base64.b64encode(rejected.text).decode()}
 
 
 def _show(summary: Summary, output: Format) -> None:

@@ -28,7 +28,7 @@ _Answer = TypeVar("_Answer")
 
 
 class NoTableError(LakehouseError):
-    """Trino's catalogue has ``table``, and its folder has no Delta log: whoever ends a query that creates a table, at
+    """Trino's catalogue has ``table``, and its folder has no Delta log: a query that creates a table, and was ended at
     the moment when Trino has just registered it, leaves that."""
 
     def __init__(self, table: str) -> None:

@@ -65,7 +65,7 @@ def is_carried_out(settings: Settings, operation: str) -> bool:
 
 @contextmanager
 def undisturbed(settings: Settings) -> Iterator[None]:
-    """While the block runs, no vacuum of this stack does. For whoever goes back to what may be beyond the retention."""
+    """While the block runs, no vacuum of this stack does. To go back to what may be beyond the retention."""
     with _locked(settings, "vacuum", wait=True):
         yield
 

@@ -88,7 +88,7 @@ class StandbyVersions:
             generations.retire(files, layout, generation, TRANSFORM_USER, "no gold version is built from it")
 
     def stop(self) -> None:
-        """Whoever carries out a plan goes on at the next start."""
+        """Ends the processes that build; they are started again with the service."""
         for worker in self._workers.values():
             worker.terminate()
             worker.wait()
@@ -122,7 +122,7 @@ class StandbyVersions:
 
     def _prove(self, shown: Release) -> None:
         try:
-            # As a reader: whoever builds the version or promotes it ends the queries of its builders.
+            # As a reader: a builder or a promote of the version ends the queries of its builders.
             verdict = self._judged(shown)
         except LakehouseError as error:
             log.error("not proved", extra=fields(gold_version=shown.gold_version, reason=str(error)))

@@ -1,4 +1,4 @@
-"""How far a rebuild is: one small document that whoever carries it out keeps fresh, and that anyone may watch.
+"""How far a rebuild is: one small document that its builder keeps fresh, and that anyone may watch.
 
 In: the rebuild's own counts. Out: ``gold_versions/N/progress.json``. Nothing rests on it: what has been built is known
 from the snapshots. So it is written beside the work, which would otherwise wait for half a second each time: the client
@@ -58,7 +58,7 @@ class Progress(msgspec.Struct, frozen=True):
 
     @property
     def words(self) -> str:
-        """A line for whoever watches."""
+        """A line for people."""
         match self.phase:
             case Phase.SLICES if self.rows_total is not None:
                 left = "" if self.seconds_left is None else f", about {duration(self.seconds_left)} left"
@@ -79,7 +79,7 @@ _WORDS = {
 
 
 def duration(seconds: float) -> str:
-    """As an estimate is told: ``40 s``, ``12 min``, ``3.5 h``."""
+    """An estimate in words: ``40 s``, ``12 min``, ``3.5 h``."""
     if seconds < 59.5:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
@@ -89,7 +89,7 @@ Watch = Callable[[Progress], None]
 
 
 class ProgressFile:
-    """The document of one gold version. ``watch`` is told what is said here, but for the end of what fails: that is
+    """The document of one gold version. ``watch`` gets what is said here, but for the end of what fails: that is
     raised."""
 
     def __init__(

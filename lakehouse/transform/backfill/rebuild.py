@@ -56,7 +56,7 @@ def may_pass(error: LakehouseError) -> bool:
 
 
 class Rebuild:
-    """One candidate. The caller holds the version's lock. ``say`` is told in words what happens, ``watch`` how far it
+    """One candidate. The caller holds the version's lock. ``say`` gets in words what happens, ``watch`` how far it
     is."""
 
     def __init__(
@@ -78,7 +78,7 @@ class Rebuild:
         except DroppedError:
             raise
         except LakehouseError as error:
-            with suppress(NotReadyError):  # whoever drops it ends its queries
+            with suppress(NotReadyError):  # a drop ends its queries
                 self._stop_if_dropped()
             self._progress.say(Phase.FAILED, failure=str(error), is_lasting=not may_pass(error))
             raise

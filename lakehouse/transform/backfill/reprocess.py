@@ -1,7 +1,7 @@
 """Carries out the plan of one candidate in a process of its own: ``python -m lakehouse.transform.backfill.reprocess``.
 
-In: the number of a gold version with a plan. Out: its snapshots. The command line runs it for whoever waits, and the
-transform service for plans that nobody carries out (any more); whoever has the version's lock builds.
+In: the number of a gold version with a plan. Out: its snapshots. The command line runs it and waits, and the
+transform service runs it for plans that nobody carries out (any more); who has the version's lock builds.
 """
 
 import logging
@@ -34,8 +34,8 @@ def start(settings: Settings, request: plan.ReprocessRequest) -> GoldVersion:
 
 
 def carry_out(settings: Settings, version: GoldVersion, say: Say, watch: Watch | None = None) -> None:
-    """Returns once the version stands where the live version stands; waits for another who is at it. ``watch`` is told
-    how far it is, whoever builds; without it, ``say`` is told in words."""
+    """Returns once the version stands where the live version stands; waits for another process that builds it.
+    ``watch`` gets how far it is, in either case; without it, ``say`` gets that in words."""
     builder = Builder(settings, HdfsFiles(settings.hdfs_url), user=reprocess_user(version.version))
     build_or_wait(builder, version, say, watch or (lambda progress: say(progress.words)))
 

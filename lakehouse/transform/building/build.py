@@ -121,14 +121,14 @@ def _failure(project: Path, failures: list[Any]) -> BuildFailedError:
     first = next((node for node in failures if node.status != "skipped"), failures[0])
     more = f", with {len(failures) - 1} more" if len(failures) > 1 else ""
     query = project / (getattr(first.node, "compiled_path", None) or "")
-    told = f"{first.node.name} failed{more}: {first.message}. Nothing of it is shown"
+    message = f"{first.node.name} failed{more}: {first.message}. Nothing of it is shown"
     if query.is_file():
-        told += f". Its query is in {query}"
+        message += f". Its query is in {query}"
     words = str(first.message)
     is_lasting = first.status == "fail" or _is_wrong(words)
     then = _HOW_TO_MEND if is_lasting else "The next cycle, or the same `lakehouse reprocess`, tries it again"
     return BuildFailedError(
-        f"{told}. {then}",
+        f"{message}. {then}",
         is_lasting=is_lasting,
         is_too_large="INSUFFICIENT_RESOURCES" in words,
         is_of_data=first.status == "fail" or _may_be_of_data(words),
@@ -138,7 +138,7 @@ def _failure(project: Path, failures: list[Any]) -> BuildFailedError:
 
 
 def parse(settings: Settings, project: Path, build: Build) -> None:
-    """What :func:`run` does first, for whoever has something else to do meanwhile; both may be under way at once.
+    """What :func:`run` does first, for a caller that has something else to do meanwhile; both may be under way at once.
     Raises :class:`BuildFailedError`."""
     _connect(settings, build.user)
     _parsed_once(settings, project, build)

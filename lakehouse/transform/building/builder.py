@@ -1,4 +1,4 @@
-"""Brings a gold version forward by one audited snapshot, whoever wants it: the live cycle, a rebuild, a promote.
+"""Brings a gold version forward by one audited snapshot, for the live cycle, a rebuild or a promote.
 
 In: a version, its newest snapshot and the bronze commits (or the slice of them) to consume. Out: the next snapshot,
 published. Killed anywhere, the next builder starts from the last audited snapshot again and replaces what was left.

@@ -1,7 +1,7 @@
 """What was known when, in SQL: ``ops.releases``, and in ``gold`` what every release showed.
 
 In: the release log. Out: one row of ``ops.release_log`` for each release, and a view ``gold.<table>_by_release`` of
-each fact table. Keeps promise 4 for whoever asks in SQL: ``WHERE release = N``, or ``WHERE released_at <= T AND
+each fact table. Keeps promise 4 in SQL: ``WHERE release = N``, or ``WHERE released_at <= T AND
 (superseded_at > T OR superseded_at IS NULL)``, gives the rows that ``gold.<table>`` showed then. The log on HDFS stays
 the truth; all of this may be made again from it.
 """

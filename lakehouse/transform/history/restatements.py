@@ -2,7 +2,7 @@
 
 In: the release log. Out: ``ops.restatements``, one row for each (release, metric, merchant, bucket, currency), and a
 document that says up to which release they are complete. A pure function of a release and the one before it, computed
-after publishing and with a cursor of its own, so that publishing never waits for it. Kept for ever, also when the
+after publishing and with a cursor of its own, so that publishing never waits for it. Never removed, also when the
 releases themselves are beyond retention. They begin at a number's first final value: an hour counts from the release
 after the first whose ``complete_through`` had reached its end.
 

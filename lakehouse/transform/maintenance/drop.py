@@ -1,6 +1,6 @@
 """Drop: a candidate is needed no more; its tables go.
 
-In: a gold version's number. Out: its drop document, after which nobody feeds or promotes it, and the removal of its
+In: a gold version's number. Out: its drop document, after which nobody builds or promotes it, and the removal of its
 tables now or, where it is being built, by its builder as soon as that sees the document. What readers were shown is
 never dropped within the retention.
 """
@@ -94,7 +94,7 @@ def _remove(builder: Builder, number: int, say: Progress) -> None:
             remove(builder, number)
             say(f"the tables of gold version {number} are removed")
         else:
-            say(f"gold version {number} is being built; whoever builds it stops, and removes its tables")
+            say(f"gold version {number} is being built; its builder stops, and removes its tables")
 
 
 def remove(builder: Builder, number: int) -> None:

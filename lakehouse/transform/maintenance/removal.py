@@ -59,7 +59,7 @@ def table_folders(files: Files, layout: Layout, version: int) -> Iterator[str]:
 
 
 def remove_tables(trino: Trino, files: Files, layout: Layout, version: int, folders: list[str], need: Needed) -> None:
-    """Catalogue first: a table that is gone from HDFS would be an error to whoever lists the schema."""
+    """Catalogue first: a table that is gone from HDFS would be an error when the schema is listed."""
     left = {layer: _unregister(trino, tables.physical_schema(layer, version), need) for layer in tables.VERSION_LAYERS}
     for folder in folders:
         files.delete(folder)

@@ -146,7 +146,7 @@ def plan(
 def carry_out(
     plan: Plan, trino: Trino, files: Files, settings: Settings, say: Callable[[int], None] = lambda _: None
 ) -> None:
-    """Removes what the plan names. ``say`` is told the bytes that have just gone."""
+    """Removes what the plan names. ``say`` gets the bytes that have just gone."""
     layout = Layout(settings.warehouse)
     for entry in plan.staging:
         files.delete(entry.path)

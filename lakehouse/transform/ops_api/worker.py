@@ -69,7 +69,7 @@ class Worker:
             return self._end(End.FAILED, message=str(error))
 
     def say(self, line: str) -> None:
-        """For whoever watches; that nobody hears it stops nothing."""
+        """For people who watch; the work goes on where it cannot be written."""
         _log.info(line, extra=fields(operation=self._operation.id))
         with suppress(LakehouseError):
             self._operations.say(self._operation.id, line, self._gold_version)

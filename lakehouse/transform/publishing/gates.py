@@ -102,8 +102,8 @@ def ledger_is_balanced(judged: Judged) -> Gate:
 
 
 def differs_within_limits(settings: Settings, versions: Versions) -> Gate:
-    """No metric's total changes by more than the operator's limit, unless he accepts that. They are compared where both
-    had consumed the same: a version that was rolled back to may be behind the candidate."""
+    """No metric's total changes by more than the operator's limit, unless that is accepted. They are compared where
+    both had consumed the same: a version that was rolled back to may be behind the candidate."""
     limit = settings.releases.max_change
 
     def gate(prospect: Prospect, accept: bool) -> str:

@@ -154,8 +154,8 @@ class Promote:
             raise not_built(self._builder.files, self._builder.layout, number)
         if generations.retirement(self._builder.files, self._builder.layout, newest.bronze.generation) is not None:
             raise RefusedError(
-                f"bronze generation {newest.bronze.generation}, which gold version {number} is built from, is fed no "
-                "more: the live line would stand still; `lakehouse reprocess --from raw` builds the definition anew"
+                f"bronze generation {newest.bronze.generation}, which gold version {number} is built from, is no "
+                "longer fed: the live line would stand still; `lakehouse reprocess --from raw` builds a new candidate"
             )
         return version, newest
 

@@ -92,7 +92,7 @@ def _check(settings: Settings, files: Files, request: RollbackRequest) -> Callab
         if generations.retirement(files, layout, snapshot.bronze.generation) is not None:
             raise RefusedError(
                 f"bronze generation {snapshot.bronze.generation}, which gold version {snapshot.gold_version} is built "
-                "from, is fed no more: it could not be kept up to date. With --to and --exact, what a release showed "
+                "from, is no longer fed: it could not be kept up to date. With --to and --exact, what a release showed "
                 "is shown again; `lakehouse reprocess --from raw` builds the definition anew"
             )
 

@@ -1,4 +1,4 @@
-"""dbt as a process, told what to do by its environment, and the manifest by which it defers to production.
+"""dbt as a process that its environment controls, and the manifest by which it defers to production.
 
 In: arguments and options. Out: dbt's exit code and its output, or a manifest of a frozen definition whose tables have
 been given other names.

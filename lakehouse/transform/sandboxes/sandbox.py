@@ -1,7 +1,7 @@
 """A data engineer's sandbox: dbt, run on a checkout's models, beside production, which it reads and cannot touch.
 
-In: a dbt project and what dbt shall do with it. Out: the models that dbt was told to build, as tables of the schema
-``sandbox_<user>``. What it was not told to build it reads from the current release: views in the sandbox, pinned to the
+In: a dbt project and what dbt shall do with it. Out: the models that dbt shall build, as tables of the schema
+``sandbox_<user>``. What it shall not build it reads from the current release: views in the sandbox, pinned to the
 release's Delta versions, stand for the release's tables, so that all of one build reads one state, whatever is
 released meanwhile. Every build is a full one: it starts from all rows of what it reads.
 
@@ -44,7 +44,7 @@ class Sandbox:
 
     @classmethod
     def of(cls, settings: Settings, user: str | None) -> "Sandbox":
-        """The sandbox of a user, by default of whoever is logged in; refuses those who write production."""
+        """The sandbox of a user, by default of the login name; refuses those who write production."""
         name = getpass.getuser() if user is None else user
         if not _USER.fullmatch(name):
             raise RefusedError(f"{name!r} cannot be a user: up to 64 letters, digits, and ._@- within; see --user")
