@@ -72,8 +72,8 @@ def plan(settings: Settings, wanted: Sequence[str]) -> VerbPlan:
         check_ports("the stack", settings.host, _ports(settings))
     healthy = [each.name for each in stack_health.check(settings, wanted) if each.healthy]
     idle = [name for name in wanted if name not in healthy]
-    steps = [f"{', '.join(healthy)} goes on running"] if healthy else []
-    steps += ["what is missing of the Java parts is fetched", f"{', '.join(idle)} is started"] if idle else []
+    steps = [f"these run already: {', '.join(healthy)}"] if healthy else []
+    steps += ["what is missing of the Java parts is fetched", f"these are started: {', '.join(idle)}"] if idle else []
     return VerbPlan("up", tuple(steps), {"services": list(wanted), "home": str(settings.home_path)})
 
 

@@ -110,7 +110,8 @@ def look(verb: str, *arguments: str) -> Result:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Without a stack: nothing listens there."""
+    """Without a stack: nothing listens there, and what else this machine runs does not matter."""
+    monkeypatch.setattr(up, "check_ports", lambda *_: None)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         monkeypatch.setenv("LAKEHOUSE_PORT_BASE", str(min(free.getsockname()[1], 60_000)))
@@ -135,7 +136,7 @@ def test_a_cycle_says_what_it_would_build(warehouse: LoggedWarehouse, monkeypatc
         (("token", "revoke", "--jti", "abc"), "the token abc is revoked"),
         (("sandbox", "--drop", "--user", "ana"), "the schema sandbox_ana is removed"),
         (("down",), "nothing is running"),
-        (("up", "--only", "edge,kafka"), "edge, kafka is started"),
+        (("up", "--only", "edge,kafka"), "these are started: edge, kafka"),
         (("demo", "--merchants", "7"), "events of 7 simulated merchants"),
     ],
 )
@@ -160,6 +161,17 @@ def test_what_needs_no_warehouse_is_refused_too(home: Path, arguments: tuple[str
     done = look(*arguments, "--dry-run")
     assert isinstance(done.exception, RefusedError)
     assert of_home(home) == {}
+
+
+def test_a_port_that_is_taken_is_refused_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKEHOUSE_HOME", str(tmp_path / "home"))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        monkeypatch.setenv("LAKEHOUSE_PORT_BASE", str(min(taken.getsockname()[1], 65_000)))
+        done = look("up", "--dry-run")
+    assert isinstance(done.exception, RefusedError)
+    assert of_home(tmp_path) == {}
 
 
 def test_what_was_revoked_before_is_said(home: Path) -> None:
