@@ -42,10 +42,11 @@ format: install  ## format the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-check: install  ## format, lint and types
+check: install  ## format, lint and types, of SQL too
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
 
 test: check  ## check, and all tests (they start the embedded stack)
 	$(BIN)/pytest -n 2 tests/unit

@@ -9,7 +9,7 @@
 {%- endmacro %}
 
 {# What a business key is the key of: orders and their cancellations share theirs. #}
-{% macro key_of(type) -%}
+{% macro business_key_kind(type) -%}
     if({{ type }} = 'refund.issued', 'refund', 'order')
 {%- endmacro %}
 

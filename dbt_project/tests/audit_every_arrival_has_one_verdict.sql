@@ -1,9 +1,9 @@
 -- Promise 1: each position that this build consumed is counted or has lost to an earlier copy; never both, never neither.
--- Positions are compared by words of 64: a bit that is missing has no verdict, and more rows than bits are two verdicts.
+-- Positions are compared in words of 64 bits: a bit that is missing has no verdict, and more rows than bits are two verdicts.
 with arrivals as (
-    select edge, segment, {{ word_of('seq') }} as word, {{ bits_of('seq') }} as bits
+    select edge, segment, {{ bitmap_word('seq') }} as word, {{ bitmap_bits('seq') }} as bits
     from {{ ref('arrivals') }}
-    group by edge, segment, {{ word_of('seq') }}
+    group by edge, segment, {{ bitmap_word('seq') }}
 ),
 
 judged as (
@@ -13,10 +13,10 @@ judged as (
 ),
 
 verdicts as (
-    select j.edge, j.segment, {{ word_of('j.seq') }} as word, {{ bits_of('j.seq') }} as bits, count(*) as given
+    select j.edge, j.segment, {{ bitmap_word('j.seq') }} as word, {{ bitmap_bits('j.seq') }} as bits, count(*) as given
     from judged as j
     inner join {{ ref('touched_days') }} as d on j.event_month = d.event_month and j.event_date = d.event_date
-    group by j.edge, j.segment, {{ word_of('j.seq') }}
+    group by j.edge, j.segment, {{ bitmap_word('j.seq') }}
 )
 
 select a.edge, a.segment, a.word, a.bits, v.bits as judged, v.given

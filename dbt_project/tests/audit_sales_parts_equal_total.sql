@@ -10,7 +10,7 @@ shown as (
         currency,
         {% for measure in measures %}max_by({{ measure }}, snapshot) as {{ measure }}{{ ', ' if not loop.last }}{% endfor %}
     from {{ ref('merchant_sales') }}
-    where slot_month in (select slot_month from months)
+    where slot_month in (select months.slot_month from months)
     group by slot_month, merchant_id, slot, currency
 ),
 
@@ -29,7 +29,7 @@ silver as (
         currency,
         {% for measure in measures %}sum({{ measure }}) as {{ measure }}{{ ', ' if not loop.last }}{% endfor %}
     from {{ ref('sales_facts') }}
-    where counted and event_month in (select slot_month from months)
+    where counted and event_month in (select months.slot_month from months)
     group by event_month, currency
 )
 

@@ -38,6 +38,7 @@ def sandbox(
 
     Examples: lakehouse sandbox -- build --select sales_facts+;
     lakehouse sandbox -- build --select state:modified+ (what differs from the release, and all that is made of it);
+    lakehouse sandbox -- test --select test_type:unit (the models on a few literal rows; `build` leaves that out);
     lakehouse sandbox -- show --select merchant_sales --limit 5;
     lakehouse sql "SELECT sum(returns) FROM sandbox_ana.merchant_sales"; lakehouse sandbox --drop
     """

@@ -12,6 +12,7 @@ import pytest
 
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
+from lakehouse.contracts.columns import GOLD_COLUMNS, SILVER_COLUMNS
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError
@@ -101,6 +102,13 @@ def test_every_past_snapshot_is_a_filter(warehouse: Settings, stepped: int, step
     assert sales(Trino.of(warehouse), stepped, snapshot=step) == expected_sales(seen)
 
 
+def test_the_tables_have_the_columns_of_the_contracts(warehouse: Settings, stepped: int) -> None:
+    for layer, tables in (("silver", SILVER_COLUMNS), ("gold", GOLD_COLUMNS)):
+        for name, columns in tables.items():
+            found = Trino.of(warehouse).query(f"SHOW COLUMNS FROM lake.{layer}_v{stepped}.{name}")
+            assert tuple(row["Column"] for row in found) == columns
+
+
 def test_the_same_facts_in_both(warehouse: Settings, stepped: int, rebuilt: int) -> None:
     columns = (
         "merchant_id, source, id, event_date, type, business_key, time, currency, gross_sales, orders_cancelled, "
@@ -125,7 +133,7 @@ def test_what_cannot_be_read_is_marked(warehouse: Settings, which: str, request:
 def test_a_model_that_cannot_be_compiled_is_a_failed_build(warehouse: Settings, rebuilt: int, tmp_path: Path) -> None:
     """dbt only skips what reads an ephemeral model that does not compile: no error, and nothing built."""
     project = shutil.copytree(definition.PROJECT, tmp_path / "project")
-    model = project / "models" / "silver" / "crowded.sql"
+    model = project / "models" / "silver" / "int_duplicate_candidates.sql"
     model.write_text(model.read_text().replace("-- depends_on: {{ ref('touched_days') }}", ""))
     with pytest.raises(BuildFailedError, match="ompilation"):
         run(warehouse, project, Build(rebuilt, 2, 1, -1, STEPS - 1, warehouse.transform.order_repeat_days))

@@ -137,6 +137,23 @@ def test_the_models_of_the_release_build_the_same_numbers_from_bronze(engineer: 
     assert not trino.query(f"({own} EXCEPT {released}) UNION ALL ({released} EXCEPT {own})")
 
 
+def test_all_tests_of_the_project_pass_beside_production(engineer: Engineer) -> None:
+    """The unit tests of the models, and its tests of data on all that the release has."""
+    done = engineer.dbt("test")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "PASS merchant_sales::merchant_sales_adds_up_what_counts" in done.stdout
+    assert "PASS audit_merchant_sales_key_is_unique" in done.stdout
+    assert "PASS merchant_sales_come_from_facts" in done.stdout
+
+
+def test_a_unit_test_fails_where_a_model_says_something_else(engineer: Engineer) -> None:
+    engineer.change("macros/sales_facts_of.sql", ") as returns,", ") * 2 as returns,")
+    done = engineer.dbt("test", "--select", "sales_facts,test_type:unit")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "FAIL 1 sales_facts::sales_facts_of_each_type" in done.stdout
+    assert "PASS sales_facts::sales_facts_judges_its_past_again" in done.stdout
+
+
 def test_dbt_knows_what_differs_from_the_release(engineer: Engineer) -> None:
     listing = ("ls", "--quiet", "--resource-type", "model", "--output", "json", "--output-keys", "name")
     same = engineer.dbt(*listing, "--select", "state:modified")

@@ -59,7 +59,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> ScriptedTrino:
 
 def node_of(sql: str) -> str:
     """The model or audit that a statement is of, by dbt's comment; '' for what dbt asks for itself."""
-    match = re.search(r'"node_id": "\w+\.\w+\.(\w+)"', sql)
+    match = re.search(r'"node_id": "\w+\.\w+\.(\w+)(?:\.\w+)?"', sql)
     return match[1] if match else ""
 
 

@@ -16,4 +16,4 @@ select
     extensions,
     replay_of,
     data
-from {{ arrivals_of(source('bronze', 'events')) }}
+from {{ bronze_rows_of_this_build(source('bronze', 'events')) }}

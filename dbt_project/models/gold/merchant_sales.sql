@@ -30,9 +30,9 @@ computed as (
     group by f.merchant_id, f.slot, f.currency
 ),
 
-new_values as (
-    {{ new_values(
-        'merchant_sales', 'touched', 'computed', ['merchant_id', 'slot', 'currency'],
+changed_values as (
+    {{ changed_values(
+        this if is_incremental() else none, 'touched', 'computed', ['merchant_id', 'slot', 'currency'],
         {
             'gross_sales': 'decimal(38, 0)', 'discounts': 'decimal(38, 0)', 'returns': 'decimal(38, 0)',
             'shipping': 'decimal(38, 0)', 'tax': 'decimal(38, 0)', 'orders': 'bigint', 'orders_cancelled': 'bigint',
@@ -41,4 +41,4 @@ new_values as (
     ) }}
 )
 
-select * from new_values
+select * from changed_values

@@ -26,8 +26,10 @@ computed as (
     group by t.merchant_id, t.slot
 ),
 
-new_values as (
-    {{ new_values('merchant_traffic', 'touched', 'computed', ['merchant_id', 'slot'], {'page_views': 'bigint'}) }}
+changed_values as (
+    {{ changed_values(
+        this if is_incremental() else none, 'touched', 'computed', ['merchant_id', 'slot'], {'page_views': 'bigint'}
+    ) }}
 )
 
-select * from new_values
+select * from changed_values

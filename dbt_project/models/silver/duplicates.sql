@@ -3,19 +3,19 @@
     properties={'partitioned_by': "ARRAY['event_month']"},
     meta={'stays_in_its_days': true},
 ) }}
-{%- set former = [built_in_these_days('events'), built_in_these_days('duplicates')] | select | list %}
+{%- set former = [earlier_events(), earlier_duplicates()] | select | list %}
 -- depends_on: {{ ref('arrivals') }}
 with losers as (
     select
         *,
         if(same_content, 'duplicate', 'conflicting_duplicate') as verdict
-    from {{ ref('contenders') }}
+    from {{ ref('int_ranked_copies') }}
     where place > 1
 )
 {%- if var('set_aside') %},
 
 -- A position that has a verdict keeps it.
-set_aside as (
+set_aside as (  -- noqa: ST03
     select a.*, {{ set_aside_detail('a') }} as detail, row_number() over (partition by a.edge, a.segment, a.seq) as delivery
     from {{ ref('arrivals') }} as a
     {%- for relation in former %}

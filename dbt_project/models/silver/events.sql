@@ -9,11 +9,11 @@ select
     {{ event_columns('a') }},
     cast({{ var('snapshot') }} as bigint) as snapshot
 from {{ ref('arrivals') }} as a
-left join {{ ref('crowded') }} as c on {{ identity_hash('a') }} = c.identity_hash
+left join {{ ref('int_duplicate_candidates') }} as c on {{ identity_hash('a') }} = c.identity_hash
 where c.identity_hash is null and {{ is_not_set_aside('a') }}
 union all
 select
     {{ event_columns() }},
     cast({{ var('snapshot') }} as bigint) as snapshot
-from {{ ref('contenders') }}
+from {{ ref('int_ranked_copies') }}
 where place = 1 and origin <> 'events'

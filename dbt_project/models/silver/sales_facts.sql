@@ -3,7 +3,7 @@
     properties={'partitioned_by': "ARRAY['event_month']"},
 ) }}
 {%- set days = var('order_repeat_days') | int -%}
-{%- set facts = built_before('sales_facts') %}
+{%- set facts = this if is_incremental() else none %}
 with changed_events as (
     select * from {{ ref('events') }} where {{ in_this_build('snapshot') }}
 ),
@@ -24,34 +24,34 @@ displaced as (
 -- repeat, and tells the currency of its cancellations.
 affected as (
     select
-        merchant_id, {{ key_of('type') }} as key_of, business_key, min("time") as since,
+        merchant_id, {{ business_key_kind('type') }} as kind, business_key, min("time") as since,
         max("time") + interval '{{ days }}' day as until, min(event_date) as first_day, max(event_date) as last_day
     from (
         select merchant_id, type, business_key, "time", event_date from changed
         union all
         select merchant_id, type, business_key, "time", event_date from displaced
-    )
+    ) as judged_again
     group by 1, 2, 3
 ),
-
 {%- if facts %}
+
 former as (
     select f.*
     from {{ facts }} as f
     inner join affected as a
-        on f.merchant_id = a.merchant_id and {{ key_of('f.type') }} = a.key_of and f.business_key = a.business_key
+        on f.merchant_id = a.merchant_id and {{ business_key_kind('f.type') }} = a.kind and f.business_key = a.business_key
     where
         not f.replaced
         and f.event_date between a.first_day - interval '{{ days + 1 }}' day and a.last_day + interval '{{ days + 1 }}' day
         and f.event_month between
-            (select date_trunc('month', min(first_day) - interval '{{ days + 1 }}' day) from affected)
-            and (select max(last_day) + interval '{{ days + 1 }}' day from affected)
+            (select date_trunc('month', min(affected.first_day) - interval '{{ days + 1 }}' day) from affected)
+            and (select max(affected.last_day) + interval '{{ days + 1 }}' day from affected)
         -- An event that has been replaced under its identity is judged by what replaced it.
         and not exists (
             select 1 from changed_events as c
             where
-                c.event_month = f.event_month and c.event_date = f.event_date and c.merchant_id = f.merchant_id and c.source = f.source
-                and c.id = f.id
+                c.event_month = f.event_month and c.event_date = f.event_date and c.merchant_id = f.merchant_id
+                and c.source = f.source and c.id = f.id
         )
 ),
 
@@ -60,7 +60,8 @@ voided as (
     select f.*
     from {{ facts }} as f
     inner join changed_events as c
-        on c.event_month = f.event_month and c.event_date = f.event_date and c.merchant_id = f.merchant_id and c.source = f.source and c.id = f.id
+        on f.event_month = c.event_month and f.event_date = c.event_date and f.merchant_id = c.merchant_id
+            and f.source = c.source and f.id = c.id
     where c.type not in ({{ sales_types() }})
 ),
 {%- endif %}
@@ -90,7 +91,7 @@ compared as (
         max_by(named_currency, if(type = 'order.placed' and not unreadable, "time")) over before as currency_before_it
     from known
     window before as (
-        partition by merchant_id, {{ key_of('type') }}, business_key
+        partition by merchant_id, {{ business_key_kind('type') }}, business_key
         order by "time", type <> 'order.placed', accepted_at, edge, segment, seq
         rows between unbounded preceding and 1 preceding
     )
@@ -126,7 +127,7 @@ select
     cast({{ var('snapshot') }} as bigint) as snapshot
 from judged as j
 inner join affected as a
-    on j.merchant_id = a.merchant_id and {{ key_of('j.type') }} = a.key_of and j.business_key = a.business_key
+    on j.merchant_id = a.merchant_id and {{ business_key_kind('j.type') }} = a.kind and j.business_key = a.business_key
 where
     j.counted_before is null
     or (
@@ -138,7 +139,7 @@ union all
 select
     event_month, event_date, merchant_id, source, id, type, business_key, "time", slot, accepted_at, edge, segment, seq,
     named_currency, currency, gross_sales, discounts, returns, shipping, tax, orders, orders_cancelled, units, unreadable,
-    false, true,
-    cast({{ var('snapshot') }} as bigint)
+    false as counted, true as replaced,
+    cast({{ var('snapshot') }} as bigint) as snapshot
 from voided
 {%- endif %}

@@ -24,6 +24,8 @@ from lakehouse.transform.building.set_aside import Rule
 
 SOURCE = "lakehouse-transform"
 """The client name that Trino shows for the queries of a build."""
+SANDBOX_ONLY = "sandbox_only"
+"""The tag of tests of data that a cycle is not to pay for."""
 DONE = frozenset({"success", "pass", "warn"})
 """How dbt says that a model is built or an audit has passed."""
 _HOW_TO_MEND = "A definition is mended in its project and built by another `lakehouse reprocess`"
@@ -167,7 +169,10 @@ def compare(settings: Settings, before: Path, after: Path) -> Compared:
 
 def _dbt(settings: Settings, project: Path, build: Build) -> Any:
     parsed = _parsed_once(settings, project, build)
-    command = ["run" if build.is_trial else "build", "--vars", msgspec.json.encode(build.variables).decode()]
+    # A unit test tells about the project, an exposure about its readers: there is nothing to build, or to pay for.
+    others = [option for kind in ("unit_test", "exposure") for option in ("--exclude-resource-type", kind)]
+    command = ["run"] if build.is_trial else ["build", *others, "--exclude", f"tag:{SANDBOX_ONLY}"]
+    command += ["--vars", msgspec.json.encode(build.variables).decode()]
     if build.shared:
         # By name: of what is left out, dbt leaves out every audit, also that of a table that is built. Tables alone:
         # with a model that is none, such as bronze's arrivals, it would choose audits of what is shared.

@@ -101,12 +101,12 @@ def test_who_needs_a_whole_version_is_told_why_it_is_none(tmp_path: Path) -> Non
     files = LocalFiles(tmp_path)
     assert "not built yet; wait" in str(not_built(files, LAYOUT, 2))
     progress = ProgressFile(files, LAYOUT, 2)
-    progress.say(Phase.FAILED, failure="audit_gold_keys_are_unique failed")
+    progress.say(Phase.FAILED, failure="audit_merchant_sales_key_is_unique failed")
     told = str(not_built(files, LAYOUT, 2))
-    assert "audit_gold_keys_are_unique failed" in told
+    assert "audit_merchant_sales_key_is_unique failed" in told
     assert "wait" not in told
     assert "The same `lakehouse reprocess` goes on with it" in told
-    progress.say(Phase.FAILED, failure="audit_gold_keys_are_unique failed", is_lasting=True)
+    progress.say(Phase.FAILED, failure="audit_merchant_sales_key_is_unique failed", is_lasting=True)
     assert "The same `lakehouse reprocess` would fail again" in str(not_built(files, LAYOUT, 2))
     again = ProgressFile(files, LAYOUT, 2)
     again.go_on()

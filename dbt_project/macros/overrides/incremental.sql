@@ -1,4 +1,5 @@
-{# Grows a table of a gold version in one statement. The adapter's own way makes a view, asks four times for the columns
+{# Overrides dbt-trino's materialization `incremental`, because a cycle is short. Grows a table of a gold version in one
+   statement. The adapter's own way makes a view, asks four times for the columns
    of both and drops the view again, which takes longer than most cycles' rows: that is for tables whose columns may have
    changed. Those of a gold version were made by the very definition that is run, so it is left for the first build, for
    a sandbox and for what is run by hand; only the first build upon a copy of another version compares the columns. A

@@ -1,9 +1,9 @@
-{# Rows of value history: what is recomputed and differs from the row that is known, numbered with this snapshot. A key that
-   has lost all of its rows gets zeros; nothing is ever overwritten.
+{# Rows of value history: what is recomputed and differs from the row that is known, numbered with this snapshot. A key
+   whose rows are all gone is written with zeros; nothing is ever overwritten.
 
-   `touched`: relation of (merchant_id, slot) that were recomputed; `computed`: relation of keys and measures. #}
-{% macro new_values(table, touched, computed, keys, measures) -%}
-{%- set history = built_before(table, 'gold') -%}
+   `history`: the table as earlier builds left it, or none; `touched`: relation of (merchant_id, slot) that were
+   recomputed; `computed`: relation of keys and measures. #}
+{% macro changed_values(history, touched, computed, keys, measures) -%}
 {#- Asked before Trino is: it would only say that the history has no such column. -#}
 {%- if history and var('upon_a_copy') -%}
     {%- do refuse_other_columns(history, keys + (measures | list) + ['snapshot', 'slot_month']) -%}

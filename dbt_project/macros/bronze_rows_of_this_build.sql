@@ -1,7 +1,7 @@
 {# The bronze rows of the commits of this build. A build from the beginning reads the table at a version, all of it or a
    slice; a cycle reads the change feed, which names the commit of every row, so that a late segment is never skipped.
-   Who looks for an event that the models cannot take bounds them besides, in the order of acceptance. #}
-{% macro arrivals_of(relation) -%}
+   The search for an event that the models cannot take bounds them besides, in the order of acceptance. #}
+{% macro bronze_rows_of_this_build(relation) -%}
     {%- if var('from_version') | int >= 0 -%}
     table(lake.system.table_changes(
         schema_name => '{{ relation.schema }}',

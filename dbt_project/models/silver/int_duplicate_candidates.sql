@@ -1,5 +1,5 @@
 {{ config(materialized='ephemeral') }}
-{%- set former = [built_in_these_days('events'), built_in_these_days('duplicates')] | select | list %}
+{%- set former = [earlier_events(), earlier_duplicates()] | select | list %}
 -- Which identities of this build may have more than one copy. Most have one, and need no judgement: only the rest is
 -- sorted with all of its columns.
 -- depends_on: {{ ref('touched_days') }}

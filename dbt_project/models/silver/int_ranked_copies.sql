@@ -1,7 +1,7 @@
 {{ config(materialized='ephemeral') }}
-{%- set events = built_in_these_days('events') -%}
-{%- set duplicates = built_in_these_days('duplicates') %}
--- All known copies of the crowded identities: those that have just arrived, the one that counts so far and those that
+{%- set events = earlier_events() -%}
+{%- set duplicates = earlier_duplicates() %}
+-- All known copies of the identities that may have several: those that have just arrived, the one that counts so far and those that
 -- lost before. The first accepted wins, however late it arrives, so that any rebuild agrees.
 -- depends_on: {{ ref('touched_days') }}
 with known as (
@@ -27,7 +27,7 @@ with known as (
 copies as (
     select k.*
     from known as k
-    inner join {{ ref('crowded') }} as c on {{ identity_hash('k') }} = c.identity_hash
+    inner join {{ ref('int_duplicate_candidates') }} as c on {{ identity_hash('k') }} = c.identity_hash
 ),
 
 -- A position can be delivered more than once; its copies are equal, and what silver has is kept.
