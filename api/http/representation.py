@@ -19,7 +19,7 @@ VARY = (b"vary", b"Accept, Authorization, Accept-Encoding")
 WORTH_COMPRESSING = 1024
 """Bytes."""
 
-_OFFERED = tuple(Media)
+_OFFERED = tuple(media.value for media in Media)
 _CONTENT_TYPES = {Media.JSON: b"application/json", Media.CSV: b"text/csv; charset=utf-8; header=present"}
 
 

@@ -25,7 +25,7 @@ JSON, CSV = OFFERED = ("application/json", "text/csv")
     ],
 )
 def test_media_types(accept: str | None, expected: str) -> None:
-    assert preferred(accept, OFFERED) is expected
+    assert preferred(accept, OFFERED) == expected
 
 
 @pytest.mark.parametrize("accept", ["image/png", "application/json;q=0", "application/xml, text/html", "*/*;q=0"])
