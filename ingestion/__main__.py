@@ -19,7 +19,7 @@ def main() -> int:
     try:
         settings = load_settings()
         log_as_json("edge")
-        # It reports every connection; what an operator needs of it, `delivery` says.
+        # It reports every connection; `kafka_sender` logs what an operator needs of it.
         logging.getLogger("kafka").setLevel(logging.CRITICAL)
         app = App(settings, HdfsFiles(settings.hdfs_url))
     except LakehouseError as error:

@@ -43,7 +43,7 @@ class Durability:
 
     @property
     def usual(self) -> Durable:
-        """What an answer without events says."""
+        """What a response without events names."""
         return Durable.DISK if self.behind else Durable.KAFKA
 
     async def wait(self, end: Cursor) -> Durable:
@@ -75,7 +75,7 @@ class Durability:
             _log.info("Kafka has everything again")
 
     async def _sync(self, end: Cursor) -> Durable:
-        """Disk durability; if the disk fails too, only Kafka's word can end the wait."""
+        """Disk durability; if the disk fails too, only Kafka's acknowledgement ends the wait."""
         try:
             await self._loop.run_in_executor(self._syncer, self._lines.sync)
         except OSError:

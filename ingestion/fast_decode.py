@@ -63,7 +63,7 @@ class FastDecoder:
             return None
 
     def _accept(self, events: Iterable[Any], sender: Sender, now: int) -> list[AcceptedEvent] | None:
-        """One loop with nothing in it that could be outside: it runs for every event that comes in."""
+        """Everything that can be computed once is outside of this loop: it runs for every event that comes in."""
         accepted: list[AcceptedEvent] = []
         types, latest = sender.types, now + self._max_future
         for event in events:

@@ -16,7 +16,9 @@ class EdgeMetrics:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         self._accepted = Counter("edge_events_accepted", "Events that have a position.", ["durable"], registry=registry)
-        self._rejected = Counter("edge_events_rejected", "Events refused at the door.", ["reason"], registry=registry)
+        self._rejected = Counter(
+            "edge_events_rejected", "Events that the edge rejected.", ["reason"], registry=registry
+        )
         self.requests = AnswerCounter(
             Counter("edge_requests", "Requests to /v1/events.", ["status"], registry=registry)
         )

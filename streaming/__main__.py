@@ -37,7 +37,7 @@ SUPERSEDED = 3
 
 
 def main() -> int:
-    """Runs until told to stop, or until something makes a new start the better way on."""
+    """Runs until it is stopped, or until a failure that only a new start can repair."""
     arguments = _arguments()
     log_as_json("streaming")
     stop = threading.Event()

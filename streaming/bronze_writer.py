@@ -86,10 +86,10 @@ class BronzeWriter:
                 last = self._last_commit(self._head)
                 continue
             between = list(delta_log.commits(self._files, self._paths.events, before, fence.version - 1))
-            strangers = [found for found in map(delta_log.bronze_commit, between) if found is not None]
-            if not strangers:
+            foreign = [found for found in map(delta_log.bronze_commit, between) if found is not None]
+            if not foreign:
                 return self._consumed
-            last = strangers[-1]
+            last = foreign[-1]
 
     def begin(self, start: Offsets) -> None:
         """Where the query starts to read: what bronze has consumed, and the start of partitions new to it."""
@@ -102,7 +102,7 @@ class BronzeWriter:
         return self._write(parsed, summary) if summary.read else None
 
     def write_segments(self, lines: DataFrame, segments: SegmentRanges, expected: int) -> Written:
-        """Writes the lines of whole raw files, which hold as many events as ``expected`` says."""
+        """Writes the lines of whole raw files, which hold ``expected`` events."""
         parsed = split_events.parse(lines)
         summary = summarize(split_events.summary(parsed).collect())
         if not summary.quarantined and summary.rows != expected:

@@ -12,7 +12,7 @@ from lakehouse.http.health import Health
 
 
 class GenerationsHealth(Health):
-    """Its own words count as long as no generation is fed: while the process starts and waits."""
+    """Its own state counts while no generation is fed: as the process starts and waits."""
 
     def __init__(self, limit: timedelta) -> None:
         super().__init__(limit)
@@ -48,7 +48,7 @@ class GenerationsHealth(Health):
 
 
 def _joined(reports: dict[int, dict[str, Any]], name: str) -> str | None:
-    """What several say, each by its number; the only one speaks plainly."""
+    """The texts of several generations, each with its number; a single one without."""
     if len(reports) == 1:
         return str(next(iter(reports.values()))[name])
     return "; ".join(f"generation {number}: {report[name]}" for number, report in reports.items()) or None

@@ -41,7 +41,7 @@ def find_handoff(
 
 
 def without_batches(spark: SparkSession, source: Source, ranges: Ranges) -> DataFrame:
-    """Watermarks, what was rejected at the door, and what is no record of ours."""
+    """Watermarks, what the edge rejected, and what is no record of ours."""
     return records(spark, source, ranges).where(~_is_batch())
 
 

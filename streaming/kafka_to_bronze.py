@@ -34,7 +34,7 @@ from streaming.offsets import Bounds, Offsets, earliest, start_offsets
 log = logging.getLogger(__name__)
 
 STOP_TIMEOUT = 15.0
-"""Seconds that a running micro-batch gets to finish when the job is told to stop."""
+"""Seconds that a running micro-batch gets to finish when the job is stopped."""
 
 
 class KafkaToBronze:

@@ -47,7 +47,7 @@ class Lease:
         self._renewed = 0.0
 
     def holder(self) -> Holder | None:
-        """What the file says, or None if there is none that can be read."""
+        """The content of the file, or None if there is none that can be read."""
         try:
             return msgspec.json.decode(self._files.read(self._path), type=Holder)
         except (NotFoundError, msgspec.DecodeError):
@@ -56,7 +56,7 @@ class Lease:
     def stand_by(self, wait: Callable[[Holder], bool], timeout: float = TIMEOUT) -> None:
         """Returns once no other process holds the lease.
 
-        ``wait`` is called between looks: it waits a little, and says False to give up.
+        ``wait`` is called between two reads: it waits a little, and returns False to give up.
         """
         seen, since = self.holder(), time.monotonic()
         while seen is not None and not self._is_free(seen) and time.monotonic() - since < timeout:

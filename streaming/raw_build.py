@@ -164,14 +164,14 @@ class RawFilesToBronze:
             return None
 
     def _publish(self) -> Streamed:
-        """Says that the generation is complete: up to the commit that holds the handoff."""
-        said = list(self._commits())
-        version = next(version for version, commit in said if commit.offsets)
+        """Publishes that the generation is complete: up to the commit that holds the handoff."""
+        commits = list(self._commits())
+        version = next(version for version, commit in commits if commit.offsets)
         document = Streamed(
             generation=self._paths.generation,
             delta_version=version,
-            rows=sum(commit.rows for _, commit in said),
-            segments=union(commit.segments for _, commit in said),
+            rows=sum(commit.rows for _, commit in commits),
+            segments=union(commit.segments for _, commit in commits),
             at=instants.now_micros(),
             nonce=new_nonce(),
         )
@@ -185,5 +185,5 @@ class RawFilesToBronze:
 
     def _commits(self) -> list[tuple[int, BronzeCommit]]:
         log = delta_log.commits_since(self._files, self._paths.events, -1)
-        said = [(commit.version, delta_log.bronze_commit(commit)) for commit in log]
-        return [(version, commit) for version, commit in said if commit is not None]
+        found = [(commit.version, delta_log.bronze_commit(commit)) for commit in log]
+        return [(version, commit) for version, commit in found if commit is not None]

@@ -1,8 +1,8 @@
 """``python -m streaming.raw_files_to_bronze --generation G``: makes a new generation of bronze (see ``raw_build``).
 
-Says on stderr how far it is, a line for each commit; what Spark has to say goes to the stack's logs. Killed anywhere,
-the same command goes on. Exit codes: 0 the generation is complete, now or before; 1 refused; 2 failed, start it again;
-3 another process has taken over.
+Reports its progress on stderr, a line for each commit; Spark's own output goes to the stack's logs. Killed anywhere,
+the same command continues. Exit codes: 0 the generation is complete, now or before; 1 refused; 2 failed, start it
+again; 3 another process has taken over.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def _build(
 
 
 def main() -> int:
-    """Builds, and says in the last line why it has not."""
+    """Builds; the last line of a failure gives its reason."""
     arguments = _arguments()
     signal.signal(signal.SIGTERM, _stop)
     say: Say = _say
@@ -65,7 +65,7 @@ def main() -> int:
         say = _alone_on_stderr(settings.logs / f"raw-build-g{arguments.generation}.log")
         build(settings, arguments, say)
     except BrokenPipeError:
-        return 2  # whoever started it is gone, and starts it again
+        return 2  # the process that started it is gone; an operator or the service starts it again
     except SupersededError as error:
         say(str(error))
         return SUPERSEDED
@@ -88,7 +88,7 @@ def _say(line: str) -> None:
 
 
 def _alone_on_stderr(log: Path) -> Say:
-    """From now on only what is said goes to stderr; all else, also the JVM's words, to the log."""
+    """From now on only progress goes to stderr; all other output, the JVM's included, goes to the log."""
     log.parent.mkdir(parents=True, exist_ok=True)
     stderr = os.fdopen(os.dup(sys.stderr.fileno()), "w")
     with log.open("ab") as file:

@@ -1,7 +1,7 @@
 """The Spark schema of a record's JSON, derived from the contracts so that it cannot drift from them.
 
 In: the msgspec structs of ``lakehouse.contracts.records``. Out: one struct that holds the fields of all
-three kinds of record, all nullable (``split_events`` says what must be there), and the names of the
+three kinds of record, all nullable (``split_events`` checks what must be there), and the names of the
 required fields.
 """
 

@@ -38,7 +38,7 @@ class Refusal(StrEnum):
     """Not JSON, not an object, or a field of the wrong type."""
     UNKNOWN_KIND = "unknown_kind"
     WRONG_TOPIC = "wrong_topic"
-    """A kind that has no business on its topic, or a watermark on a partition that it does not speak for."""
+    """A kind that has no business on its topic, or a watermark on a partition that is not its own."""
     MISSING_FIELD = "missing_field"
     OUT_OF_RANGE = "out_of_range"
 

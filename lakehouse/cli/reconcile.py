@@ -1,7 +1,7 @@
 """``lakehouse reconcile``: the proof of promise 1, for every acceptance hour and in distinct positions.
 
 In: edges, Kafka, raw files, bronze, silver. Out: whether accepted = kafka = raw = bronze = silver + duplicates +
-quarantined (+ lost), and by name what is missing. Exit 0 balanced, 1 not balanced, 2 a station cannot be read.
+quarantined (+ lost), and by name what is missing. Exit 0 balanced, 1 not balanced, 2 a stage cannot be read.
 """
 
 import time
@@ -37,7 +37,7 @@ def reconcile(
     """Prove that every accepted event is counted exactly once.
 
     An hour is judged once the current release is complete through its end. In later hours an event counts as soon as
-    it has arrived at every station, and is in flight until then.
+    it has arrived at every stage, and is in flight until then.
 
     Examples: lakehouse reconcile; lakehouse reconcile --wait --format json
     """
@@ -60,7 +60,7 @@ def _once(gatherer: Gatherer) -> tuple[Gathered, Verdict]:
 def _settle(gatherer: Gatherer, timeout: float, silent_after: timedelta) -> tuple[Gathered, Verdict]:
     """Reads until nothing that was accepted before now is in flight; then, or when time is up, judges everything.
 
-    A station that cannot be read, as while it is started again, is asked again until time is up.
+    A stage that cannot be read, for example while it restarts, is read again until time is up.
     """
     began, deadline = datetime.now(UTC), time.monotonic() + timeout
     while True:
@@ -69,7 +69,7 @@ def _settle(gatherer: Gatherer, timeout: float, silent_after: timedelta) -> tupl
         except (NotReadyError, QueryFailedError) as error:
             if time.monotonic() > deadline:
                 raise
-            progress(f"A station cannot be read yet: {error}")
+            progress(f"A stage cannot be read yet: {error}")
             time.sleep(_PAUSE)
             continue
         flying = verdict.totals["in_flight"]

@@ -1,7 +1,7 @@
 """``lakehouse trace ID``: one event's path from the edge to the numbers that count it.
 
 In: an event's id. Out: its position, raw file, Kafka offset, bronze commit, verdict, and the row of gold with the
-release that showed it first. Exit 1 if no station knows the event.
+release that showed it first. Exit 1 if no stage knows the event.
 """
 
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def trace(
 
 
 def as_text(document: dict[str, Any]) -> Iterator[str]:
-    """The path, one station a line."""
+    """The path, one stage a line."""
     for copy in document["copies"]:
         yield f"{copy['type']} {copy['id']} of {copy['merchant_id']}, from {copy['source']}, at {copy['time']}"
         at = copy["accepted"]

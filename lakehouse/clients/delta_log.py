@@ -90,7 +90,7 @@ def head_version(files: Files, table_path: str) -> int | None:
 
 
 def bronze_commit(commit: Commit) -> BronzeCommit | None:
-    """What the bronze writer said about this commit; None where another job wrote it (compaction)."""
+    """What the bronze writer stated with this commit; None where another job wrote it (compaction)."""
     if commit.user_metadata is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What the bronze writer says about each of its commits: the ``userMetadata`` of the Delta commit, as JSON.
+"""What the bronze writer states with each of its commits: the ``userMetadata`` of the Delta commit, as JSON.
 
 Start offsets after a restart, the cursor of a cycle and ``complete_through`` are all read from here, and nowhere else,
 because it is written in the same atomic step as the rows.

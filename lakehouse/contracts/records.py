@@ -89,7 +89,7 @@ class RawManifest(msgspec.Struct, frozen=True):
 
 
 class EdgeLedger(msgspec.Struct, frozen=True):
-    """What one incarnation says that it has accepted: the left-most column of ``reconcile``.
+    """What one incarnation states that it has accepted: the left-most column of ``reconcile``.
 
     ``next`` is the sequence that comes next (so ``next`` events were accepted); ``hours`` counts them by acceptance
     hour; all of the incarnation's events accepted before ``raw_mark`` are in committed raw files; ``closed`` says that

@@ -92,13 +92,13 @@ QUARANTINE_COLUMNS: dict[str, str] = {
     "kafka_partition": "int",
     "kafka_offset": "bigint",
 }
-"""``station`` is ``edge`` (rejected at the door) or ``streaming``. Rows of a batch that bronze lacks do not count."""
+"""``station`` is ``edge`` (rejected by the edge) or ``streaming``. Rows of a batch that bronze lacks do not count."""
 
 SILVER_EVENTS = "events"
 SILVER_DUPLICATES = "duplicates"
 SILVER_SALES_FACTS = "sales_facts"
 SET_ASIDE = "set_aside"
-"""The verdict in ``silver.duplicates`` on an event that the models cannot take; ``detail`` has the query's words."""
+"""The verdict in ``silver.duplicates`` on an event that the models cannot take; ``detail`` has the query's message."""
 MERCHANT_SALES = "merchant_sales"
 MERCHANT_TRAFFIC = "merchant_traffic"
 GOLD_TABLES = (MERCHANT_SALES, MERCHANT_TRAFFIC)
@@ -138,7 +138,7 @@ BY_RELEASE_SUFFIX = "_by_release"
 RELEASES = "releases"
 RELEASE_LOG = "release_log"
 """In ``ops``: the table that Trino appends to, and the view :data:`RELEASES` that shows each release once, with
-``superseded_at``. Kept for ever."""
+``superseded_at``. Never deleted."""
 RELEASE_LOG_COLUMNS: dict[str, str] = {
     "release": "bigint",
     "parent": "bigint",
@@ -159,8 +159,8 @@ RELEASE_LOG_COLUMNS: dict[str, str] = {
 
 RESTATEMENTS = "restatements"
 RESTATEMENT_LOG = "restatement_log"
-"""In ``ops``: the table that Trino appends to, and the view :data:`RESTATEMENTS` of what is whole in it. Kept for
-ever."""
+"""In ``ops``: the table that Trino appends to, and the view :data:`RESTATEMENTS` of what is whole in it. Never
+deleted."""
 RESTATEMENT_COLUMNS: dict[str, str] = {
     "release": "bigint",
     "released_at": "timestamp(3) with time zone",

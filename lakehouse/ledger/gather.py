@@ -1,6 +1,6 @@
-"""Asks every stage what it holds, in the order in which events travel backwards.
+"""Reads what every stage holds, from the last stage back to the first.
 
-In: the settings of a stack. Out: :class:`Evidence`. The last stage is read first: an event that moves on meanwhile
+In: the settings of a stack. Out: :class:`Evidence`. Why the last stage comes first: an event that moves on meanwhile
 is then seen at the stages before it, and never looks as if it had come from nowhere.
 """
 

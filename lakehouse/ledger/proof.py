@@ -1,7 +1,7 @@
 """What has once been proved of a gold version, position by position, so that it need not be read again.
 
 In: evidence whose verdict was balanced. Out: a :class:`Proof`, a document beside the version; and evidence in which the
-proof speaks for the hours that it covers. Whether a proof still holds is asked of the tables' logs (``prove``).
+proof stands for the hours that it covers. The tables' logs show whether a proof still holds (``prove``).
 """
 
 from collections.abc import Iterable

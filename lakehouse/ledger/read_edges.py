@@ -1,4 +1,4 @@
-"""What the edges say, and the stage ``raw``: edge ledgers and the manifests of raw files on HDFS.
+"""The edges' own counts, and the stage ``raw``: edge ledgers and the manifests of raw files on HDFS.
 
 In: the folders ``edges`` and ``raw``. Out: ledgers, runs of the committed raw files, and holes between them that no
 waiting can fill. A manifest that contradicts itself commits nothing.
@@ -20,7 +20,7 @@ _MANIFEST = ".manifest.json"
 
 
 def read_ledgers(files: Files, layout: Layout) -> Iterator[EdgeLedger]:
-    """The newest word of every incarnation."""
+    """The newest ledger of every incarnation."""
     for edge in files.list(layout.edges):
         for document in files.list(edge.path):
             yield msgspec.json.decode(files.read(document.path), type=EdgeLedger)

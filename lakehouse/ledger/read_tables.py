@@ -87,7 +87,7 @@ def runs_in_files(trino: Trino, files: Mapping[str, Sequence[str]], before: int)
 
 
 def rejected_hours(trino: Trino, cursor: BronzeCursor, snapshot: Snapshot) -> Counter[int]:
-    """Events refused at the door, by hour. A row counts once its record is within the offsets that bronze has."""
+    """Events that the edge rejected, by hour. A row counts once its record is within the offsets that bronze has."""
     consumed = {number: part.end for number, part in snapshot.offsets.get(REJECTED.name, {}).items()}
     if not consumed:
         return Counter()

@@ -18,7 +18,7 @@ from lakehouse.replay.lines import Line, RejectedLine
 
 _LONGEST_PAUSE = 10.0
 _SPLIT = frozenset({400, 413, 500})
-"""The batch, not the sender, is the trouble; 500 is what an older edge says of an event that it cannot judge."""
+"""The batch is at fault, not the sender; an older edge answers 500 to an event that it cannot judge."""
 _TOKEN = frozenset({401, 403})
 
 
