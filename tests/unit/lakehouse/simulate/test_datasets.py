@@ -76,7 +76,7 @@ def test_the_real_files_are_those_that_are_described() -> None:
     """Totals of the data's own description; where the files are absent, the generated sets stand in."""
     sets = {dataset.name: dataset for dataset in datasets()}
     if not DATA.exists():
-        assert all(name.startswith("simulated") for name in sets)
+        assert all("simulated" in name for name in sets)
         return
     olist = sum((measures for measures in sets["olist"].truth.values()), Counter())
     assert (olist["gross_sales"], olist["shipping"], olist["orders"]) == (608_465_450, 97_313_757, 44_388)
