@@ -1,6 +1,6 @@
-"""An edge: the parts behind the HTTP route, their start and their end.
+"""An edge: the parts behind the HTTP route, and their lifecycle.
 
-In: settings. Out: :meth:`Edge.accept` for the route, and :meth:`Edge.unavailable_reason` for health checks. Holds the
+In: settings. Out: :meth:`Edge.accept` for the route, and :meth:`Edge.readiness` for health checks. Holds the
 exclusive lock on its folder: two edges of one name on one machine cannot run.
 """
 
@@ -42,7 +42,7 @@ class Edge:
         self.folder = settings.home_path / "edge" / settings.edge.name
         self._lock = self._take_lock()
         self.clock = Clock(self.folder / "clock.json")
-        self._incarnations = self._left_behind()
+        self._incarnations = self._unfinished_incarnations()
         self.live: Incarnation = begin(self.folder, self.clock, settings.edge)
         self._incarnations.insert(0, self.live)
         self.shipper = Shipper(settings.edge, files, Layout(settings.warehouse), self.clock)
@@ -139,8 +139,9 @@ class Edge:
             ) from error
         return lock
 
-    def _left_behind(self) -> list[Incarnation]:
-        """Earlier runs that still owe something. One that cannot be read does not keep the edge from starting."""
+    def _unfinished_incarnations(self) -> list[Incarnation]:
+        """Earlier incarnations that still have something to deliver. One that cannot be read does not keep the edge
+        from starting."""
         found = []
         for path in sorted(path for path in self.folder.iterdir() if path.is_dir()):
             if path.name.endswith(DONE):
@@ -149,5 +150,5 @@ class Edge:
             try:
                 found.append(Incarnation(path, self.clock, self.settings.edge, ended=True))
             except (LakehouseError, OSError, msgspec.MsgspecError) as error:
-                _log.error("an earlier run cannot be delivered: %s: %s", path, error)
+                _log.error("an earlier incarnation cannot be delivered: %s: %s", path, error)
         return found

@@ -1,7 +1,7 @@
-"""One run of an edge, and what is left of it on disk until everything it accepted is where it belongs.
+"""One incarnation of an edge, and what is left of it on disk until all that it accepted is on Kafka and on HDFS.
 
-In: a folder, new or left by a run that has ended. Out: its logs, how far each has been delivered, and its ledger.
-Promise: the folder exists from before the first event until all is on Kafka, all is in raw files, the closing
+In: a folder, new or left by an incarnation that has ended. Out: its logs, how far each has been delivered, and its
+ledger. Promise: the folder exists from before the first event until all is on Kafka, all is in raw files, the closing
 watermarks are acknowledged and the ledger is published as closed.
 """
 
@@ -24,7 +24,8 @@ from lakehouse.settings import EdgeSettings
 
 REJECTED_KEY = b""
 DONE = ".done"
-"""Renamed to this before it is deleted: half a folder would look like a run that accepted less."""
+"""Renamed to this before it is deleted: after a crash in the middle of the deletion, half a folder
+would look like an incarnation that accepted less."""
 _PROGRESS = "progress.json"
 
 
@@ -32,14 +33,14 @@ class Progress(msgspec.Struct, frozen=True):
     """What must survive of an incarnation besides its lines.
 
     ``next`` and ``hours`` count what was in segments that are deleted; the cursors say what Kafka has acknowledged, and
-    may lag: what lies behind them is sent once more.
+    may lag: what comes after them is sent again.
     """
 
     next: int = 0
     hours: dict[str, int] = {}
     accepted: tuple[int, int] = (0, 0)
     rejected: tuple[int, int] = (0, 0)
-    marks_closed: bool = False
+    marks_closed: bool = False  # on disk under this name: the watermarks
     ledger_closed: bool = False
 
 
@@ -92,10 +93,10 @@ class Incarnation:
         """True if the closing watermarks may be sent and have not been."""
         return self.ended and not self._progress.marks_closed and self.accepted_outbox.done
 
-    def watermarks_are_closed(self) -> None:
+    def record_closed_watermarks(self) -> None:
         self._save(marks_closed=True)
 
-    def ledger_is_closed(self) -> None:
+    def record_closed_ledger(self) -> None:
         self._save(ledger_closed=True)
 
     @property
@@ -116,7 +117,7 @@ class Incarnation:
                 self.rejected.delete(number)
 
     def ledger(self, at: int) -> EdgeLedger:
-        """What this run has accepted; raw files are complete up to the oldest segment that has none."""
+        """What this incarnation has accepted; raw files are complete up to the oldest segment that has none."""
         with self._lock:
             next_sequence, hours = self.log.counts()
             for hour, count in self._progress.hours.items():
@@ -138,7 +139,7 @@ class Incarnation:
         return True
 
     def end(self) -> None:
-        """The run is over: nothing will be appended."""
+        """Nothing will be appended any more."""
         self.log.seal()
         self.rejected.roll()
         self.ended = True
@@ -147,7 +148,7 @@ class Incarnation:
         return outbox.delivered >= Cursor(number, outbox.log.sizes[number])
 
     def _delete(self, segment: Segment) -> None:
-        """The sum is saved first; the next start drops a segment that is below ``next``."""
+        """The counts by hour are saved first; the next start drops a segment that is below ``next``."""
         self._clock.keep(segment.last_accepted_at)
         with self._lock:
             hours = dict(self._progress.hours)

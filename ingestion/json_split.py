@@ -1,4 +1,5 @@
-"""JSON cut into its parts without parsing it: for what the fast decoder does not take, and to count before it works.
+"""JSON cut into its parts without parsing it: for what the fast decoder does not take, and to count elements before
+any is decoded.
 
 In: the bytes of an array or an object. Out: the bytes of its elements or members. Brackets and strings are followed,
 nothing else is checked. Linear in the bytes, whatever they are; the work is done by the engine of ``re``, and only
@@ -37,10 +38,10 @@ def _nested(levels: int) -> bytes:
 _FLAT = re.compile(rb'(?:[^",\[\]{}]++|' + STRING + b"|" + _nested(_LEVELS) + b")*+", re.DOTALL)
 """The rest of an element, up to its comma or to a bracket that is not of an ordinary depth."""
 _NESTED = re.compile(_nested(_LEVELS), re.DOTALL)
-_RUN = re.compile(
+_TOKEN = re.compile(
     rb'(?P<flat>(?:[^"\[\]{}]++|' + STRING + b"|" + _nested(_LEVELS) + b")++)"
-    # No text here: what is counted below is brackets alone.
-    rb'|(?P<down>(?:[\[{][^"\[\]{}]*+)++)|(?P<up>[\]}]++)',
+    # These groups match no texts: ``end_of_value`` counts the brackets in them.
+    rb'|(?P<opening>(?:[\[{][^"\[\]{}]*+)++)|(?P<closing>[\]}]++)',
     re.DOTALL,
 )
 
@@ -100,11 +101,11 @@ def end_of_value(text: bytes, at: int) -> int:
     if (whole := _NESTED.match(text, at)) is not None:
         return whole.end()
     level = 0
-    for run in _RUN.finditer(text, at):
-        if run["down"] is not None:
-            level += run["down"].count(b"[") + run["down"].count(b"{")
-        elif run["up"] is not None:
-            if len(run["up"]) >= level:
-                return run.start() + level
-            level -= len(run["up"])
+    for token in _TOKEN.finditer(text, at):
+        if token["opening"] is not None:
+            level += token["opening"].count(b"[") + token["opening"].count(b"{")
+        elif token["closing"] is not None:
+            if len(token["closing"]) >= level:
+                return token.start() + level
+            level -= len(token["closing"])
     raise UnreadableError("the brackets do not match")

@@ -130,7 +130,7 @@ class KafkaSender:
             [self._mark(incarnation, mark, partition) for incarnation, mark in marks for partition in partitions]
         )
         for incarnation in closing:
-            incarnation.watermarks_are_closed()
+            incarnation.record_closed_watermarks()
         self._watermarks_due = time.monotonic() + self._settings.edge.low_mark_interval.total_seconds()
 
     def _mark(self, incarnation: str, mark: int, partition: int) -> Record:

@@ -137,7 +137,7 @@ class Shipper:
         self._compare_clocks(before, self._files.stat(path).modified_at * 1000, instants.now_micros())
         self._published[incarnation.id] = ledger
         if ledger.closed:
-            incarnation.ledger_is_closed()
+            incarnation.record_closed_ledger()
 
     def _compare_clocks(self, before: int, stamp: int, after: int) -> None:
         """The NameNode stamped a file that we wrote between two looks at our own clock."""

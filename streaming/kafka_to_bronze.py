@@ -43,14 +43,14 @@ class KafkaToBronze:
     def __init__(self, spark: SparkSession, source: Source, sinks: Sequence[GenerationSink]) -> None:
         self._spark = spark
         self._source = source
-        # The newest first: where a former generation has a commit, the one made to follow it has that, too.
+        # The newest first: then no older generation has a commit that a newer one lacks.
         self._sinks = sorted(sinks, key=lambda sink: -sink.generation)
         self._writing = threading.Lock()
         self._failure: Exception | None = None
 
     def run(self, stop: threading.Event, caught_up: threading.Event, checkpoints: Path) -> None:
-        """Returns when ``stop`` is set; raises what ended the query otherwise. Sets ``caught_up`` once it has read what
-        Kafka has but for a micro-batch."""
+        """Returns when ``stop`` is set; raises what ended the query otherwise. Sets ``caught_up`` once it has read all
+        that Kafka has but the last micro-batch."""
         for sink in self._sinks:
             sink.stand_by(lambda holder: self._stand_by(holder, stop))
         if stop.is_set():
@@ -92,7 +92,7 @@ class KafkaToBronze:
         )
 
     def _write(self, batch: DataFrame) -> None:
-        """One micro-batch. The reason of a failure is kept: Spark hands on no more than its text."""
+        """One micro-batch. The reason of a failure is kept: Spark passes on only its text."""
         with self._writing:
             for sink in self._sinks:
                 try:
@@ -116,6 +116,7 @@ class KafkaToBronze:
                 caught_up.set()
             for sink in self._sinks:
                 sink.keep(behind)
+        # Never released: no micro-batch is to be written after this one.
         if self._writing.acquire(timeout=STOP_TIMEOUT):
             query.stop()
         log.info("stopped on request", extra=fields(generations=[sink.generation for sink in self._sinks]))
@@ -126,7 +127,7 @@ class KafkaToBronze:
 
 
 def retry_until_ready(attempt: Callable[[], object], health: Health, stop: threading.Event, pause: float = 2.0) -> None:
-    """Repeats ``attempt`` while a part of the stack does not answer. Each new reason is logged once."""
+    """Repeats ``attempt`` while a server is unavailable. Each new reason is logged once."""
     reason = ""
     while not stop.is_set():
         try:

@@ -117,7 +117,7 @@ def quarantine_rows(parsed: DataFrame, epoch: int, batch: int, at: datetime) -> 
 def summary(parsed: DataFrame) -> DataFrame:
     """The batch in a few rows, by topic, partition and (for watermarks) incarnation.
 
-    Columns: ``topic``, ``partition``, ``edge``, ``incarnation``, ``last`` (greatest offset), ``mark``
+    Columns: ``topic``, ``partition``, ``edge``, ``incarnation``, ``first`` and ``last`` (offsets), ``mark``
     (newest), ``rows`` (of bronze), ``quarantined``.
     """
     good, kind = f.col(REFUSAL).isNull(), _field(KIND)

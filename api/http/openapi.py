@@ -22,10 +22,10 @@ by a recorded restatement (`/revisions`). Later buckets are provisional: a numbe
 A bucket that begins at or after `released_at` and holds nothing is `null`, and so is 0/0.
 
 **Buckets** are local to `tz`. A 25-hour day has 25 hours. An hour is a stretch of one local date, hour and UTC offset:
-where clocks move by half an hour, one bucket has 30 minutes. Numbers are kept by quarter of an hour; where clocks are
-changed within one (at 00:01, in Newfoundland until 2011), the hour has all of it that has most of it, so that up to a
-minute is counted under the offset that follows; days have no such error. A day begins at the first instant of its date.
-Weeks begin on Monday. Buckets at the ends are clipped to `from` and `to`.
+where clocks move by half an hour, one bucket has 30 minutes. Numbers are kept by quarter of an hour; a quarter in which
+clocks change (at 00:01, in Newfoundland until 2011) is counted whole in the hour that contains most of it, so that up
+to a minute is counted under the offset that follows; days have no such error. A day begins at the first instant of its
+date. Weeks begin on Monday. Buckets at the ends are clipped to `from` and `to`.
 
 **Currencies.** Money, and ratios of money, give one series for each currency that the merchant has a row of at any
 time, sorted, or with `currency` exactly that one; a merchant without any gets one series of zeros with `currency` null.
@@ -116,10 +116,10 @@ _PATHS: Json = {
     "/v1/merchants/{merchant_id}/revisions": _numbers(
         "How one number has changed",
         "The values that one bucket has had, from its first final one on, each with the release that brought it and "
-        "the reason: `first_final`, `late_events`, `new_definition` or `rollback`. A release beyond retention counts "
-        "as long as one within shows its gold version. Those of other gold versions, and of dropped ones, are left "
-        "out; where the first final value is among them, the first entry's reason is `oldest_kept`: what the oldest "
-        "release that can be read showed. `currency` is required for an amount of a merchant with several.",
+        "the reason: `first_final`, `late_events`, `new_definition` or `rollback`. A release beyond retention is "
+        "included while a retained release has the same gold version. Releases of other gold versions, and of dropped "
+        "ones, are left out; where the first final value is among them, the first entry's reason is `oldest_kept`: "
+        "what the oldest release that can be read showed. `currency` is required for an amount of a merchant with several.",
         schemas.RevisionsAnswer,
         _REVISIONS_CSV,
         _refs("merchant_id", "metric", "start", "grain", "tz", "currency", "as_known_at", "release"),

@@ -1,7 +1,7 @@
 """Sums of a bucket, and metrics of sums: integers and exact rounding, nothing else.
 
-In: a merchant's rows and the edges of buckets. Out: one value a bucket. A ratio is computed from the sums of its bucket
-and rounded half away from zero; 0/0, and anything over 0, is None.
+In: a merchant's rows and the boundaries of buckets. Out: one value a bucket. A ratio is computed from the sums of its
+bucket and rounded half away from zero; a division by zero is None.
 """
 
 from decimal import Decimal
@@ -24,11 +24,11 @@ _INT64 = 1 << 63
 class BucketSums:
     """Sums of the measures of ``rows`` (those of one currency, or of all) for each bucket."""
 
-    def __init__(self, rows: Rows, edges: Ints, currency: int | None) -> None:
+    def __init__(self, rows: Rows, boundaries: Ints, currency: int | None) -> None:
         self._rows = rows
         self._chosen = None if currency is None else rows.currency == currency
         slot = rows.slot if self._chosen is None else rows.slot[self._chosen]
-        self._places = np.searchsorted(slot, edges)
+        self._places = np.searchsorted(slot, boundaries)
         self._sums: dict[str, Column] = {}
 
     def has_rows(self, bucket: int) -> bool:
@@ -50,9 +50,9 @@ class BucketSums:
 _ZERO: Ints = np.zeros(1, dtype=np.int64)
 
 
-def metric_values(metric: Metric, sums: BucketSums, begun: int) -> list[Value]:
-    """One value a bucket. The first ``begun`` buckets had begun when the release was published; a later one that holds
-    nothing yet is not known."""
+def metric_values(metric: Metric, sums: BucketSums, started_buckets: int) -> list[Value]:
+    """One value a bucket. The first ``started_buckets`` had begun when the release was published; a later one that
+    holds nothing yet is not known."""
     top = sums.total(metric.numerator)
     found: list[Value]
     if metric.denominator is None:
@@ -61,7 +61,7 @@ def metric_values(metric: Metric, sums: BucketSums, begun: int) -> list[Value]:
         digits = RATIO_DIGITS if metric.unit is Unit.RATIO else 0
         bottom = sums.total(metric.denominator).tolist()
         found = [quotient(a, b, digits) for a, b in zip(top.tolist(), bottom, strict=True)]
-    for bucket in range(begun, len(found)):
+    for bucket in range(started_buckets, len(found)):
         if not sums.has_rows(bucket):
             found[bucket] = None
     return found

@@ -1,8 +1,8 @@
 """The period before: which slots each bucket is compared with.
 
-In: the buckets of an answer. Out: edges of the previous period, as many as the buckets have. It lies the same number of
-local months (grain month) or days (all others) before: the smallest number, at least 1, with which it ends at or before
-the begin of this one.
+In: the buckets of an answer. Out: boundaries of the previous period, as many as the buckets have. It lies the same
+number of local months (grain month) or days (all others) before: the smallest number, at least 1, with which it ends at
+or before the start of this one.
 """
 
 from datetime import datetime, timedelta
@@ -17,10 +17,10 @@ _EPOCH = datetime(1970, 1, 1)
 
 
 def shifted_back(buckets: Buckets) -> npt.NDArray[np.int64]:
-    """Edges of the previous period in slots, never falling.
+    """Boundaries of the previous period in slots, none before the one before it.
 
-    Each edge keeps its local time. Between them they cover the previous period from end to end; where it lacks an hour
-    that this one has twice, a bucket is empty.
+    Each boundary keeps its local time. Between them they cover the previous period from end to end; where it lacks
+    an hour that this one has twice, a bucket is empty.
     """
     walls = _walls(buckets)
     back = _months_back if buckets.grain is Grain.MONTH else _days_back
@@ -53,14 +53,15 @@ def _first_slots(zone: Zone, walls: Seconds) -> npt.NDArray[np.int64]:
 
 
 def _days_back(walls: Seconds) -> Seconds:
-    """The latest wall second is not always the last: clocks may have been set back since."""
+    """Local times of the fewest days before. The latest local time is not always the last one: clocks may have been set
+    back since."""
     days = max(1, int(-(-(walls.max() - walls[0]) // DAY)))
     return walls - days * DAY
 
 
 def _months_back(walls: Seconds) -> Seconds:
     begin, end = _stamp(walls[0]), _stamp(walls.max())
-    # With a month less the period would end in a month after the one in which this one begins.
+    # Fewer months cannot do: the previous period would end in a later month than this one begins in.
     months = max(1, (end.year - begin.year) * 12 + end.month - begin.month)
     if _months_earlier(end, months) > begin:
         months += 1

@@ -85,7 +85,7 @@ class CacheWarmer:
     def _bring_forward(self, snapshot: Snapshot) -> None:
         """A version that cannot be read now keeps no other one from being ready."""
         try:
-            self._cache.load(gold_tables(snapshot.tables), readers=1)
+            self._cache.load(gold_tables(snapshot.tables), threads=1)
             self._ready = {**self._ready, snapshot.gold_version: snapshot.number}
         except LakehouseError as error:
             self._report(error)

@@ -1,16 +1,16 @@
 """The rows of one gold table in memory: sorted, immutable runs, like a small log-structured merge tree.
 
 In: rows of a gold table (append-only, each with the snapshot that wrote it; ``gold_rows`` reads them). Out: the rows
-of a merchant in any snapshot. Keeps the half of promise 4 that is a filter: the row of a key in snapshot S is the one
-with the greatest ``snapshot`` <= S, so one table answers for every release of its gold version.
+of a merchant in any snapshot. Keeps promise 4 (what was answered can be answered again) within a gold version: the row
+of a key in snapshot S is the one with the greatest ``snapshot`` <= S, so one table answers for every release.
 
 A run is a handful of flat arrays and an index of merchants, all of fixed width, so that a memory-mapped file can take
-the place of memory without a change here. Amounts are integers of as few bits as nearly all of them need, with the
-others beside (:mod:`api.serving.integers`); where a sum could overflow 64, the rows that are asked for become Python
-integers.
+the place of memory without a change here. Amounts are integers of the narrowest type that fits nearly all of them; the
+few that do not fit are kept separately (:mod:`api.serving.integers`). Where a sum could overflow 64 bits, the rows that
+are asked for become Python integers.
 
-Runs are made and merged in threads beside the event loop: what works on all rows here is a call that leaves the
-interpreter to others (sorts, takes, arithmetic), or is cut into pieces.
+Runs are made and merged in threads, while the event loop answers requests: what works on all rows is a NumPy call that
+releases the interpreter lock (sorts, ``take``, arithmetic), or is cut into pieces.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,9 +26,9 @@ from api.serving.integers import Column, Integers, Ints, joined, safe_to_sum
 
 MERCHANT_WIDTH = 64
 PIECE = 1 << 20
-"""Rows that are worked on at a time by what does not let other threads run."""
-MERGED_AT_ONCE = 1 << 18
-"""Runs that hold more rows together are merged later (:func:`tidied`), not while a release waits for its rows."""
+"""Rows that are worked on at a time by code that holds the interpreter lock."""
+MERGED_WHILE_WAITING = 1 << 18
+"""Runs that hold more rows together are merged later (``CachedTable.tidy``), not while a release waits for its rows."""
 
 _NOTHING: Ints = np.zeros(0, dtype=np.int64)
 
@@ -100,12 +100,12 @@ def merge(runs: Sequence[Run]) -> Run:
     return Run(merchants, np.concatenate(([0], np.cumsum(counts))), slot, currency, snapshot, measures)
 
 
-def add_run(runs: tuple[Run, ...], new: Run, at_once: int = MERGED_AT_ONCE) -> tuple[Run, ...]:
+def add_run(runs: tuple[Run, ...], new: Run, at_once: int = MERGED_WHILE_WAITING) -> tuple[Run, ...]:
     """The runs with one more; the last ones are merged as long as they are of like size and hold few rows."""
     if len(new) == 0:
         return runs
     kept = [*runs, new]
-    while len(kept) > 1 and _alike(kept[-2], kept[-1]) and len(kept[-2]) + len(kept[-1]) <= at_once:
+    while len(kept) > 1 and _should_merge(kept[-2], kept[-1]) and len(kept[-2]) + len(kept[-1]) <= at_once:
         kept[-2:] = [merge(kept[-2:])]
     return tuple(kept)
 
@@ -113,7 +113,7 @@ def add_run(runs: tuple[Run, ...], new: Run, at_once: int = MERGED_AT_ONCE) -> t
 def to_merge(runs: tuple[Run, ...]) -> tuple[Run, ...]:
     """Neighbours that should be one run, so that there are few (the logarithm of the rows); () if all is well."""
     for place in range(len(runs) - 1, 0, -1):
-        if _alike(runs[place - 1], runs[place]):
+        if _should_merge(runs[place - 1], runs[place]):
             first = place - 1
             while first > 0 and len(runs[first - 1]) <= 2 * sum(map(len, runs[first : place + 1])):
                 first -= 1
@@ -121,7 +121,7 @@ def to_merge(runs: tuple[Run, ...]) -> tuple[Run, ...]:
     return ()
 
 
-def _alike(older: Run, newer: Run) -> bool:
+def _should_merge(older: Run, newer: Run) -> bool:
     return len(older) <= 2 * len(newer)
 
 

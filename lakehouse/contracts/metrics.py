@@ -1,7 +1,8 @@
 """The metric catalogue: one row per metric, and everything that answers with metrics is derived from these rows.
 
 A metric is a signed sum of measures of one gold table, or a ratio of two such sums. A ratio is computed from the sums
-of a bucket, never averaged; 0/0 is null.
+of a bucket, never averaged; 0/0 is null. What one event
+adds to a measure is computed in ``dbt_project/macros/sales_facts_of.sql``.
 """
 
 from dataclasses import dataclass

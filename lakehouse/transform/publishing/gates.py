@@ -1,7 +1,8 @@
 """What must hold before readers are shown another gold version.
 
 In: a :class:`Prospect`. Out: a sentence that says what was found, or :class:`RefusedError` that says what to do. That a
-snapshot's audits have passed needs no gate: there is no snapshot without.
+snapshot's audits have passed needs no gate: there is no snapshot without. What
+makes a request senseless (no such version, dropped, already current, ...) is refused in ``promote``, before any gate.
 """
 
 import math

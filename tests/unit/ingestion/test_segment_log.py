@@ -240,10 +240,10 @@ def test_a_folder_goes_only_when_nothing_is_owed(tmp_path: Path) -> None:
     run.accepted_outbox.delivered = Cursor(0, run.log.lines.sizes[0])
     assert run.owes_watermarks
     assert owes()
-    run.watermarks_are_closed()
+    run.record_closed_watermarks()
     assert owes()
     assert run.ledger(1).closed
-    run.ledger_is_closed()
+    run.record_closed_ledger()
     assert owes()
     run.rejected_outbox.delivered = run.rejected.end
     assert not owes()
@@ -279,8 +279,8 @@ def test_a_line_that_no_broker_takes_is_refused_without_a_position(tmp_path: Pat
 def test_half_a_deleted_folder_is_not_taken_for_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = begin(tmp_path, Clock(tmp_path / "clock.json"), EDGE)
     run.end()
-    run.watermarks_are_closed()
-    run.ledger_is_closed()
+    run.record_closed_watermarks()
+    run.record_closed_ledger()
     monkeypatch.setattr("shutil.rmtree", lambda path: (path / "progress.json").unlink())
     assert run.finish()
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [run.id + DONE]

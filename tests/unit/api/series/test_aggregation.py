@@ -64,7 +64,7 @@ def test_bucket_sums(rows: list[Any], edges: list[int], currency: int | None) ->
     chosen = [row for row in rows if currency is None or row[1] == currency]
     for metric, place in (("gross_sales", 2), ("orders", 3)):
         truth = [sum(row[place] for row in chosen if begin <= row[0] < end) for begin, end in pairwise(edges)]
-        found = metric_values(METRICS[metric], sums, begun=len(truth))
+        found = metric_values(METRICS[metric], sums, started_buckets=len(truth))
         assert [int(value) for value in found if value is not None] == truth
         assert encode(found) == f"[{','.join(map(str, truth))}]".encode()
 
@@ -72,4 +72,4 @@ def test_bucket_sums(rows: list[Any], edges: list[int], currency: int | None) ->
 def test_a_bucket_that_has_not_begun_is_null_unless_it_holds_something() -> None:
     rows = Rows(np.array([5], np.int32), np.array([0], np.int16), {"orders": np.array([0], np.int64)})
     sums = BucketSums(rows, np.array([0, 2, 4, 6, 8]), None)
-    assert metric_values(METRICS["orders"], sums, begun=1) == [0, None, 0, None]
+    assert metric_values(METRICS["orders"], sums, started_buckets=1) == [0, None, 0, None]
