@@ -119,7 +119,8 @@ _PATHS: Json = {
         "the reason: `first_final`, `late_events`, `new_definition` or `rollback`. A release beyond retention is "
         "included while a retained release has the same gold version. Releases of other gold versions, and of dropped "
         "ones, are left out; where the first final value is among them, the first entry's reason is `oldest_kept`: "
-        "what the oldest release that can be read showed. `currency` is required for an amount of a merchant with several.",
+        "what the oldest release that can be read showed. `currency` is required for an amount of a merchant with "
+        "several.",
         schemas.RevisionsAnswer,
         _REVISIONS_CSV,
         _refs("merchant_id", "metric", "start", "grain", "tz", "currency", "as_known_at", "release"),
