@@ -9,12 +9,13 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import httpx
 import typer
 
+from lakehouse import instants
 from lakehouse.cli import up
 from lakehouse.cli.operator import DryRun
 from lakehouse.cli.output import Format, print_plan, progress, table
@@ -89,7 +90,7 @@ def _instant_of_first_run(settings: Settings) -> datetime:
     kept = settings.home_path / "demo" / "present"
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(datetime.now(UTC).replace(microsecond=0).isoformat())
+        kept.write_text(instants.now().replace(microsecond=0).isoformat())
     return datetime.fromisoformat(kept.read_text())
 
 

@@ -6,11 +6,12 @@ quarantined (+ lost), and by name what is missing. Exit 0 balanced, 1 not balanc
 
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
 
+from lakehouse import instants
 from lakehouse.cli.output import Format, print_json, progress
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import QueryFailedError
@@ -62,7 +63,7 @@ def _settle(gatherer: Gatherer, timeout: float, silent_after: timedelta) -> tupl
 
     A stage that cannot be read, for example while it restarts, is read again until time is up.
     """
-    began, deadline = datetime.now(UTC), time.monotonic() + timeout
+    began, deadline = instants.now(), time.monotonic() + timeout
     while True:
         try:
             gathered, verdict = _once(gatherer)

@@ -5,12 +5,12 @@ gold version costs in bytes; or the gold versions, with who planned and who drop
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
+from lakehouse import instants
 from lakehouse.cli.output import Format, print_json, table
 from lakehouse.clients.files import Files, HdfsFiles
 from lakehouse.contracts.layout import Layout
@@ -99,7 +99,7 @@ def summary(published: Published) -> dict[str, Any]:
     release = published.release
     return {
         "release": release.release,
-        "released_at": _instant(published.released_at),
+        "released_at": instants.to_text(published.released_at),
         "gold_version": release.gold_version,
         "kind": release.kind,
         "reason": release.reason,
@@ -113,7 +113,7 @@ def details(published: Published) -> dict[str, Any]:
     through = release.complete_through
     manifest: dict[str, Any] = msgspec.to_builtins(release)
     manifest.pop("nonce")
-    manifest["complete_through"] = through and _instant(datetime.fromtimestamp(through / 1_000_000, UTC))
+    manifest["complete_through"] = through and instants.to_text(instants.from_micros(through))
     return summary(published) | {name: value for name, value in manifest.items() if name not in summary(published)}
 
 
@@ -178,7 +178,3 @@ def _words(actor: str, reason: str | None) -> str:
 def _warehouse() -> tuple[Files, Layout]:
     settings = load_settings()
     return HdfsFiles(settings.hdfs_url), Layout(settings.warehouse)
-
-
-def _instant(at: datetime) -> str:
-    return at.isoformat().replace("+00:00", "Z")

@@ -3,8 +3,7 @@
 In: a request. Out: its plan; nothing is changed, not even the definition is stored. What would be refused is refused.
 """
 
-from datetime import UTC, datetime
-
+from lakehouse import instants
 from lakehouse.releases.model import Plan
 from lakehouse.transform.backfill.plan import Planned, ReprocessRequest, Source, look
 from lakehouse.transform.building.builder import Builder
@@ -55,4 +54,4 @@ def _steps(made: Plan) -> list[str]:
 
 
 def _day(micros: int | None) -> str | None:
-    return None if micros is None else datetime.fromtimestamp(micros / 1_000_000, UTC).date().isoformat()
+    return None if micros is None else instants.from_micros(micros).date().isoformat()

@@ -3,11 +3,11 @@
 In: the documents of the protocol. Out: plain dicts; instants as text in UTC. Pure.
 """
 
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from lakehouse import instants
 from lakehouse.releases.log import Published
 from lakehouse.releases.model import Drop
 from lakehouse.releases.version_status import VersionState
@@ -50,7 +50,7 @@ def gold_version(state: VersionState, progress: Progress | None, drop: Drop | No
         "standing": state.status,
         "definition": msgspec.to_builtins(made.definition),
         "created_at": instant(made.created_at),
-        "left_at": state.left_at and text(state.left_at),
+        "left_at": state.left_at and instants.to_text(state.left_at),
         "plan": plan
         and {
             "from": plan.source,
@@ -84,7 +84,7 @@ def release(published: Published) -> Document:
     said = published.release
     return {
         "release": said.release,
-        "released_at": text(published.released_at),
+        "released_at": instants.to_text(published.released_at),
         "gold_version": said.gold_version,
         "snapshot": said.snapshot,
         "kind": said.kind,
@@ -98,11 +98,7 @@ def release(published: Published) -> Document:
 
 
 def instant(micros: int | None) -> str | None:
-    return None if micros is None else text(datetime.fromtimestamp(micros / 1_000_000, UTC))
-
-
-def text(at: datetime) -> str:
-    return at.isoformat().replace("+00:00", "Z")
+    return None if micros is None else instants.to_text(instants.from_micros(micros))
 
 
 def _progress(progress: Progress | None) -> Document | None:
