@@ -49,7 +49,7 @@ check: install  ## format, lint and types, of SQL too
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
 
 test: check  ## check, and all tests (they start the embedded stack)
-	$(BIN)/pytest -n 2 tests/unit
+	$(BIN)/pytest -n 2 --dist worksteal --durations=15 tests/unit
 	$(BIN)/pytest --durations=30 tests/integration tests/fuzz
 
 docs: install  ## the documents as a site, offline, links checked (site/index.html)
