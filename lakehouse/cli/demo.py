@@ -25,7 +25,7 @@ from lakehouse.simulate.dataset import Dataset, simulated, write_ndjson
 from lakehouse.simulate.truth import total
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
-from lakehouse.transform.verb_plan import VerbPlan
+from lakehouse.verb_plan import VerbPlan
 
 app = typer.Typer(add_completion=False)
 _METRICS = ("gross_sales", "orders", "units", "returns", "page_views")

@@ -7,7 +7,7 @@ from compose.local.program import Layout
 from lakehouse.cli.operator import DryRun
 from lakehouse.cli.output import Format, print_plan, progress
 from lakehouse.settings import load_settings
-from lakehouse.transform.verb_plan import VerbPlan
+from lakehouse.verb_plan import VerbPlan
 
 app = typer.Typer(add_completion=False)
 _PATIENCE_SECONDS = 120

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lakehouse.transform.verb_plan import VerbPlan
+from lakehouse.verb_plan import VerbPlan
 
 _WIDEST = 10_000
 """Lines are never broken: a program may read them, and a terminal breaks them itself."""

@@ -28,7 +28,7 @@ from lakehouse.replay.sender import Sender, Summary
 from lakehouse.settings import Settings, load_settings
 from lakehouse.tokens import MERCHANT_ID, MERCHANT_ID_RULE, Scope
 from lakehouse.tokens.issue import issue
-from lakehouse.transform.verb_plan import VerbPlan
+from lakehouse.verb_plan import VerbPlan
 
 app = typer.Typer(add_completion=False)
 _TOKEN_TTL = timedelta(hours=1)

@@ -17,7 +17,7 @@ from lakehouse.tokens.claims import MERCHANT_ID_RULE, Scope
 from lakehouse.tokens.issue import claims, issue
 from lakehouse.tokens.keys import KeyFolder
 from lakehouse.tokens.revoke import revoke_merchant, revoke_token
-from lakehouse.transform.verb_plan import VerbPlan
+from lakehouse.verb_plan import VerbPlan
 
 app = typer.Typer(add_completion=False, help="Issue and revoke tokens.", no_args_is_help=True)
 

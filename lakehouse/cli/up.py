@@ -20,7 +20,7 @@ from lakehouse.clients.kafka_admin import create_topics
 from lakehouse.contracts import topics
 from lakehouse.errors import LakehouseError, RefusedError
 from lakehouse.settings import Settings, load_settings
-from lakehouse.transform.verb_plan import VerbPlan
+from lakehouse.verb_plan import VerbPlan
 
 app = typer.Typer(add_completion=False)
 _PATIENCE_SECONDS = 240.0

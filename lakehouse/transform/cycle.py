@@ -16,7 +16,7 @@ from lakehouse.transform.building.builder import FIRST_GENERATION, Builder, Prog
 from lakehouse.transform.building.shared_tables import SharedTables
 from lakehouse.transform.locks import building
 from lakehouse.transform.publishing.publish import publish_snapshot
-from lakehouse.transform.verb_plan import VerbPlan
+from lakehouse.verb_plan import VerbPlan
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from lakehouse import instants
 from lakehouse.releases.model import Plan
 from lakehouse.transform.backfill.plan import Planned, ReprocessRequest, Source, look
 from lakehouse.transform.building.builder import Builder
-from lakehouse.transform.verb_plan import VerbPlan
+from lakehouse.verb_plan import VerbPlan
 
 
 def dry_run(builder: Builder, request: ReprocessRequest) -> VerbPlan:

@@ -21,7 +21,7 @@ from lakehouse.transform.locks import building, deciding
 from lakehouse.transform.maintenance import removal
 from lakehouse.transform.maintenance.sizes import costs
 from lakehouse.transform.orphaned_queries import end_queries
-from lakehouse.transform.verb_plan import VerbPlan
+from lakehouse.verb_plan import VerbPlan
 
 
 @dataclass(frozen=True)

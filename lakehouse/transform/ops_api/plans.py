@@ -11,7 +11,7 @@ from lakehouse.transform.building.builder import Builder
 from lakehouse.transform.maintenance import drop
 from lakehouse.transform.ops_api import requests
 from lakehouse.transform.publishing import promote, rollback
-from lakehouse.transform.verb_plan import VerbPlan
+from lakehouse.verb_plan import VerbPlan
 
 
 class Plans:

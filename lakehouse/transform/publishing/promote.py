@@ -36,7 +36,7 @@ from lakehouse.transform.publishing.gates import (
     stands_beside,
 )
 from lakehouse.transform.publishing.publish import following, refuse_after_another_operator
-from lakehouse.transform.verb_plan import VerbPlan
+from lakehouse.verb_plan import VerbPlan
 
 LOCK_TIMEOUT = 600.0
 """Seconds to wait for who builds one of the two versions."""

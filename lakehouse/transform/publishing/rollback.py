@@ -20,7 +20,7 @@ from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
 from lakehouse.transform.locks import deciding, undisturbed
 from lakehouse.transform.publishing.publish import following, refuse_after_another_operator
-from lakehouse.transform.verb_plan import VerbPlan
+from lakehouse.verb_plan import VerbPlan
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from lakehouse.settings import Settings
 from lakehouse.transform import definition
 from lakehouse.transform.building.build import Build
 from lakehouse.transform.sandboxes import dbt as sandbox_dbt
-from lakehouse.transform.verb_plan import VerbPlan
+from lakehouse.verb_plan import VerbPlan
 
 PRODUCTION = "production_"
 """What the names of the views that stand for production's tables begin with."""
