@@ -4,13 +4,11 @@ The connector's own class commits on a file system that fails in a named way; ea
 ``N.json`` then holds, and how many drafts are left.
 """
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from compose.local import artifacts, fetch, java, trino_plugin
-from lakehouse.settings import load_settings
+from tests.support import java_harness
 
 HARNESS = Path(__file__).with_name("CommitOutcomes.java")
 
@@ -31,19 +29,7 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    cache = load_settings().cache_path
-    folders = fetch.ensure(cache, artifacts.CONFIGURATIONS, print)
-    plugin = trino_plugin.ensure(cache, folders["trino"], folders["compiler"], print) / "delta-lake-hdfs"
-    classes = tmp_path_factory.mktemp("classes")
-    path = [classes, *plugin.glob("*.jar"), *folders["trino"].glob("lib/*.jar")]
-    class_path = ":".join(map(str, path))
-    (compiler,) = folders["compiler"].glob("ecj-*.jar")
-    compile_command = [java.java(), "-jar", str(compiler), "-24", "-nowarn", "-cp", class_path, "-d", str(classes)]
-    subprocess.run([*compile_command, str(HARNESS)], check=True)
-    run_command = [java.java(), "-cp", class_path, "org.merchantlakehouse.trino.CommitOutcomes", *CASES]
-    result = subprocess.run(run_command, check=True, capture_output=True, text=True, timeout=120)
-    lines = [line for line in result.stdout.splitlines() if line.partition(" ")[0] in CASES]
-    return {name: outcome for name, _, outcome in (line.partition(" ") for line in lines)}
+    return java_harness.run(HARNESS, tmp_path_factory.mktemp("classes"), "org.merchantlakehouse.trino", CASES)
 
 
 @pytest.mark.parametrize("name", CASES)

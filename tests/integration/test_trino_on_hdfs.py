@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,12 +15,28 @@ import trino.exceptions
 from hdfs_native import Client
 
 from compose.local import trino_groups
+from compose.local.program import Layout
 from lakehouse.clients.trino import SqlError, Trino
 from lakehouse.contracts.tables import TRANSFORM_USER, reprocess_user
+from tests.support import java_harness
 from tests.support.embedded_stack import EmbeddedStack
 
 pytestmark = pytest.mark.stack
 WRITERS, INSERTS = 4, 5
+_WHOLE = "nothing, first, second, 1 entry"
+WRITTEN = {
+    "schema/.trinoSchema": _WHOLE,
+    "table/.trinoSchema": _WHOLE,
+    "function/.trinoFunction": _WHOLE,
+    "catalog/.roles": _WHOLE,
+    "grants/.roleGrants": _WHOLE,
+    "table/.trinoPermissions/user_ana": _WHOLE,
+    "table/_delta_log/_last_checkpoint": _WHOLE,
+    "table/_delta_log/_trino_meta/extended_stats.json": _WHOLE,
+    # data files have names of their own, and nobody reads them before a log names them
+    "data/part-0.txt": "empty, empty, second, 1 entry",
+}
+"""What a reader of a file meets while it is written, while it is overwritten, and at the end."""
 
 
 class Sql:
@@ -162,6 +179,21 @@ def test_checkpoints_appear_under_their_final_name_only(servers: EmbeddedStack, 
     assert "_last_checkpoint" in names
     assert not [name for name in names if name.startswith(".") or name.endswith(".tmp")]
     assert sql("SELECT count(*) FROM pointed") == [[4]]
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_reader_never_meets_half_a_file_of_a_log_or_of_the_metastore(name: str, met: dict[str, str]) -> None:
+    """What a Trino killed at that moment leaves behind, too: one half entry would fail every listing of its schema."""
+    assert met[name] == WRITTEN[name]
+
+
+@pytest.fixture(scope="module")
+def met(servers: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    hadoop = Layout(servers.settings.home_path).etc / "trino" / "hadoop"
+    sites = [str(hadoop / "core-site.xml"), str(hadoop / "hdfs-site.xml")]
+    classes, source = tmp_path_factory.mktemp("classes"), Path(__file__).with_name("HalfWritten.java")
+    arguments = [servers.settings.hdfs_url, *sites]
+    return java_harness.run(source, classes, "org.merchantlakehouse.hdfs", WRITTEN, jars="hdfs", arguments=arguments)
 
 
 def test_a_namenode_that_is_killed_makes_no_commit_a_lie(servers: EmbeddedStack, sql: Sql) -> None:

@@ -12,16 +12,22 @@ import org.apache.hadoop.util.Progressable;
 
 import java.io.IOException;
 import java.util.EnumSet;
+import java.util.Set;
 import java.util.UUID;
 
 /**
- * HDFS on which every file under a {@code _delta_log} appears by a rename, whole or not at all.
- * Trino writes checkpoints, {@code _last_checkpoint}, its statistics and a new table's first entry in place: a reader,
- * or a Trino that is killed, would meet half a file. Other paths, and hidden names, are left alone.
+ * HDFS on which every file under a {@code _delta_log}, and every file of the file metastore, appears by a rename, whole
+ * or not at all. Trino writes checkpoints, {@code _last_checkpoint}, its statistics, a new table's first entry and the
+ * metastore's entries in place: a reader, or a Trino that is killed, would meet half a file, and one half entry of the
+ * metastore fails every listing of its schema. Other paths, and other hidden names, are left alone.
  */
 public final class RenamingDistributedFileSystem
         extends DistributedFileSystem
 {
+    // Schemas, tables, views and functions; roles; and a folder of permissions beside each table.
+    private static final Set<String> METASTORE =
+            Set.of(".trinoSchema", ".trinoFunction", ".roles", ".roleGrants", ".trinoPermissions");
+
     @Override
     public FSDataOutputStream create(
             Path file,
@@ -72,11 +78,14 @@ public final class RenamingDistributedFileSystem
 
     private static boolean appearsByRename(Path file)
     {
+        if (METASTORE.contains(file.getName())) {
+            return true;
+        }
         if (file.getName().startsWith(".")) {
-            return false;
+            return false; // drafts, too
         }
         for (Path folder = file.getParent(); folder != null; folder = folder.getParent()) {
-            if (folder.getName().equals("_delta_log")) {
+            if (folder.getName().equals("_delta_log") || METASTORE.contains(folder.getName())) {
                 return true;
             }
         }
