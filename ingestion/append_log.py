@@ -1,23 +1,26 @@
 """An append-only log of lines in numbered files: the queue between the HTTP route and everything behind it.
 
 In: lines. Out: the same lines, in order, from any :class:`Cursor` on, also after ``kill -9``. Promise: a line counts
-once :meth:`AppendLog.append` has returned: the kernel holds it then, and it survives the process; after
-:meth:`AppendLog.sync` it survives the machine. Only what was never acknowledged can be torn, and only at the very end.
+once :meth:`AppendLog.append` has returned: the kernel holds it then, and it survives the process; what lies before
+:attr:`AppendLog.synced` survives the machine. When a sync fails, the file is ended and another begins (see
+``ended_files``). Only what was never acknowledged can be torn, and only at the very end.
 """
 
+import logging
 import os
 import threading
+import zlib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
 
 from ingestion.atomic_file import sync_folder
+from ingestion.ended_files import EndedFiles
 from ingestion.tail_cache import Cursor, Line, TailCache
 from lakehouse.errors import NotReadyError
 
 SUFFIX = ".ndjson"
 _CHUNK = 1 << 20
+_log = logging.getLogger(__name__)
 
 
 class AppendLog:
@@ -30,64 +33,79 @@ class AppendLog:
         self.folder = folder
         self._prefix = prefix
         self._key_of = key_of
-        self._lock = threading.RLock()
-        self._sync_lock = threading.Lock()
+        self.lock = threading.RLock()
+        """Held for moments, never while the disk is waited for. While an owner holds it, :attr:`end` stays."""
+        self._sync_lock = threading.Lock()  # whoever closes a handle holds it
         self._cache = TailCache()
         self._handle: int | None = None
-        self._unsynced = False
+        self._checksum = 0  # of the file that is being written
+        self._ended = EndedFiles(self.path, self._sync_file)
         folder.mkdir(parents=True, exist_ok=True)
         sync_folder(folder.parent)
         self.sizes: dict[int, int] = {number: self.path(number).stat().st_size for number in self._numbers()}
         self.end = Cursor(max(self.sizes, default=-1) + 1, 0)
         """Where the next line goes. A log that is opened never appends to a file of an earlier run."""
+        self.synced = Cursor(min(self.sizes, default=self.end.number), 0)
+        """All lines before it are on disk for good."""
+        self._folder_synced = False
+        for number in self.sizes:
+            self._ended.add(number, os.open(self.path(number), os.O_RDONLY | os.O_CLOEXEC), None)
+        self._settle_ended()
 
     def path(self, number: int) -> Path:
         return self.folder / f"{self._prefix}-{number}{SUFFIX}"
 
     def append(self, key: bytes, text: bytes) -> Cursor:
         """Writes one line, and says where it ends; raises NotReadyError if the disk does not take it."""
-        with self._lock:
+        with self.lock:
             try:
                 handle = self._open()
-                self._write(handle, text + b"\n")
+                data = text + b"\n"
+                self._write(handle, data)
             except OSError as error:
                 raise NotReadyError(f"{self.folder} does not take a line: {error}. Free space on its disk.") from error
-            start, self.end = self.end, Cursor(self.end.number, self.end.offset + len(text) + 1)
+            self._checksum = zlib.crc32(data, self._checksum)
+            start, self.end = self.end, Cursor(self.end.number, self.end.offset + len(data))
             self.sizes[self.end.number] = self.end.offset
-            self._unsynced = True
             self._cache.add(start, Line(key, text, self.end))
             return self.end
 
-    def roll(self, guard: AbstractContextManager[Any] | None = None) -> None:
+    def roll(self) -> None:
         """Ends the file that is being written; the next line begins another. The ended file is on disk for good.
 
-        ``guard`` is held for the moment of the change only, not while the disk is waited for.
+        Raises OSError like :meth:`sync`; the file is ended then, too.
         """
         with self._sync_lock:
-            with guard or nullcontext(), self._lock:
-                handle, self._handle = self._handle, None
-                if handle is None:
-                    return
-                self.end = Cursor(self.end.number + 1, 0)
-            self._sync_and_close(handle)
+            with self.lock:
+                self._end_file()
+            self._settle_ended()
 
-    def sync(self) -> None:
-        """Returns once every line appended until now is on disk; one call serves all who waited for the lock."""
+    def sync(self) -> Cursor:
+        """Returns :attr:`synced` once every line appended until now is on disk, or raises OSError: then nothing is
+        said of lines behind :attr:`synced`, and the next call tries again with a copy."""
         with self._sync_lock:
-            with self._lock:
-                if self._handle is None or not self._unsynced:
-                    return
-                handle = os.dup(self._handle)
-                self._unsynced = False
-            try:
-                self._sync_and_close(handle)
-            except OSError:
-                self._unsynced = True
-                raise
+            self._settle_ended()
+            with self.lock:
+                end, handle = self.end, self._handle
+            if handle is not None and self.synced < end:
+                try:
+                    self._sync_file(handle)
+                except OSError:
+                    _log.exception("%s does not sync: another file begins, and this one is copied", self.folder)
+                    with self.lock:
+                        self._end_file(doubted=True)
+                    self._settle_ended()
+            self.synced = max(self.synced, end)
+            return self.synced
+
+    def ended(self) -> list[int]:
+        """The files that will not change any more and are on disk, oldest first."""
+        with self.lock:
+            return sorted(number for number in self.sizes if number < self.synced.number)
 
     def read(self, after: Cursor, limit: int) -> list[Line]:
         """Lines from ``after`` on, at least one if there is any, else of at most ``limit`` bytes together."""
-        with self._lock:
+        with self.lock:
             start = self._cache.next_start(after)
             if start is not None and (start == after or self._is_next(after, start)):
                 return self._cache.take(limit)
@@ -100,18 +118,18 @@ class AppendLog:
 
     def first(self) -> Cursor:
         """The oldest place that is still there."""
-        with self._lock:
+        with self.lock:
             return Cursor(min(self.sizes), 0) if self.sizes else self.end
 
     def delete(self, number: int) -> None:
         """Forgets an ended file."""
         self.path(number).unlink(missing_ok=True)
-        with self._lock:
+        with self.lock:
             self.sizes.pop(number, None)
 
     def bytes_after(self, cursor: Cursor) -> int:
         """How much there is behind a place."""
-        with self._lock:
+        with self.lock:
             return sum(
                 size - (cursor.offset if number == cursor.number else 0)
                 for number, size in self.sizes.items()
@@ -140,6 +158,7 @@ class AppendLog:
         if self._handle is None:
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             self._handle = os.open(self.path(self.end.number), flags, 0o640)
+            self._folder_synced = False
         return self._handle
 
     def _write(self, handle: int, data: bytes) -> None:
@@ -152,12 +171,25 @@ class AppendLog:
             os.ftruncate(handle, self.end.offset)
             raise
 
-    def _sync_and_close(self, handle: int) -> None:
-        try:
-            os.fdatasync(handle)
-            sync_folder(self.folder)
-        finally:
-            os.close(handle)
+    def _end_file(self, doubted: bool = False) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            self._ended.add(self.end.number, handle, self._checksum, doubted)
+            self.end, self._checksum = Cursor(self.end.number + 1, 0), 0
+
+    def _settle_ended(self) -> None:
+        for number in self._ended.settle():
+            self.synced = max(self.synced, Cursor(number + 1, 0))
+
+    def _sync_file(self, handle: int) -> None:
+        os.fdatasync(handle)
+        if not self._folder_synced:
+            self._folder_synced = True  # first, so that a file made meanwhile is not taken for synced
+            try:
+                sync_folder(self.folder)
+            except OSError:
+                self._folder_synced = False
+                raise
 
     def _is_next(self, after: Cursor, start: Cursor) -> bool:
         """True if nothing lies between the end of one file and the start of the next."""

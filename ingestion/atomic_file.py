@@ -1,4 +1,4 @@
-"""Small JSON files on the edge's own disk, replaced in one step.
+"""Small files on the edge's own disk, replaced in one step.
 
 In: a path and a value. Out: the file. Promise: after a power cut it holds the old value or the new one, whole: written
 beside the file, synced, renamed, and the folder synced.
@@ -15,9 +15,15 @@ T = TypeVar("T")
 
 def write_json(path: Path, value: object) -> None:
     """Replaces a file in one step; returns once it is on disk."""
+    write_file(path, msgspec.json.encode(value))
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Replaces a file in one step; returns once it is on disk."""
     temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)  # a sync of it may have failed: never write to that file again
     with temporary.open("wb") as file:
-        file.write(msgspec.json.encode(value))
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)

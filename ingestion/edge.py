@@ -22,6 +22,7 @@ from ingestion.segment_log import Position
 from ingestion.shipper import Shipper
 from ingestion.telemetry import EdgeMetrics
 from lakehouse.clients.files import Files
+from lakehouse.contracts import topics
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import AcceptedEvent, Rejected
 from lakehouse.errors import LakehouseError, RefusedError
@@ -46,8 +47,8 @@ class Edge:
         self.live: Incarnation = begin(self.folder, self.clock, settings.edge)
         self._incarnations.insert(0, self.live)
         self.shipper = Shipper(settings.edge, files, Layout(settings.warehouse), self.clock)
-        self.durability = Durability(settings.edge, self.live.log.lines)
-        self.kafka = KafkaSender(settings, self.clock, self.durability.delivered)
+        self.durability = Durability(settings.edge, self.live.log.lines, [self.live.rejected])
+        self.kafka = KafkaSender(settings, self.clock, self.durability.delivered, self.durability.connected)
 
     def start(self) -> None:
         self.kafka.start(self.live, self._incarnations)
@@ -101,9 +102,17 @@ class Edge:
             return f"the clock differs by {self.clock_skew:.0f} s from the NameNode's or the log's; set the clock"
         if self.unsent_bytes > self.settings.edge.max_unsent_bytes:
             return f"Kafka has not taken {self.unsent_bytes} bytes, more than may wait here"
-        away = self.durability.behind or self.kafka.failure is not None
-        if away and not self.settings.edge.allow_disk_durability:
-            return f"Kafka does not answer, and durability on disk is not allowed ({self.kafka.failure})"
+        if self.durability.usual is Durable.KAFKA and self.kafka.failure is None:
+            return None
+        if not self.settings.edge.allow_disk_durability:
+            trouble = self.kafka.failure or (
+                "not in time" if self.durability.behind else f"min.insync.replicas of {topics.EVENTS.name} is below 2"
+            )
+            return (
+                f"Kafka does not acknowledge what two brokers have ({trouble}), and durability on disk is not allowed"
+            )
+        if self.durability.disk_failure is not None:
+            return f"the disk does not sync ({self.durability.disk_failure}), and Kafka does not make up for it"
         return None
 
     @property

@@ -112,8 +112,8 @@ class Incarnation:
         for segment in self.log.sealed():
             if segment.number in self.shipped and self._is_delivered(segment.number, self.accepted_outbox):
                 self._delete(segment)
-        for number in sorted(self.rejected.sizes):
-            if number < self.rejected.end.number and self._is_delivered(number, self.rejected_outbox):
+        for number in self.rejected.ended():
+            if self._is_delivered(number, self.rejected_outbox):
                 self.rejected.delete(number)
 
     def ledger(self, at: int) -> EdgeLedger:

@@ -16,30 +16,41 @@ from ingestion.clock import Clock
 from ingestion.incarnation import Incarnation, Outbox
 from ingestion.tail_cache import Cursor
 from lakehouse.clients.kafka import FLUSH_BYTES, AckedProducer, Record
+from lakehouse.clients.kafka_admin import acknowledging_replicas
 from lakehouse.contracts import topics
 from lakehouse.contracts.records import CLOSED_MARK, Watermark
 from lakehouse.errors import NotReadyError
 from lakehouse.settings import Settings
 
 RETRY_SECONDS = 0.5
+REPLICAS_SECONDS = 60.0
+"""So soon an answer follows an operator who changes ``min.insync.replicas``."""
 FLUSH_SECONDS = 15.0
 """How long a producer may try: long enough for a broker to come back, because a new producer sends copies."""
 _log = logging.getLogger(__name__)
 
 
 class KafkaSender:
-    """The sender thread. ``on_delivered`` is called in it after each flush, with this run's cursor."""
+    """The sender thread. It calls ``on_delivered`` after each flush with this run's cursor, and ``on_connected`` when
+    a session begins and each minute with how many brokers an acknowledgement comes from at least."""
 
-    def __init__(self, settings: Settings, clock: Clock, on_delivered: Callable[[Cursor], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        on_delivered: Callable[[Cursor], None],
+        on_connected: Callable[[int], None],
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._on_delivered = on_delivered
+        self._on_connected = on_connected
         self._incarnations: list[Incarnation] = []
         self._live: Incarnation | None = None
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
-        self._watermarks_due = time.monotonic()
+        self._watermarks_due = self._replicas_due = time.monotonic()
         self.failure: str | None = "not connected yet"
         """Why Kafka does not take anything at the moment."""
 
@@ -85,15 +96,22 @@ class KafkaSender:
             producer.partitions(topics.EVENTS.name)
             if self.failure is not None:
                 _log.info("connected to Kafka at %s", self._settings.kafka_bootstrap)
+            self._look_at_replicas()
             self.failure = None
             while not self._stopping.is_set():
                 if not self._send_backlog(producer):
                     self._wake.wait(max(0.0, min(1.0, self._watermarks_due - time.monotonic())))
                     self._wake.clear()
+                if time.monotonic() >= self._replicas_due:
+                    self._look_at_replicas()
                 if time.monotonic() >= self._watermarks_due:
                     self._send_watermarks(producer)
         finally:
             producer.abandon()
+
+    def _look_at_replicas(self) -> None:
+        self._on_connected(acknowledging_replicas(self._settings.kafka_bootstrap, topics.EVENTS.name))
+        self._replicas_due = time.monotonic() + REPLICAS_SECONDS
 
     def _send_backlog(self, producer: AckedProducer) -> bool:
         """Sends what is waiting, up to :data:`FLUSH_BYTES`; False if nothing is."""

@@ -5,7 +5,6 @@ segment, and its :class:`Position`. Promise: sequences have no gap, whatever fai
 the line's write.
 """
 
-import threading
 import time
 from pathlib import Path
 
@@ -45,7 +44,7 @@ class SegmentLog:
         self.lines = AppendLog(folder, incarnation, merchant_of)
         self._clock = clock
         self._max_bytes = max_bytes
-        self._lock = threading.Lock()
+        self._lock = self.lines.lock
         self.next = first_sequence
         self.segments: dict[int, Segment] = {}
         self._recover()
@@ -78,12 +77,13 @@ class SegmentLog:
             segment = self.segments.get(self.lines.end.number)
             full = self.lines.end.offset >= self._max_bytes
         if segment is not None and (full or time.monotonic() - segment.opened >= older_than):
-            self.lines.roll(self._lock)
+            self.lines.roll()
 
     def sealed(self) -> list[Segment]:
-        """The segments that will not change any more, oldest first."""
+        """The segments that will not change any more and are on disk, oldest first."""
+        ended = self.lines.ended()
         with self._lock:
-            return [self.segments[number] for number in sorted(self.segments) if number < self.lines.end.number]
+            return [self.segments[number] for number in ended if number in self.segments]
 
     def delete(self, segment: Segment) -> None:
         self.lines.delete(segment.number)
@@ -92,9 +92,10 @@ class SegmentLog:
 
     def watermark(self, delivered: Cursor) -> int:
         """Every batch accepted before this instant lies before ``delivered``."""
-        with self._lock:
-            waiting = self.lines.read(delivered, 1)
-            return stamp_of(waiting[0].text) if waiting else self._clock.now()
+        with self._lock:  # what is stamped before this instant is in the log
+            if not self.lines.bytes_after(delivered):
+                return self._clock.now()
+        return stamp_of(self.lines.read(delivered, 1)[0].text)
 
     def raw_mark(self, shipped: set[int]) -> int:
         """Every event accepted before this instant is in one of the ``shipped`` segments or in a deleted one."""

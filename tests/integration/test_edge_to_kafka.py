@@ -11,12 +11,14 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from lakehouse.clients.files import HdfsFiles
+from lakehouse.clients.kafka_admin import acknowledging_replicas
 from lakehouse.contracts import topics
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import (
@@ -30,7 +32,7 @@ from lakehouse.contracts.records import (
 )
 from lakehouse.errors import NotFoundError
 from tests.integration.sending_shops import PATIENCE, Shop, await_progress, keep_sending
-from tests.support import embedded_stack
+from tests.support import embedded_stack, second_broker
 from tests.support.embedded_stack import EmbeddedStack
 
 _EVENTS = msgspec.json.Decoder(AcceptedBatch | Watermark)
@@ -165,15 +167,53 @@ def assert_books_agree(stack: EmbeddedStack, topic: Topic, incarnation: str) -> 
 
 
 @pytest.mark.stack
-def test_an_answer_that_says_kafka_means_kafka(edge: EmbeddedStack) -> None:
+def test_with_one_broker_an_answer_says_disk_and_kafka_follows(edge: EmbeddedStack) -> None:
     edge.await_healthy("edge")
-    shop = Shop(edge, "calm")
-    deadline = time.monotonic() + PATIENCE
-    while sum(receipt["durable"] == "kafka" for receipt in shop.receipts) < 20:
-        assert time.monotonic() < deadline, "Kafka does not keep up"
+    assert acknowledging_replicas(edge.settings.kafka_bootstrap, topics.EVENTS.name) == 1
+    shop = Shop(edge, "alone")
+    for _ in range(20):
         shop.send(shop.batch(3))
-    shop.receipts = [receipt for receipt in shop.receipts if receipt["durable"] == "kafka"]
-    assert_receipts(read_topic(edge), [shop])
+    assert {receipt["durable"] for receipt in shop.receipts} == {"disk"}
+    await_receipts(edge, shop)
+
+
+@pytest.mark.stack
+@pytest.mark.timeout(400)
+def test_an_answer_that_says_kafka_means_two_brokers(edge: EmbeddedStack, tmp_path: Path) -> None:
+    """One of two goes and comes back; each answer names what its events survive at that moment."""
+    shop = Shop(edge, "calm")
+
+    def await_answers(durable: str) -> None:
+        deadline, wanted = time.monotonic() + PATIENCE, len(shop.receipts) + 20
+        while len(shop.receipts) < wanted or {one["durable"] for one in shop.receipts[-20:]} != {durable}:
+            assert time.monotonic() < deadline, shop.receipts[-1]
+            shop.send(shop.batch(3))
+
+    with second_broker.joined(edge, tmp_path, embedded_stack.free_port_base()) as second:
+        edge.await_restart("edge", edge.kill("edge"))
+        edge.await_healthy("edge")
+        await_answers("kafka")
+        on_both = [one for one in shop.receipts if one["durable"] == "kafka"]
+        second.kill()
+        await_answers("disk")
+        second.start()
+        await_answers("kafka")
+        second.await_in_sync(2)
+        assert all(
+            receipt["first"] in read_topic(edge).lines[incarnation_of(receipt["segment"])] for receipt in on_both
+        )
+    edge.await_restart("edge", edge.kill("edge"))
+    edge.await_healthy("edge")
+    await_receipts(edge, shop)
+
+
+def await_receipts(edge: EmbeddedStack, shop: Shop) -> None:
+    deadline = time.monotonic() + PATIENCE
+    last = shop.receipts[-1]
+    while last["first"] not in (topic := read_topic(edge)).lines.get(incarnation_of(last["segment"]), {}):
+        assert time.monotonic() < deadline, "Kafka does not follow"
+        time.sleep(0.3)
+    assert_receipts(topic, [shop])
 
 
 @pytest.mark.stack
