@@ -48,7 +48,9 @@ class Edge:
         self._incarnations.insert(0, self.live)
         self.shipper = Shipper(settings.edge, files, Layout(settings.warehouse), self.clock)
         self.durability = Durability(settings.edge, self.live.log.lines, [self.live.rejected])
-        self.kafka = KafkaSender(settings, self.clock, self.durability.delivered, self.durability.connected)
+        self.kafka = KafkaSender(
+            settings, self.clock, self.durability.delivered, self.durability.connected, self._clock_trusted
+        )
 
     def start(self) -> None:
         self.kafka.start(self.live, self._incarnations)
@@ -98,7 +100,7 @@ class Edge:
 
     def unavailable_reason(self) -> str | None:
         """Why no event can be taken now; None if all is well."""
-        if self.clock_skew > self.settings.edge.max_clock_skew.total_seconds():
+        if self._clock_is_off():
             return f"the clock differs by {self.clock_skew:.0f} s from the NameNode's or the log's; set the clock"
         if self.unsent_bytes > self.settings.edge.max_unsent_bytes:
             return f"Kafka has not taken {self.unsent_bytes} bytes, more than may wait here"
@@ -118,7 +120,14 @@ class Edge:
     @property
     def clock_skew(self) -> float:
         """Seconds between our stamps and the NameNode's, or between our stamps and this machine's clock."""
-        return max(abs(self.shipper.clock_skew), self.clock.lead)
+        return max(abs(self.shipper.clock_skew or 0.0), self.clock.lead)
+
+    def _clock_trusted(self) -> bool:
+        """Compared with the NameNode's, and near it."""
+        return self.shipper.clock_skew is not None and not self._clock_is_off()
+
+    def _clock_is_off(self) -> bool:
+        return self.clock_skew > self.settings.edge.max_clock_skew.total_seconds()
 
     @property
     def unsent_bytes(self) -> int:

@@ -1,4 +1,4 @@
-"""Sends the logs to Kafka: one thread, one group of records at a time, backlog first.
+"""Sends the logs to Kafka: one thread, one group of records at a time.
 
 In: the logs of this run and of earlier ones. Out: their lines on the topics, in order, and watermarks. Promise: a line
 is sent only when all lines before it are acknowledged; a watermark covers only what is acknowledged. While Kafka is
@@ -12,13 +12,16 @@ from collections.abc import Callable
 
 import msgspec
 
+from ingestion import watermarks
+from ingestion.backlog import Backlog
 from ingestion.clock import Clock
-from ingestion.incarnation import Incarnation, Outbox
+from ingestion.incarnation import Incarnation
 from ingestion.tail_cache import Cursor
-from lakehouse.clients.kafka import FLUSH_BYTES, AckedProducer, Record
+from ingestion.watermarks import Mark
+from lakehouse.clients.kafka import AckedProducer, Record
 from lakehouse.clients.kafka_admin import acknowledging_replicas
 from lakehouse.contracts import topics
-from lakehouse.contracts.records import CLOSED_MARK, Watermark
+from lakehouse.contracts.records import Watermark
 from lakehouse.errors import NotReadyError
 from lakehouse.settings import Settings
 
@@ -40,13 +43,16 @@ class KafkaSender:
         clock: Clock,
         on_delivered: Callable[[Cursor], None],
         on_connected: Callable[[int], None],
+        clock_trusted: Callable[[], bool],
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._on_delivered = on_delivered
         self._on_connected = on_connected
+        self._clock_trusted = clock_trusted
         self._incarnations: list[Incarnation] = []
         self._live: Incarnation | None = None
+        self._backlog = Backlog()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
@@ -114,43 +120,28 @@ class KafkaSender:
         self._replicas_due = time.monotonic() + REPLICAS_SECONDS
 
     def _send_backlog(self, producer: AckedProducer) -> bool:
-        """Sends what is waiting, up to :data:`FLUSH_BYTES`; False if nothing is."""
-        records: list[Record] = []
-        ends: list[tuple[Outbox, Cursor]] = []
-        room = FLUSH_BYTES
-        for outbox in [outbox for incarnation in list(self._incarnations) for outbox in incarnation.outboxes]:
-            lines = outbox.log.read(outbox.delivered, room) if room > 0 else []
-            size = sum(len(line.text) for line in lines)
-            if not lines or (records and size > room):
-                continue
-            records.extend(Record(outbox.topic, line.key, line.text) for line in lines)
-            ends.append((outbox, lines[-1].end))
-            room -= size
-        if not records:
+        """Sends the next group; False if nothing waits."""
+        group = self._backlog.next_group(list(self._incarnations))
+        if not group.records:
             return False
-        producer.send(records)
-        for outbox, end in ends:
+        producer.send(group.records)
+        for outbox, end in group.ends:
             outbox.delivered = end
         if self._live is not None:
             self._on_delivered(self._live.accepted_outbox.delivered)
         return True
 
     def _send_watermarks(self, producer: AckedProducer) -> None:
-        closing = [incarnation for incarnation in list(self._incarnations) if incarnation.owes_watermarks]
-        marks = [(incarnation.id, CLOSED_MARK) for incarnation in closing]
-        for incarnation in list(self._incarnations):
-            if not incarnation.ended:
-                mark = incarnation.log.watermark(incarnation.accepted_outbox.delivered)
-                self._clock.keep(mark)
-                marks.append((incarnation.id, mark))
+        trusted = self._clock_trusted()
+        marks = watermarks.due(list(self._incarnations), self._clock, trusted)
         partitions = producer.partitions(topics.EVENTS.name)
-        producer.send(
-            [self._mark(incarnation, mark, partition) for incarnation, mark in marks for partition in partitions]
-        )
-        for incarnation in closing:
-            incarnation.record_closed_watermarks()
-        self._watermarks_due = time.monotonic() + self._settings.edge.low_mark_interval.total_seconds()
+        producer.send([self._record(mark, partition) for mark in marks for partition in partitions])
+        for mark in marks:
+            if mark.closes:
+                mark.incarnation.record_closed_watermarks()
+        interval = self._settings.edge.low_mark_interval.total_seconds()
+        self._watermarks_due = time.monotonic() + (interval if trusted else min(1.0, interval))
 
-    def _mark(self, incarnation: str, mark: int, partition: int) -> Record:
-        value = msgspec.json.encode(Watermark(self._settings.edge.name, incarnation, partition, mark))
+    def _record(self, mark: Mark, partition: int) -> Record:
+        value = msgspec.json.encode(Watermark(self._settings.edge.name, mark.incarnation.id, partition, mark.instant))
         return Record(topics.EVENTS.name, None, value, partition)

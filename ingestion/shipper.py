@@ -43,8 +43,8 @@ class Shipper:
         self._thread = threading.Thread(target=self._run, name="shipper", daemon=True)
         self.failure: str | None = None
         """Why HDFS does not take anything at the moment."""
-        self.clock_skew: float = 0.0
-        """Seconds by which our clock is ahead of the NameNode's, as of the last ledger."""
+        self.clock_skew: float | None = None
+        """Seconds by which our clock is ahead of the NameNode's, as of the last ledger; None before the first."""
 
     def start(self, incarnations: list[Incarnation]) -> None:
         self._incarnations = incarnations

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from lakehouse.contracts.commit_info import BronzeCommit, EdgeWatermarks, PartitionRange
 from lakehouse.contracts.records import CLOSED_MARK
 from lakehouse.contracts.topics import EVENTS
+from lakehouse.instants import to_micros
 
 STEP = timedelta(minutes=15)
 _MICROSECOND = timedelta(microseconds=1)
@@ -59,14 +60,14 @@ def complete_through(
     """The instant (microseconds) before which no accepted event is missing, floored to a quarter of an hour.
 
     ``now`` is the stamp of the newest consumed commit, so that the answer is a function of bronze. An edge whose mark
-    is older than ``silent_after`` is left out; what it delivers later is a restatement. Never goes back behind
-    ``before``.
+    is older than ``silent_after`` is left out; what it delivers later is a restatement. A mark from the future counts
+    as one of ``now``: a clock that is wrong makes no hour final before its time. Never goes back behind ``before``.
     """
-    oldest = (now - silent_after).timestamp() * 1_000_000
+    oldest = to_micros(now - silent_after)
     heard = [mark for mark in map(_mark_of, marks) if mark >= oldest]
     if not heard:
         return before
-    reached = min(heard) - grace // _MICROSECOND
+    reached = min(*heard, to_micros(now)) - grace // _MICROSECOND
     floored = reached - reached % (STEP // _MICROSECOND)
     return floored if before is None else max(before, floored)
 

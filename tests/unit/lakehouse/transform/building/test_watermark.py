@@ -53,6 +53,14 @@ def test_a_closed_incarnation_is_forgotten() -> None:
     assert fold_marks(known, [commit(EdgeWatermarks("edge-1", "a", everywhere(CLOSED_MARK)))]) == []
 
 
+def test_a_mark_from_the_future_makes_no_hour_final_before_its_time() -> None:
+    fast = EdgeWatermarks("edge-2", "b", everywhere(MICROS + 3 * 3600 * 1_000_000))
+    sound = EdgeWatermarks("edge-1", "a", everywhere(MICROS))
+    expected = complete_through([sound], NOW, GRACE, SILENT, None)
+    assert complete_through([fast], NOW, GRACE, SILENT, None) == expected
+    assert complete_through([fast, sound], NOW, GRACE, SILENT, None) == expected
+
+
 def test_nobody_heard_leaves_it_where_it_was() -> None:
     assert complete_through([], NOW, GRACE, SILENT, 17 * QUARTER) == 17 * QUARTER
 
@@ -61,7 +69,9 @@ marks_of_a_commit = st.builds(
     EdgeWatermarks,
     st.sampled_from(["edge-1", "edge-2"]),
     st.sampled_from(["a", "b"]),
-    st.dictionaries(st.integers(0, EVENTS.partitions - 1), st.integers(MICROS - 3600 * 10**6, MICROS), max_size=4),
+    st.dictionaries(
+        st.integers(0, EVENTS.partitions - 1), st.integers(MICROS - 3600 * 10**6, MICROS + 3600 * 10**6), max_size=4
+    ),
 )
 
 
@@ -82,6 +92,7 @@ def test_it_never_goes_back_and_never_passes_a_mark(batches: list[list[EdgeWater
         complete = [mark for mark in marks if len(mark.marks) == EVENTS.partitions]
         if reached != before and reached is not None:
             assert all(reached <= min(mark.marks.values()) for mark in complete)
+            assert reached <= MICROS - GRACE // timedelta(microseconds=1)
         before = reached
 
 
