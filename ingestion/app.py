@@ -72,7 +72,7 @@ class App:
 
     async def _readyz(self) -> dict[str, Any]:
         edge = self.edge
-        trouble = "starting" if edge is None else edge.readiness()
+        trouble = "starting" if edge is None else edge.unavailable_reason()
         if edge is None or trouble is not None:
             raise ProblemError(Kind.UNAVAILABLE, str(trouble), headers={"Retry-After": "2"})
         return {

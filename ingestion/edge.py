@@ -1,7 +1,7 @@
 """An edge: the parts behind the HTTP route, and their lifecycle.
 
-In: settings. Out: :meth:`Edge.accept` for the route, and :meth:`Edge.readiness` for health checks. Holds the
-exclusive lock on its folder: two edges of one name on one machine cannot run.
+In: settings. Out: :meth:`Edge.accept` for the route, and :meth:`Edge.unavailable_reason` for it and for health checks.
+Holds the exclusive lock on its folder: two edges of one name on one machine cannot run.
 """
 
 import asyncio
@@ -29,7 +29,6 @@ from lakehouse.errors import LakehouseError, RefusedError
 from lakehouse.settings import Settings
 
 STOP_SECONDS = 15.0
-MIN_FREE_BYTES = 32 << 20
 _encode = msgspec.json.Encoder().encode
 _log = logging.getLogger(__name__)
 
@@ -93,17 +92,16 @@ class Edge:
     async def durable(self, position: Position) -> Durable:
         return await self.durability.wait(position.end)
 
-    def readiness(self) -> str | None:
-        """Why a load balancer should send nothing here; None if all is well."""
-        free = shutil.disk_usage(self.folder).free
-        return f"{self.folder} has only {free} bytes left" if free < MIN_FREE_BYTES else self.unavailable_reason()
-
     def unavailable_reason(self) -> str | None:
         """Why no event can be taken now; None if all is well."""
         if self._clock_is_off():
             return f"the clock differs by {self.clock_skew:.0f} s from the NameNode's or the log's; set the clock"
-        if self.unsent_bytes > self.settings.edge.max_unsent_bytes:
-            return f"Kafka has not taken {self.unsent_bytes} bytes, more than may wait here"
+        free, reserve = shutil.disk_usage(self.folder).free, self.settings.edge.disk_reserve_bytes
+        if free < reserve:
+            return (
+                f"{self.folder} has {free} bytes left, and {reserve} are kept for what ends an outage (Kafka: "
+                f"{self.kafka.failure or 'well'}, HDFS: {self.shipper.failure or 'well'}); free space on its disk"
+            )
         if self.durability.usual is Durable.KAFKA and self.kafka.failure is None:
             return None
         if not self.settings.edge.allow_disk_durability:
@@ -131,7 +129,8 @@ class Edge:
 
     @property
     def unsent_bytes(self) -> int:
-        return self.live.accepted_outbox.unsent + self.live.rejected_outbox.unsent
+        """Over all runs."""
+        return sum(outbox.unsent for incarnation in list(self._incarnations) for outbox in incarnation.outboxes)
 
     def observe(self) -> None:
         """Sets the gauges."""

@@ -93,7 +93,8 @@ class EdgeSettings(Section):
     allow_disk_durability: bool = True
     hash_personal_ids: bool = True
     kafka_ack_timeout: timedelta = timedelta(seconds=5)
-    max_unsent_bytes: int = 256 << 20
+    disk_reserve_bytes: int = Field(default=64 << 20, ge=0)
+    """What is kept free on the edge's disk for what ends an outage; with less, no event is taken."""
     segment_max_bytes: int = 64 << 20
     segment_max_age: timedelta = timedelta(seconds=30)
     low_mark_interval: timedelta = timedelta(seconds=10)

@@ -1,0 +1,114 @@
+"""A disk that is full to the last byte: nothing acknowledged is lost, nothing new is taken, and room heals it.
+
+On a file system of its own, 64 MiB in memory, which only root can make.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from lakehouse.clients.files import LocalFiles
+from tests.support.valid_events import encode, order
+from tests.unit.ingestion.conftest import RunningEdge, serve, settings_of
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a file system")
+RESERVE = 4 << 20
+BATCH = "application/cloudevents-batch+json"
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", disk], check=True)
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+@pytest.fixture
+def edge(small: Path, tmp_path: Path) -> Iterator[RunningEdge]:
+    settings = settings_of(small, disk_reserve_bytes=RESERVE, quota_events_per_second=0, quota_bytes_per_second=0)
+    yield from serve(settings, LocalFiles(tmp_path / "hdfs"))
+
+
+class Shop:
+    """Sends large batches, and remembers the ids of what was taken."""
+
+    def __init__(self, edge: RunningEdge) -> None:
+        self.edge = edge
+        self.taken: list[str] = []
+        self._sent = 0
+
+    def send(self) -> httpx.Response:
+        events = [order(note="x" * 40_000) | {"id": f"e{self._sent + n}"} for n in range(20)]
+        self._sent += len(events)
+        headers = self.edge.bearer() | {"Content-Type": BATCH}
+        response = self.edge.client.post(self.edge.url, content=encode(events), headers=headers)
+        if response.status_code == 202:
+            self.taken += [one["id"] for one in events]
+        return response
+
+    def send_until_refused(self) -> httpx.Response:
+        while (response := self.send()).status_code == 202:
+            assert response.json()["receipt"]["durable"] == "disk"
+            assert len(self.taken) < 100_000
+        return response
+
+
+def kept(edge: RunningEdge) -> list[str]:
+    """The ids in the log, read from disk."""
+    paths = sorted((edge.settings.home_path / "edge").glob("*/*/accepted/*.ndjson"))
+    lines = [line for path in paths for line in path.read_bytes().splitlines()]
+    return [one["id"] for line in lines for one in json.loads(line)["events"]]
+
+
+def fill(path: Path) -> None:
+    """Takes what is left of the disk."""
+    with path.open("wb", buffering=0) as last, suppress(OSError):
+        while last.write(b"l" * 4096):
+            pass
+    assert shutil.disk_usage(path).free == 0
+
+
+def test_a_disk_that_is_full_to_the_last_byte_and_then_freed(edge: RunningEdge, small: Path) -> None:
+    shop = Shop(edge)
+    assert shop.send().status_code == 202
+    filler = small / "filler"
+    filler.write_bytes(b"f" * (24 << 20))
+    refused = shop.send_until_refused()
+    assert refused.status_code == 503
+    assert int(refused.headers["retry-after"]) >= 1
+    assert "kept for what ends an outage" in refused.json()["detail"]
+    ready = edge.client.get(f"{edge.settings.edge_url}/readyz")
+    assert ready.status_code == 503
+    fill(small / "last")
+    assert shop.send().status_code == 503
+    assert edge.client.get(f"{edge.settings.edge_url}/healthz").status_code == 200
+    assert kept(edge) == shop.taken
+
+    (small / "last").unlink()
+    filler.unlink()
+    assert edge.client.get(f"{edge.settings.edge_url}/readyz").status_code == 200
+    assert shop.send().status_code == 202
+    assert kept(edge) == shop.taken
+
+
+def test_a_disk_that_fills_in_the_middle_of_a_line_takes_no_position(small: Path, tmp_path: Path) -> None:
+    settings = settings_of(small, disk_reserve_bytes=0, quota_events_per_second=0, quota_bytes_per_second=0)
+    for edge in serve(settings, LocalFiles(tmp_path / "hdfs")):
+        shop = Shop(edge)
+        assert shop.send_until_refused().status_code == 503
+        assert kept(edge) == shop.taken
+        next(small.glob("edge/*/*/accepted/*.ndjson")).stat()
+        refused = shop.send()
+        assert refused.status_code == 503
+        assert "does not take a line" in refused.json()["detail"]
