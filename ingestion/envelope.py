@@ -35,10 +35,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class ParsedRequest:
-    """What a request holds."""
+    """What a request holds. ``unreadable`` says why its body cannot be read; then the body is the only rejection."""
 
     events: list[AcceptedEvent] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
+    unreadable: str | None = None
 
 
 class TooManyEventsError(ProblemError):

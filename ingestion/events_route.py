@@ -5,22 +5,21 @@ In: a request. Out: contract 1's answer, or a problem. The order of the checks: 
 request is let in, its bytes as they come, the other events as soon as they are counted.
 """
 
-import logging
 import time
 from functools import partial
 from urllib.parse import parse_qs
 
 from ingestion import content_headers, responses
+from ingestion.body_reader import BodyReader
 from ingestion.content_headers import ContentMode
 from ingestion.edge import Edge
-from ingestion.envelope import Envelope, ParsedRequest, TooManyEventsError
+from ingestion.envelope import ParsedRequest, TooManyEventsError
 from ingestion.fast_decode import Sender
 from ingestion.pseudonyms import Pseudonyms
 from ingestion.quota import Quotas
-from ingestion.rejections import Reason, Rejection
+from ingestion.rejections import Rejection
 from ingestion.request import Request, read_body
 from ingestion.segment_log import Position
-from ingestion.strict_json import UnreadableError
 from lakehouse.contracts.events import BROWSER_TYPES
 from lakehouse.errors import NotReadyError, RefusedError
 from lakehouse.http import asgi
@@ -30,7 +29,6 @@ from lakehouse.tokens import Principal, Scope, Verifier
 from lakehouse.tokens.verify import bearer
 
 _BROWSER_TYPES = frozenset(str(name) for name in BROWSER_TYPES)
-_log = logging.getLogger(__name__)
 
 
 class EventsRoute:
@@ -40,8 +38,7 @@ class EventsRoute:
         settings = edge.settings.edge
         self._edge = edge
         self._verifier = verifier
-        self._pseudonyms = pseudonyms if settings.hash_personal_ids else None
-        self._envelope = Envelope(settings, self._pseudonyms)
+        self._bodies = BodyReader(settings, pseudonyms if settings.hash_personal_ids else None)
         self._quotas = Quotas(settings.quota_events_per_second, settings.quota_bytes_per_second)
         self._max_body = settings.max_body_bytes
         methods = {"POST": self._post, "OPTIONS": responses.preflight}
@@ -58,7 +55,7 @@ class EventsRoute:
         self._edge.metrics.received_bytes.inc(len(body))
         started = time.perf_counter()
         plain = self._decompress(principal.merchant_id, body, request.encoding)
-        answer = await self._settle(principal.merchant_id, self._read(mode, plain, request, principal))
+        answer = await self._settle(principal.merchant_id, await self._read(mode, plain, request, principal))
         self._edge.metrics.seconds.observe(time.perf_counter() - started)
         return responses.accepted(answer)
 
@@ -75,20 +72,21 @@ class EventsRoute:
         finally:
             self._quotas.bytes.take(merchant_id, max(0, size - len(body)))
 
-    def _read(self, mode: ContentMode, plain: bytes, request: Request, principal: Principal) -> ParsedRequest:
+    async def _read(self, mode: ContentMode, plain: bytes, request: Request, principal: Principal) -> ParsedRequest:
+        """Charges the events, and quarantines a body that cannot be read."""
         merchant_id, counted = principal.merchant_id, 1
         try:
-            reading = self._envelope.read(mode, plain, request.ce, _sender(principal), self._edge.clock.now())
+            reading = await self._bodies.read(mode, plain, request.ce, _sender(principal), self._edge.clock.now())
             counted = len(reading.events) + len(reading.rejections)
-            return reading
         except TooManyEventsError as error:
             counted = error.counted
             raise
-        except UnreadableError as error:
-            self._keep(merchant_id, [Rejection(0, None, Reason.UNREADABLE, "body", plain)])
-            raise ProblemError(Kind.UNREADABLE_BODY, str(error)) from error
         finally:
             self._quotas.events.take(merchant_id, max(0, counted - 1))
+        if reading.unreadable is not None:
+            self._keep(merchant_id, reading.rejections)
+            raise ProblemError(Kind.UNREADABLE_BODY, reading.unreadable)
+        return reading
 
     async def _settle(self, merchant_id: str, reading: ParsedRequest) -> bytes:
         """Quarantine for the bad, positions for the good, and the wait until they are durable."""
@@ -138,23 +136,10 @@ class EventsRoute:
         self._quotas.events.take(principal.merchant_id, 1)
 
     def _keep(self, merchant_id: str, rejections: list[Rejection]) -> None:
-        """Refused bytes to quarantine, their personal ids hashed as far as they can be recognised."""
-        if self._pseudonyms is not None:
-            rejections = [self._scrubbed(merchant_id, rejection) for rejection in rejections]
         try:
             self._edge.keep_rejected(merchant_id, rejections)
         except NotReadyError as error:
             raise responses.unavailable(str(error)) from error
-
-    def _scrubbed(self, merchant_id: str, rejection: Rejection) -> Rejection:
-        """What cannot be scrubbed is not kept: its bytes may hold what nobody may read."""
-        assert self._pseudonyms is not None
-        try:
-            body = self._pseudonyms.scrub(merchant_id, rejection.body)[: self._max_body]
-        except Exception:
-            _log.exception("the bytes of a refused event could not be scrubbed; they are not kept")
-            body = b""
-        return Rejection(rejection.index, rejection.id, rejection.reason, rejection.detail, body)
 
 
 def _sender(principal: Principal) -> Sender:
