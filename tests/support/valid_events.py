@@ -121,3 +121,12 @@ def order(**changes: Any) -> dict[str, Any]:
         "time": "2026-11-23T10:00:00Z",
         "data": data,
     }
+
+
+def view(**data: Any) -> dict[str, Any]:
+    return order() | {"type": "page.viewed", "data": {"visitor_id": "v", "session_id": "s", **data}}
+
+
+def nested(levels: int) -> bytes:
+    """An order whose deepest value lies that many levels deep: the event is 1, its data 2."""
+    return encode(order(note=[])).replace(b'"note":[]', b'"note":' + b"[" * (levels - 2) + b"]" * (levels - 2))

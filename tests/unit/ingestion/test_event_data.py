@@ -14,9 +14,9 @@ from ingestion.fast_decode import Sender
 from ingestion.pseudonyms import Pseudonyms
 from ingestion.rejections import Reason
 from lakehouse.settings import EdgeSettings
+from tests.support.envelopes import only, read, rejection
 from tests.support.hostile_values import exact, spell, with_unknown_fields
-from tests.support.valid_events import NOW, encode, events, order, rich_events
-from tests.unit.ingestion.test_envelope import nested, only, read, rejection
+from tests.support.valid_events import NOW, encode, events, nested, order, rich_events
 
 BOM = b"\xef\xbb\xbf"
 
