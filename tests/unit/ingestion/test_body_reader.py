@@ -1,19 +1,20 @@
-"""No body holds up the requests of others, whatever it holds, and a large one is answered like a small one."""
+"""No body holds up the requests of others; a large one is answered like a small one, an unreadable one is refused."""
 
 import asyncio
+import gzip
+import json
 
-import httpx
 import pytest
+import zstandard
 
 from ingestion.body_reader import LOOP_BYTES, BodyReader
-from ingestion.content_headers import ContentMode
+from ingestion.content_headers import BATCH_TYPE, EVENT_TYPE, ContentMode
 from ingestion.fast_decode import Sender
 from ingestion.pseudonyms import Pseudonyms
 from lakehouse.settings import EdgeSettings
+from tests.support.running_edge import BATCH, RunningEdge, event, post, problem
 from tests.support.valid_events import NOW, encode, order
-from tests.unit.ingestion.conftest import RunningEdge
 
-BATCH = {"Content-Type": "application/cloudevents-batch+json"}
 LARGEST = 1 << 20
 SLOW = {
     "personal ids": b'["customer_id":"x",' * (LARGEST // 19),
@@ -24,10 +25,6 @@ SLOW = {
 
 
 READER = BodyReader(EdgeSettings(), Pseudonyms(b"k" * 32))
-
-
-def post(edge: RunningEdge, body: bytes) -> httpx.Response:
-    return edge.client.post(edge.url, content=body, headers=edge.bearer() | BATCH)
 
 
 @pytest.mark.parametrize("body", SLOW.values(), ids=SLOW)
@@ -66,3 +63,41 @@ def test_a_body_is_judged_alike_by_the_loop_and_by_the_thread(edge: RunningEdge,
     many = b"[" + b",".join([b"{}"] * 1001) + b" " * padding + b"]"
     answer = post(edge, many)
     assert answer.status_code == 413
+
+
+def test_a_body_that_cannot_be_read(edge: RunningEdge) -> None:
+    problem(post(edge, b'[{"visitor_id":"secret-1"'), 400, "unreadable-body")
+    problem(post(edge, b"\x1f\x8b", {"Content-Encoding": "gzip"}), 400, "unreadable-body")
+    kept = b"".join(path.read_bytes() for path in (edge.settings.home_path / "edge").glob("*/*/rejected/*.ndjson"))
+    assert b'"reason":"unreadable"' in kept
+
+
+def test_media_types_and_codings(edge: RunningEdge) -> None:
+    problem(post(edge, b"[]", {"Content-Type": "application/json"}), 415, "unsupported-media-type")
+    problem(post(edge, b"[]", {"Content-Type": f"{BATCH_TYPE}; charset=latin-1"}), 415, "unsupported-media-type")
+    problem(post(edge, b"[]", {"Content-Encoding": "br"}), 415, "unsupported-media-type")
+    body = encode([event()])
+    assert post(edge, gzip.compress(body), {"Content-Encoding": "gzip"}).json()["accepted"] == 1
+    assert post(edge, zstandard.compress(body), {"Content-Encoding": "zstd"}).json()["accepted"] == 1
+
+
+@pytest.mark.parametrize("size", [(1 << 20) + 1, 5 << 20, 40 << 20])
+def test_a_body_that_is_too_large(edge: RunningEdge, size: int) -> None:
+    problem(post(edge, b" " * size), 413, "too-large")
+
+
+def test_large_bodies_in_other_ways(edge: RunningEdge) -> None:
+    problem(post(edge, gzip.compress(b" " * (2 << 20)), {"Content-Encoding": "gzip"}), 413, "too-large")
+    problem(post(edge, encode([event(n) for n in range(1001)])), 413, "too-large")
+    alone = encode(event(data=order(note="x" * (64 << 10))["data"]))
+    problem(post(edge, alone, {"Content-Type": EVENT_TYPE}), 413, "too-large")
+    assert post(edge, encode([event(), json.loads(alone)])).json()["rejected"][0]["reason"] == "too_large"
+    chunked = edge.client.post(edge.url, content=iter([b"[", b" " * (2 << 20), b"]"]), headers=edge.bearer() | BATCH)
+    problem(chunked, 413, "too-large")
+
+
+def test_a_body_in_chunks_is_whole(edge: RunningEdge) -> None:
+    body = encode([event(n) for n in range(50)])
+    parts = [body[start : start + 1000] for start in range(0, len(body), 1000)]
+    response = edge.client.post(edge.url, content=iter(parts), headers=edge.bearer() | BATCH)
+    assert response.json()["accepted"] == 50

@@ -15,12 +15,11 @@ import httpx
 import pytest
 
 from lakehouse.clients.files import LocalFiles
+from tests.support.running_edge import RunningEdge, post, serve, settings_of
 from tests.support.valid_events import encode, order
-from tests.unit.ingestion.conftest import RunningEdge, serve, settings_of
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a file system")
 RESERVE = 4 << 20
-BATCH = "application/cloudevents-batch+json"
 
 
 @pytest.fixture
@@ -51,8 +50,7 @@ class Shop:
     def send(self) -> httpx.Response:
         events = [order(note="x" * 40_000) | {"id": f"e{self._sent + n}"} for n in range(20)]
         self._sent += len(events)
-        headers = self.edge.bearer() | {"Content-Type": BATCH}
-        response = self.edge.client.post(self.edge.url, content=encode(events), headers=headers)
+        response = post(self.edge, encode(events))
         if response.status_code == 202:
             self.taken += [one["id"] for one in events]
         return response
