@@ -121,7 +121,7 @@ def test_a_frozen_driver_gives_way_to_its_successor_and_stops_when_it_wakes(line
 
 
 @pytest.mark.timeout(600)
-def test_an_idle_partition_keeps_its_end_and_low_marks_alone_move_on(line: Line) -> None:
+def test_an_idle_partition_keeps_its_end_and_one_that_has_aged_out_stops_the_driver(line: Line) -> None:
     driver = line.driver("driver")
     line.produce(10)
     line.wait_until(lambda: line.rows() == line.sent)
@@ -135,13 +135,7 @@ def test_an_idle_partition_keeps_its_end_and_low_marks_alone_move_on(line: Line)
     assert driver.end() == 0
     assert_complete(line)
 
-
-@pytest.mark.timeout(600)
-def test_offsets_that_have_aged_out_stop_the_driver_with_what_to_do(line: Line) -> None:
-    driver = line.driver("driver")
-    line.produce(20)
-    line.wait_until(lambda: line.rows() == line.sent)
-    assert driver.end() == 0
+    # what Kafka lets go before it is read stops the next driver, which says what to do
     line.produce(40)
     ends = line.commits()[-1].offsets["events"]
     line.delete_records({partition: found.end + 1 for partition, found in ends.items()})

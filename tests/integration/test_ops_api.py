@@ -150,7 +150,7 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
         made.await_shown(expected_sales(FIRST))
         yield made
     finally:
-        embedded_stack.stop(own)
+        embedded_stack.discard(own)
 
 
 @pytest.fixture(scope="module")
