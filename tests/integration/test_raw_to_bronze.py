@@ -43,27 +43,30 @@ def await_raw_commits(line: RawLine, wanted: int) -> None:
     line.wait_until(lambda: sum(bool(commit.segments) for commit in line.said(2)) >= wanted)
 
 
-def build_with_a_kill(line: RawLine, chance: random.Random) -> Build:
-    """Kills the build in the middle of its commits, and lets the second run end. A unit test kills it everywhere."""
-    build = line.build(2, events_per_commit=100)
-    await_raw_commits(line, 2)
-    threading.Event().wait(chance.uniform(0, 1))
-    build.kill(jvm_too=chance.random() < 0.5)
+def build_with_kills(line: RawLine, kills: int) -> Build:
+    """Kills the build in the middle of its commits, and lets the last run end."""
+    chance = random.Random(20261124)
+    for number in range(kills):
+        build = line.build(2, events_per_commit=100)
+        await_raw_commits(line, 2 * number + 2)
+        threading.Event().wait(chance.uniform(0, 1))
+        build.kill(jvm_too=chance.random() < 0.5)
     last = line.build(2, events_per_commit=100)
     assert last.end() == 0, last.words()
     return last
 
 
 @pytest.mark.timeout(900)
-def test_what_is_built_from_raw_files_equals_what_was_streamed_and_is_fed_on(line: RawLine) -> None:
-    chance = random.Random(20261124)
+@pytest.mark.parametrize("kills", [0, pytest.param(2, marks=pytest.mark.chaos)])
+def test_what_is_built_from_raw_files_equals_what_was_streamed_and_is_fed_on(line: RawLine, kills: int) -> None:
+    """Here the driver dies in the hand-over. A build is killed in ``make chaos``, and by a unit test in every run."""
     supervised = Supervised(line)
     supervised.start()
     fill(line)
     streamed = line.sent + line.accepted - 50
     line.wait_until(lambda: line.rows() == streamed)
     assert generations.next_generation(line.files, line.layout) == 2
-    build = build_with_a_kill(line, chance)
+    build = build_with_kills(line, kills)
     assert "events/s" in build.words()
     made = generations.streamed(line.files, line.layout, 2)
     assert made is not None
