@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BOOTSTRAP := compose/local/bootstrap.lock
 
-.PHONY: help install reinstall lock format check test docs chaos soak fuzz demo down bench bench-peers bench-releases
+.PHONY: help install reinstall lock format check unit test docs chaos soak fuzz demo down bench bench-peers bench-releases
 
 help:  ## show the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST)
@@ -48,9 +48,15 @@ check: install  ## format, lint and types, of SQL too
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
 
-test: check  ## check, and all tests (they start the embedded stack)
+unit: install  ## the tests that need no stack
 	$(BIN)/pytest -n 2 --dist worksteal --durations=15 tests/unit
-	$(BIN)/pytest --durations=30 tests/integration tests/fuzz
+
+# A stack's servers wait for each other much of the time: the unit tests take what they leave of the machine.
+test: check  ## check, and all tests (they start the embedded stack)
+	@nice -n 19 $(MAKE) --no-print-directory unit > $(VENV)/unit.log 2>&1 & unit=$$!; \
+	trap 'kill $$unit 2>/dev/null' INT TERM; \
+	$(BIN)/pytest --durations=30 tests/integration tests/fuzz; with_stack=$$?; \
+	wait $$unit; alone=$$?; cat $(VENV)/unit.log; exit $$((with_stack || alone))
 
 docs: install  ## the documents as a site, offline, links checked (site/index.html)
 	$(BIN)/python -m docs.site.build
