@@ -16,9 +16,8 @@ import httpx
 from lakehouse.simulate.cloudevents import CloudEvent
 from lakehouse.simulate.dataset import Dataset, write_ndjson
 from lakehouse.simulate.truth import Cell, Truth
-from lakehouse.tokens import Scope
-from lakehouse.tokens.issue import issue
 from tests.support.embedded_stack import EmbeddedStack
+from tests.support.insights_service import reader
 
 METRICS = ("gross_sales", "orders")
 
@@ -41,11 +40,10 @@ def expected(truth: Truth) -> dict[Cell, dict[str, int]]:
 
 def shown(stack: EmbeddedStack, truth: Truth) -> dict[Cell, dict[str, int]]:
     """What the API says of every merchant and currency of a truth, over the truth's months and one more at each end."""
-    token = issue(stack.settings, "test", [Scope.INSIGHTS_READ_ANY])
     months = sorted(cell.month for cell in truth)
     span = {"from": f"{_move(months[0], -1)}-01", "to": f"{_move(months[-1], 2)}-01"}
     found: dict[Cell, dict[str, int]] = {}
-    with httpx.Client(base_url=stack.settings.insights_url, headers={"Authorization": f"Bearer {token}"}) as client:
+    with reader(stack.settings) as client:
         for merchant_id, cells in groupby(sorted(truth), key=lambda cell: cell.merchant_id):
             for currency in sorted({cell.currency for cell in cells if cell.currency}):
                 found |= _read(client, merchant_id, currency, span)

@@ -11,15 +11,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-import httpx
-
 from lakehouse.clients.trino import Trino
 from lakehouse.simulate.dataset import Dataset, simulated, write_ndjson
 from lakehouse.simulate.truth import total
-from lakehouse.tokens import Scope
-from lakehouse.tokens.issue import issue
 from tests.datasets.shown import under_prefix
 from tests.support.embedded_stack import EmbeddedStack
+from tests.support.insights_service import reader
 
 SEED = 20261124
 T = TypeVar("T")
@@ -35,13 +32,7 @@ class Story:
         self.history = history
         self.folder = folder
         self.chance = random.Random(SEED)
-        token = issue(stack.settings, "story", [Scope.INSIGHTS_READ_ANY])
-        self.api = httpx.Client(
-            base_url=stack.settings.insights_url,
-            headers={"Authorization": f"Bearer {token}"},
-            trust_env=False,
-            timeout=60,
-        )
+        self.api = reader(stack.settings)
 
     @property
     def returns(self) -> Money:

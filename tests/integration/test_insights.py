@@ -3,21 +3,16 @@
 Also over the whole stack: what was once shown is shown again, byte for byte, whatever was killed or released meanwhile.
 """
 
-import socket
-import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
-from api.app import create_app
 from lakehouse.clients.insights import prepared
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.tables import CATALOG, GOLD_KEYS, TRANSFORM_USER
@@ -25,10 +20,10 @@ from lakehouse.releases.log import Published
 from lakehouse.simulate.dataset import simulated
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
-from lakehouse.tokens.keys import KeyFolder
 from tests.datasets.shown import send, settle, under_prefix
 from tests.integration.random_gold import MERCHANTS, Gold
 from tests.support.embedded_stack import EmbeddedStack
+from tests.support.insights_service import served_from_hdfs
 
 pytestmark = pytest.mark.stack
 
@@ -48,25 +43,8 @@ def gold(servers: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(scope="module")
 def client(gold: Gold) -> Iterator[httpx.Client]:
-    with _running(gold) as found:
+    with served_from_hdfs(gold.settings) as found:
         yield found
-
-
-@contextmanager
-def _running(gold: Gold) -> Iterator[httpx.Client]:
-    """The API over those tables, on a port of its own, and a reader of all merchants."""
-    KeyFolder(gold.settings.keys_path).ensure()
-    token = issue(gold.settings, "reader", [Scope.INSIGHTS_READ_ANY])
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(create_app(gold.settings), log_config=None))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60) as found:
-            yield found
-        server.should_exit = True
-        thread.join()
 
 
 def _await_release(client: httpx.Client, number: int, seconds: float = 60, pause: float = 0.1) -> None:
@@ -148,7 +126,7 @@ def test_a_process_that_starts_now_answers_the_same(
 ) -> None:
     """One that loaded every change as it came, and one that reads all at once."""
     params: dict[str, Any] = {"metrics": "gross_sales,average_order_value", "grain": "day", **WINDOW}
-    with _running(gold) as second:
+    with served_from_hdfs(gold.settings) as second:
         _await_release(second, len(releases))
         for merchant in MERCHANTS:
             for number in range(1, len(releases) + 1):

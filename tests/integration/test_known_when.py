@@ -1,7 +1,5 @@
 """What was known when, in SQL, on the real Trino: every release can be asked for again, and what changed is a row."""
 
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,23 +9,19 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
-from api.app import create_app
 from lakehouse.clients.trino import timestamp_literal
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.metrics import METRICS
 from lakehouse.contracts.tables import GOLD_KEYS, GOLD_MEASURES, GOLD_TABLES, RELEASE_LOG_COLUMNS
 from lakehouse.releases import restated
 from lakehouse.releases.model import Release
-from lakehouse.tokens import Scope
-from lakehouse.tokens.issue import issue
-from lakehouse.tokens.keys import KeyFolder
 from lakehouse.transform.history import by_release, restatements
 from tests.integration import naive_restatements
 from tests.integration.told_warehouse import Told
 from tests.support.bronze_rows import START, chunks, random_rows, write
 from tests.support.embedded_stack import EmbeddedStack
+from tests.support.insights_service import served_from_hdfs
 
 pytestmark = pytest.mark.stack
 
@@ -183,19 +177,8 @@ def test_restatements_are_the_naive_difference(told: Told) -> None:
 @pytest.fixture
 def api(told: Told, tmp_path: Path) -> Iterator[httpx.Client]:
     """The insights API over that warehouse, and a reader of all merchants."""
-    settings = told.settings.model_copy(update={"home": tmp_path})
-    KeyFolder(settings.keys_path).ensure()
-    token = issue(settings, "reader", [Scope.INSIGHTS_READ_ANY])
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(create_app(settings), log_config=None))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
-            yield client
-        server.should_exit = True
-        thread.join()
+    with served_from_hdfs(told.settings.model_copy(update={"home": tmp_path})) as client:
+        yield client
 
 
 def test_the_feed_is_the_table(told: Told, api: httpx.Client) -> None:

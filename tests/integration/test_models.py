@@ -32,6 +32,7 @@ from tests.support import naive_models
 from tests.support.bronze_rows import START, chunks, random_rows, write
 from tests.support.embedded_stack import EmbeddedStack
 from tests.support.gold_state import expected_sales, sales, traffic
+from tests.support.stack_warehouse import in_steps
 
 pytestmark = pytest.mark.stack
 
@@ -43,12 +44,7 @@ LATER = [replace(row, seq=row.seq + 10_000) for row in random_rows(seed=7, count
 @pytest.fixture(scope="module")
 def warehouse(lake: EmbeddedStack) -> Settings:
     """HDFS and Trino without the services, so that nobody else builds; bronze in ``STEPS`` commits, one for a cycle."""
-    transform = lake.settings.transform.model_copy(update={"max_rows_per_cycle": 1})
-    settings = lake.settings.model_copy(update={"transform": transform})
-    layout = Layout(settings.warehouse)
-    write(f"{settings.hdfs_url}{layout.bronze(1)}", list(chunks(ROWS, STEPS)), START + timedelta(days=81))
-    write(f"{settings.hdfs_url}{layout.quarantine(1)}", [[]], START)
-    return settings
+    return in_steps(lake.settings, ROWS, STEPS)
 
 
 @pytest.fixture(scope="module")

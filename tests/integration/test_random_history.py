@@ -17,14 +17,13 @@ import pytest
 
 from lakehouse.contracts import tables
 from lakehouse.releases.version_status import Status, version_states
-from lakehouse.tokens import Scope
-from lakehouse.tokens.issue import issue
 from lakehouse.transform import definition
 from lakehouse.transform.backfill.plan import ReprocessRequest, Source
 from lakehouse.transform.backfill.reprocess import carry_out, start
 from tests.support import embedded_stack
 from tests.support.bronze_rows import random_rows
 from tests.support.embedded_stack import EmbeddedStack
+from tests.support.insights_service import reader
 from tests.support.planted_bug import plant
 from tests.support.stack_warehouse import Warehouse
 
@@ -56,13 +55,7 @@ class Walk:
         self.projects = [definition.PROJECT, plant(folder)]
         self.day = 81
         self.answered: dict[int, Answered] = {}
-        token = issue(stack.settings, "walk", [Scope.INSIGHTS_READ_ANY])
-        self.api = httpx.Client(
-            base_url=stack.settings.insights_url,
-            headers={"Authorization": f"Bearer {token}"},
-            trust_env=False,
-            timeout=60,
-        )
+        self.api = reader(stack.settings)
 
     def each_once(self) -> list[str]:
         return [self.do(one) for one in (self.arrive, self.reprocess, self.promote, self.vacuum, self.rollback)]

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,9 @@ from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.transform import definition
 from lakehouse.transform.service import Transform
 from tests.support import naive_models
-from tests.support.bronze_rows import START, chunks, random_rows, write
+from tests.support.bronze_rows import chunks, random_rows
 from tests.support.embedded_stack import EmbeddedStack
+from tests.support.stack_warehouse import in_steps
 
 pytestmark = pytest.mark.stack
 
@@ -54,12 +54,7 @@ class Engineer:
 @pytest.fixture(scope="module")
 def stack(lake: EmbeddedStack) -> EmbeddedStack:
     """HDFS and Trino, and a release that several cycles have made."""
-    one_commit = lake.settings.transform.model_copy(update={"max_rows_per_cycle": 1})
-    settings = lake.settings.model_copy(update={"transform": one_commit})
-    layout = Layout(settings.warehouse)
-    write(f"{settings.hdfs_url}{layout.bronze(1)}", list(chunks(ROWS, STEPS)), START + timedelta(days=81))
-    write(f"{settings.hdfs_url}{layout.quarantine(1)}", [[]], START)
-    transform = Transform(settings)
+    transform = Transform(in_steps(lake.settings, ROWS, STEPS))
     assert [transform.turn().rows for _ in range(STEPS)] == [len(rows) for rows in chunks(ROWS, STEPS)]
     return lake
 

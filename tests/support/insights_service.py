@@ -1,4 +1,4 @@
-"""The insights API over a :class:`~tests.support.gold_warehouse.Warehouse`, on a real port."""
+"""The insights API on a real port: over a :class:`~tests.support.gold_warehouse.Warehouse`, or over HDFS."""
 
 import time
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from api.app import assemble
+from api.app import assemble, create_app
 from lakehouse.http.server import Listening
 from lakehouse.settings import InsightsSettings, ReleaseSettings, Settings
 from lakehouse.tokens import Scope
@@ -64,6 +64,23 @@ def served(warehouse: Warehouse, home: Path) -> Iterator[Service]:
         _wait_until_ready(client)
         yield Service(client, settings)
     listening.close()
+
+
+@contextmanager
+def served_from_hdfs(settings: Settings) -> Iterator[httpx.Client]:
+    """The API over the warehouse of a stack, on a port of its own, and a reader of all merchants."""
+    KeyFolder(settings.keys_path).ensure()
+    listening = Listening(create_app(settings), "127.0.0.1", 0)
+    with reader(settings, f"http://127.0.0.1:{listening.port}") as client:
+        yield client
+    listening.close()
+
+
+def reader(settings: Settings, url: str | None = None) -> httpx.Client:
+    """A client of the stack's API, or of the one at ``url``, that may read all merchants."""
+    token = issue(settings, "reader", [Scope.INSIGHTS_READ_ANY])
+    headers = {"Authorization": f"Bearer {token}"}
+    return httpx.Client(base_url=url or settings.insights_url, headers=headers, trust_env=False, timeout=60)
 
 
 def _wait_until_ready(client: httpx.Client) -> None:

@@ -26,13 +26,14 @@ LAYOUT = Layout("/w")
 
 
 class LoggedWarehouse:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, layout: Layout = LAYOUT) -> None:
         self.files = LocalFiles(folder)
-        self.versions = Versions(self.files, LAYOUT)
+        self.layout = layout
+        self.versions = Versions(self.files, layout)
 
     @property
     def log(self) -> ReleaseLog:
-        return ReleaseLog(self.files, LAYOUT)
+        return ReleaseLog(self.files, self.layout)
 
     def version(self, plan: Plan | None = None) -> GoldVersion:
         return self.versions.create(Definition("f" * 64), plan)

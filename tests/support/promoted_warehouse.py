@@ -1,48 +1,27 @@
 """A warehouse in a local folder after a promote: operations are given to it, and carried out on it."""
 
-from dataclasses import dataclass, field
+from pathlib import Path
 
-from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
-from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.model import BronzeCursor, Definition, Plan, ReleaseKind, TableState, new_nonce
-from lakehouse.releases.versions import Versions
+from lakehouse.releases.model import new_nonce
 from lakehouse.settings import Settings
 from lakehouse.transform.ops_api import requests
 from lakehouse.transform.ops_api.operations import Operation, Operations, Result, new_id, now
 from lakehouse.transform.ops_api.worker import Worker
-from lakehouse.transform.publishing.publish import following
-from tests.support.release_documents import snapshot
+from tests.support.logged_warehouse import CANDIDATE, LoggedWarehouse
 
 
-@dataclass
-class Warehouse:
+class Warehouse(LoggedWarehouse):
     """Version 1 was shown by release 1, version 2 was promoted by release 2."""
 
-    settings: Settings
-    files: LocalFiles
-    shown: list[int] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        for number, planned in ((1, None), (2, Plan("bronze", BronzeCursor(1, 1), None, "olga"))):
-            version = self.versions.create(Definition("f" * 64), planned)
-            tables = {"gold.merchant_sales": TableState(f"gold_v{number}", f"/t{number}", 1)}
-            made = snapshot(number, 1, tables, complete_through=900)
-            self.versions.add_snapshot(made)
-            kind = ReleaseKind.PROMOTE if planned else ReleaseKind.CYCLE
-            self.log.append(following(self.log.current(), version, made, kind, actor="olga"))
-
-    @property
-    def layout(self) -> Layout:
-        return Layout(self.settings.warehouse)
-
-    @property
-    def log(self) -> ReleaseLog:
-        return ReleaseLog(self.files, self.layout)
-
-    @property
-    def versions(self) -> Versions:
-        return Versions(self.files, self.layout)
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        super().__init__(folder, Layout(settings.warehouse))
+        self.settings = settings
+        self.shown: list[int] = []
+        self.cycle(self.version())
+        candidate = self.version(CANDIDATE)
+        self.snapshot(candidate)
+        self.promote(candidate)
 
     @property
     def operations(self) -> Operations:

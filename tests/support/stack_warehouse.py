@@ -17,9 +17,17 @@ from lakehouse.transform.publishing import gates
 from lakehouse.transform.publishing.promote import Promote, PromoteRequest
 from lakehouse.transform.publishing.rollback import RollbackRequest, rollback
 from lakehouse.transform.service import Transform
-from tests.support.bronze_rows import START, Row, write
+from tests.support.bronze_rows import START, Row, chunks, write
 
 LAYOUT = Layout("/lakehouse")
+
+
+def in_steps(settings: Settings, rows: list[Row], steps: int) -> Settings:
+    """Bronze in that many commits, and the settings with which a cycle takes one of them."""
+    write(f"{settings.hdfs_url}{LAYOUT.bronze(1)}", list(chunks(rows, steps)), START + timedelta(days=81))
+    write(f"{settings.hdfs_url}{LAYOUT.quarantine(1)}", [[]], START)
+    transform = settings.transform.model_copy(update={"max_rows_per_cycle": 1})
+    return settings.model_copy(update={"transform": transform})
 
 
 class Warehouse:

@@ -60,7 +60,7 @@ def ops_api(tmp_path: Path) -> Iterator[OpsApi]:
 
 @pytest.fixture
 def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
-    made = Warehouse(Settings(home=tmp_path / "home"), LocalFiles(tmp_path / "hdfs"))
+    made = Warehouse(Settings(home=tmp_path / "home"), tmp_path / "hdfs")
 
     def show(_: object, log: ReleaseLog, *__: object) -> None:
         current = log.current()
