@@ -23,6 +23,7 @@ from lakehouse.transform.publishing.publish import following, publish_snapshot
 from tests.support.release_documents import snapshot
 
 LAYOUT = Layout("/w")
+FINGERPRINT = "f" * 64
 
 
 class LoggedWarehouse:
@@ -36,7 +37,7 @@ class LoggedWarehouse:
         return ReleaseLog(self.files, self.layout)
 
     def version(self, plan: Plan | None = None) -> GoldVersion:
-        return self.versions.create(Definition("f" * 64), plan)
+        return self.versions.create(Definition(FINGERPRINT), plan)
 
     def snapshot(self, version: GoldVersion, **changes: Any) -> Snapshot:
         """The next one. ``changes`` by the names of the fields."""

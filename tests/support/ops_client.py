@@ -7,20 +7,12 @@ from typing import Any
 import httpx
 
 from lakehouse.clients.files import LocalFiles
-from lakehouse.contracts.layout import Layout
 from lakehouse.http.health import Health
-from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.model import Definition, Plan, TableState
-from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
 from lakehouse.transform.ops_api.operations import Operations
-from lakehouse.transform.publishing.publish import publish_snapshot
-from tests.support.release_documents import snapshot
-
-LAYOUT = Layout("/w")
-FINGERPRINT = "f" * 64
+from tests.support.logged_warehouse import LAYOUT, LoggedWarehouse
 
 
 @dataclass
@@ -29,10 +21,14 @@ class OpsApi:
 
     client: httpx.Client
     settings: Settings
-    files: LocalFiles
+    warehouse: LoggedWarehouse
     health: Health
     woken: list[int] = field(default_factory=list)
     compared: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def files(self) -> LocalFiles:
+        return self.warehouse.files
 
     @property
     def operations(self) -> Operations:
@@ -46,14 +42,6 @@ class OpsApi:
 
     def post(self, path: str, body: Any, **headers: str) -> httpx.Response:
         return self.client.post(f"/v1/ops/{path}", json=body, headers=self.bearer() | headers)
-
-    def snapshot(self, version: int, plan: Plan | None, number: int = 1) -> None:
-        versions = Versions(self.files, LAYOUT)
-        made = versions.create(Definition(FINGERPRINT), plan) if version not in versions.numbers() else None
-        tables = {"gold.merchant_sales": TableState(f"gold_v{version}", f"/t{version}", number)}
-        audited = snapshot(version, number, tables, complete_through=900 * number)
-        versions.add_snapshot(audited)
-        publish_snapshot(ReleaseLog(self.files, LAYOUT), made or versions.get(version), audited)
 
 
 def undocumented(document: dict[str, Any], answers: list[httpx.Response]) -> set[str]:

@@ -8,11 +8,10 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from lakehouse.clients.files import LocalFiles
 from lakehouse.http.health import Health
 from lakehouse.http.server import Listening
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.model import BronzeCursor, Plan, Snapshot
+from lakehouse.releases.model import Snapshot
 from lakehouse.settings import Settings
 from lakehouse.tokens import Scope, Verifier
 from lakehouse.tokens.issue import issue
@@ -22,7 +21,8 @@ from lakehouse.transform.ops_api.app import create_app
 from lakehouse.transform.ops_api.differences import Differences
 from lakehouse.transform.ops_api.handlers import Handlers
 from lakehouse.transform.ops_api.plans import Plans
-from tests.support.ops_client import LAYOUT, OpsApi, undocumented
+from tests.support.logged_warehouse import CANDIDATE, LAYOUT, LoggedWarehouse
+from tests.support.ops_client import OpsApi, undocumented
 from tests.support.promoted_warehouse import Warehouse
 
 
@@ -30,7 +30,8 @@ from tests.support.promoted_warehouse import Warehouse
 def ops_api(tmp_path: Path) -> Iterator[OpsApi]:
     """Whatever a test asks of it, the OpenAPI document knows each answer."""
     settings = Settings(home=tmp_path / "home", warehouse=LAYOUT.root)
-    files, health = LocalFiles(tmp_path / "hdfs"), Health(timedelta(minutes=1))
+    stored, health = LoggedWarehouse(tmp_path / "hdfs"), Health(timedelta(minutes=1))
+    files = stored.files
     woken: list[int] = []
     compared: list[tuple[int, int]] = []
 
@@ -49,9 +50,9 @@ def ops_api(tmp_path: Path) -> Iterator[OpsApi]:
     answers: list[httpx.Response] = []
     url, hooks = f"http://127.0.0.1:{server.port}", {"response": [answers.append]}
     with httpx.Client(base_url=url, trust_env=False, timeout=20, event_hooks=hooks) as client:
-        made = OpsApi(client, settings, files, health, woken, compared)
-        made.snapshot(1, None)
-        made.snapshot(2, Plan("bronze", BronzeCursor(1, 1), None, "olga"))
+        made = OpsApi(client, settings, stored, health, woken, compared)
+        stored.cycle(stored.version())
+        stored.cycle(stored.version(CANDIDATE))
         yield made
         document = client.get("/openapi.json").json()
     server.close()

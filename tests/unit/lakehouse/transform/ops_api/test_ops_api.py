@@ -9,12 +9,12 @@ import pytest
 from lakehouse.clients.files import LocalFiles
 from lakehouse.errors import LakehouseError, NotReadyError
 from lakehouse.releases.model import Drop, new_nonce
-from lakehouse.releases.versions import Versions
 from lakehouse.tokens import Scope
 from lakehouse.transform.backfill.progress import Phase, ProgressFile
 from lakehouse.transform.ops_api import request, upload
 from lakehouse.transform.ops_api.operations import End
-from tests.support.ops_client import FINGERPRINT, LAYOUT, OpsApi, problem
+from tests.support.logged_warehouse import FINGERPRINT, LAYOUT
+from tests.support.ops_client import OpsApi, problem
 
 PATHS = [
     *[("POST", name) for name in ("reprocess", "promote", "rollback", "drop", "definitions")],
@@ -136,7 +136,9 @@ def test_an_order_is_durable_before_it_is_answered(ops_api: OpsApi) -> None:
 def test_the_same_key_gets_the_same_order(ops_api: OpsApi) -> None:
     key = {"Idempotency-Key": "night-7"}
     first = ops_api.post("rollback", {}, **key).json()
-    ops_api.snapshot(1, None, 2)  # another release is current when the request is repeated
+    ops_api.warehouse.cycle(
+        ops_api.warehouse.versions.get(1)
+    )  # another release is current when the request is repeated
     assert ops_api.post("rollback", {}, **key).json() == first
     assert problem(ops_api.post("rollback", {"to": 1}, **key)) == (409, "conflict")
     assert problem(ops_api.post("drop", {"gold_version": 2}, **key)) == (409, "conflict")
@@ -186,9 +188,7 @@ def test_gold_versions_and_releases(ops_api: OpsApi) -> None:
 
 def test_a_gold_version_says_who_has_dropped_it(ops_api: OpsApi) -> None:
     assert ops_api.get("gold-versions/2").json()["dropped"] is None
-    Versions(ops_api.files, LAYOUT).add_drop(
-        Drop(2, "omar", "wrong again", 1_795_471_200_000_000, new_nonce(), "b" * 32)
-    )
+    ops_api.warehouse.versions.add_drop(Drop(2, "omar", "wrong again", 1_795_471_200_000_000, new_nonce(), "b" * 32))
     dropped = ops_api.get("gold-versions/2").json()
     assert dropped["standing"] == "dropped"
     assert dropped["dropped"] == {
@@ -219,7 +219,7 @@ def test_what_cannot_be_compared(ops_api: OpsApi) -> None:
     assert problem(neither) == (406, "not-acceptable")
     assert ops_api.client.get("/problems/not-acceptable").json()["advice"] == "Accept one of the types in `detail`."
     assert {"application/json", "text/html"} <= set(neither.json()["detail"].split())
-    Versions(ops_api.files, LAYOUT).add_drop(Drop(2, "olga", None, 1, new_nonce()))
+    ops_api.warehouse.versions.add_drop(Drop(2, "olga", None, 1, new_nonce()))
     assert problem(ops_api.get("gold-versions/2/diff")) == (409, "conflict")
 
 

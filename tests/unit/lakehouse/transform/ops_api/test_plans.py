@@ -9,11 +9,11 @@ from lakehouse import table_files
 from lakehouse.clients import delta_log
 from lakehouse.errors import RefusedError
 from lakehouse.releases.model import Drop, new_nonce
-from lakehouse.releases.versions import Versions
 from lakehouse.transform.building.builder import Builder
 from lakehouse.transform.publishing.gates import Prospect, caught_up
 from lakehouse.transform.publishing.promote import Promote
-from tests.support.ops_client import FINGERPRINT, LAYOUT, OpsApi, problem
+from tests.support.logged_warehouse import FINGERPRINT
+from tests.support.ops_client import OpsApi, problem
 
 
 def open_gate(prospect: Prospect, accept: bool) -> str:
@@ -97,12 +97,12 @@ def test_a_candidate_that_is_behind_is_brought_up_to_date_first(
     ops_api: OpsApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gates(monkeypatch, open_gate)
-    ops_api.snapshot(1, None, 2)
+    ops_api.warehouse.cycle(ops_api.warehouse.versions.get(1))
     plan = ops_api.post("promote", {"gold_version": 2, "dry_run": True}).json()
     assert (plan["is_caught_up"], plan["parent"]) == (False, 2)
     assert plan["steps"][:2] == ["the gate is open", "gold version 2 is brought up to date with release 2 first"]
 
 
 def test_what_has_been_dropped_is_not_dropped_again(ops_api: OpsApi) -> None:
-    Versions(ops_api.files, LAYOUT).add_drop(Drop(2, "olga", None, 1, new_nonce()))
+    ops_api.warehouse.versions.add_drop(Drop(2, "olga", None, 1, new_nonce()))
     assert problem(ops_api.post("drop", {"gold_version": 2, "dry_run": True})) == (409, "conflict")

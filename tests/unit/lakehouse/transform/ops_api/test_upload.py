@@ -9,7 +9,8 @@ import pytest
 from lakehouse.releases.model import Definition
 from lakehouse.transform import definition
 from lakehouse.transform.ops_api import upload
-from tests.support.ops_client import LAYOUT, OpsApi, problem
+from tests.support.logged_warehouse import LAYOUT
+from tests.support.ops_client import OpsApi, problem
 
 
 def archive(files: dict[str, bytes], change: Callable[[tarfile.TarInfo], None] = lambda _: None) -> bytes:
