@@ -14,7 +14,6 @@ from lakehouse import instants
 from lakehouse.cli.output import Format, print_json, table
 from lakehouse.clients.files import Files, HdfsFiles
 from lakehouse.contracts.layout import Layout
-from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.version_status import Status, VersionState, version_states
 from lakehouse.releases.versions import Versions
@@ -75,12 +74,7 @@ def show_command(
     """
     files, layout = _warehouse()
     log = ReleaseLog(files, layout)
-    try:
-        found = log.current() if number is None else log.get(number)
-    except NotFoundError as error:
-        raise RefusedError(str(error)) from error
-    if found is None:
-        raise RefusedError("nothing has been released yet; `lakehouse transform` runs a cycle")
+    found = log.chosen(number)
     [state] = (
         state
         for state in version_states(Versions(files, layout), log.refresh())

@@ -14,7 +14,7 @@ import msgspec
 from lakehouse import instants
 from lakehouse.clients.files import Files, clock, publish
 from lakehouse.contracts.layout import Layout
-from lakehouse.errors import AlreadyExistsError, NotFoundError
+from lakehouse.errors import AlreadyExistsError, NotFoundError, RefusedError
 from lakehouse.releases.documents import decode
 from lakehouse.releases.model import Release
 
@@ -61,6 +61,16 @@ class ReleaseLog:
         if not first <= number < first + len(releases):
             raise NotFoundError(f"release {number} does not exist; see `lakehouse release list`")
         return releases[number - first]
+
+    def chosen(self, number: int | None) -> Published:
+        """The release that an operator names, the current one without a number; :class:`RefusedError` without any."""
+        try:
+            found = self.current() if number is None else self.get(number)
+        except NotFoundError as error:
+            raise RefusedError(str(error)) from error
+        if found is None:
+            raise RefusedError("nothing has been released yet; `lakehouse transform` runs a cycle")
+        return found
 
     def as_known_at(self, instant: datetime) -> Published:
         """The release with the greatest ``released_at`` <= ``instant``; :class:`NotFoundError` before the first."""

@@ -42,7 +42,7 @@ def sides_of(files: Files, layout: Layout, version: int, against: int | None) ->
     """The release, and the snapshots of its version and of the one asked about, at one point."""
     log, versions = ReleaseLog(files, layout), Versions(files, layout)
     right = _newest(files, layout, versions, version)
-    release = _release(log, against)
+    release = log.chosen(against)
     left = versions.snapshot(release.release.gold_version, release.release.snapshot)
     try:
         return release, *common_point(versions, left, right)
@@ -67,13 +67,3 @@ def _newest(files: Files, layout: Layout, versions: Versions, version: int) -> S
     if newest is None or not is_built(newest):
         raise not_built(files, layout, version)
     return newest
-
-
-def _release(log: ReleaseLog, number: int | None) -> Published:
-    try:
-        found = log.current() if number is None else log.get(number)
-    except NotFoundError as error:
-        raise RefusedError(str(error)) from error
-    if found is None:
-        raise RefusedError("nothing has been released yet; `lakehouse transform` runs a cycle")
-    return found

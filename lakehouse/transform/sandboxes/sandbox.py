@@ -125,10 +125,7 @@ def pinned(release: Release, name: str) -> str:
 
 
 def _current_release(settings: Settings) -> Release:
-    current = ReleaseLog(HdfsFiles(settings.hdfs_url), Layout(settings.warehouse)).current()
-    if current is None:
-        raise RefusedError("nothing has been released yet; `lakehouse transform` runs a cycle")
-    return current.release
+    return ReleaseLog(HdfsFiles(settings.hdfs_url), Layout(settings.warehouse)).chosen(None).release
 
 
 def _build_of(settings: Settings, release: Release) -> Build:

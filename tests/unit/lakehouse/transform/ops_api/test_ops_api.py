@@ -136,9 +136,8 @@ def test_an_order_is_durable_before_it_is_answered(ops_api: OpsApi) -> None:
 def test_the_same_key_gets_the_same_order(ops_api: OpsApi) -> None:
     key = {"Idempotency-Key": "night-7"}
     first = ops_api.post("rollback", {}, **key).json()
-    ops_api.warehouse.cycle(
-        ops_api.warehouse.versions.get(1)
-    )  # another release is current when the request is repeated
+    # Another release is current when the request is repeated.
+    ops_api.warehouse.cycle(ops_api.warehouse.versions.get(1))
     assert ops_api.post("rollback", {}, **key).json() == first
     assert problem(ops_api.post("rollback", {"to": 1}, **key)) == (409, "conflict")
     assert problem(ops_api.post("drop", {"gold_version": 2}, **key)) == (409, "conflict")
