@@ -25,7 +25,7 @@ from tests.support.bronze_rows import random_rows
 from tests.support.embedded_stack import EmbeddedStack
 from tests.support.insights_service import reader
 from tests.support.planted_bug import plant
-from tests.support.stack_warehouse import Warehouse
+from tests.support.stack_warehouse import StackWarehouse
 
 pytestmark = pytest.mark.stack
 
@@ -50,7 +50,7 @@ class Walk:
 
     def __init__(self, stack: EmbeddedStack, folder: Path) -> None:
         self.stack = stack
-        self.warehouse = Warehouse(stack.settings)
+        self.warehouse = StackWarehouse(stack.settings)
         self.chance = random.Random(SEED)
         self.projects = [definition.PROJECT, plant(folder)]
         self.day = 81

@@ -25,7 +25,7 @@ from tests.support.embedded_stack import EmbeddedStack
 from tests.support.gold_state import expected_sales, sales, shown_sales, shown_traffic, traffic
 from tests.support.naive_models import page_views
 from tests.support.planted_bug import plant
-from tests.support.stack_warehouse import Warehouse
+from tests.support.stack_warehouse import StackWarehouse
 
 pytestmark = pytest.mark.stack
 
@@ -37,8 +37,8 @@ LATER = [replace(row, seq=row.seq + 20_000) for row in random_rows(seed=10, coun
 
 
 @pytest.fixture(scope="module")
-def warehouse(lake: EmbeddedStack) -> Warehouse:
-    return Warehouse(with_slices_of(60, lake.settings))
+def warehouse(lake: EmbeddedStack) -> StackWarehouse:
+    return StackWarehouse(with_slices_of(60, lake.settings))
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +65,14 @@ def publish_up_to(builder: Builder, number: int, snapshot: Snapshot) -> Snapshot
     return snapshot
 
 
-def leave_only_the_name(warehouse: Warehouse, schema: str, table: str) -> None:
+def leave_only_the_name(warehouse: StackWarehouse, schema: str, table: str) -> None:
     trino = warehouse.builder.trino
     warehouse.files.delete(catalog.location(trino, f"lake.{schema}.{table}"))
     trino.query(f"CALL lake.system.flush_metadata_cache(schema_name => '{schema}', table_name => '{table}')")
 
 
 def test_a_candidate_is_built_in_slices_and_equals_the_naive_computation(
-    warehouse: Warehouse, buggy: Path, monkeypatch: pytest.MonkeyPatch
+    warehouse: StackWarehouse, buggy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Day 0 does not fit into a slice. The first slice, one that begins within a day and one that begins with a day
     die with all of their tables written: none of it is there twice in the end. Of one table only the name is left."""
@@ -100,7 +100,7 @@ def test_a_candidate_is_built_in_slices_and_equals_the_naive_computation(
     assert shown_sales(warehouse.trino) == expected_sales(FIRST + SECOND)
 
 
-def test_promote_and_rollback_are_one_release_each(warehouse: Warehouse) -> None:
+def test_promote_and_rollback_are_one_release_each(warehouse: StackWarehouse) -> None:
     before = warehouse.log.current()
     assert before is not None
     number = warehouse.promote(2)
@@ -117,7 +117,7 @@ def test_promote_and_rollback_are_one_release_each(warehouse: Warehouse) -> None
         rollback(warehouse.log, warehouse.versions, RollbackRequest("olga"))
 
 
-def test_the_exact_release_is_held_until_an_operator_publishes(warehouse: Warehouse) -> None:
+def test_the_exact_release_is_held_until_an_operator_publishes(warehouse: StackWarehouse) -> None:
     held = rollback(warehouse.log, warehouse.versions, RollbackRequest("olga", to=1, exact=True))
     assert held.release.held
     warehouse.arrive(THIRD, 83)
@@ -130,7 +130,7 @@ def test_the_exact_release_is_held_until_an_operator_publishes(warehouse: Wareho
     assert shown_sales(warehouse.trino) == expected_sales(ROWS)
 
 
-def test_promote_brings_the_candidate_to_its_parents_commits(warehouse: Warehouse) -> None:
+def test_promote_brings_the_candidate_to_its_parents_commits(warehouse: StackWarehouse) -> None:
     warehouse.promote(2)
     warehouse.transform.turn()
     assert shown_sales(warehouse.trino) == with_the_bug(ROWS)
@@ -140,7 +140,7 @@ def test_promote_brings_the_candidate_to_its_parents_commits(warehouse: Warehous
     assert current.release.bronze == newest.bronze
 
 
-def test_only_the_days_between_are_reprocessed(warehouse: Warehouse) -> None:
+def test_only_the_days_between_are_reprocessed(warehouse: StackWarehouse) -> None:
     """The current version counts refunds twice; the right definition from day 20 to day 36 mends that span alone."""
     since, until = START + timedelta(days=20), START + timedelta(days=36, hours=5)
     candidate = start(warehouse.settings, ReprocessRequest(Source.BRONZE, "olga", since=since, until=until))
@@ -153,7 +153,7 @@ def test_only_the_days_between_are_reprocessed(warehouse: Warehouse) -> None:
     warehouse.promote(candidate.version)
 
 
-def test_what_is_unchanged_is_shared(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_what_is_unchanged_is_shared(warehouse: StackWarehouse, tmp_path: Path) -> None:
     """Only the model of traffic is another: all the rest belongs to the version that it is built beside."""
     project = tmp_path / "dbt_project"
     copytree(definition.PROJECT, project)
@@ -180,7 +180,7 @@ def test_what_is_unchanged_is_shared(warehouse: Warehouse, tmp_path: Path) -> No
     assert shown_traffic(warehouse.trino) == {key: 2 * n for key, n in page_views(ROWS + LATE + LATER).items()}
 
 
-def test_bounds_lose_nothing_of_what_raw_files_have_and_the_base_has_not(warehouse: Warehouse) -> None:
+def test_bounds_lose_nothing_of_what_raw_files_have_and_the_base_has_not(warehouse: StackWarehouse) -> None:
     """While raw files are made into bronze events come in, with times within the bounds and outside of them."""
     current = warehouse.log.current()
     assert current is not None
@@ -198,7 +198,7 @@ def test_bounds_lose_nothing_of_what_raw_files_have_and_the_base_has_not(warehou
     assert traffic(warehouse.trino, candidate.version) == {key: 2 * n for key, n in expected.items()}
 
 
-def test_drop(warehouse: Warehouse, buggy: Path) -> None:
+def test_drop(warehouse: StackWarehouse, buggy: Path) -> None:
     with pytest.raises(RefusedError, match="what readers see"):
         drop(warehouse.builder, DropRequest(4, "olga"))
     with pytest.raises(RefusedError, match="shown to readers"):
@@ -220,7 +220,7 @@ def test_drop(warehouse: Warehouse, buggy: Path) -> None:
     ],
 )
 def test_another_column_needs_all_of_history(
-    warehouse: Warehouse, tmp_path: Path, model: str, before: str, after: str, column: str
+    warehouse: StackWarehouse, tmp_path: Path, model: str, before: str, after: str, column: str
 ) -> None:
     """What is copied from the base has it not: the first slice is refused, before it writes to that table."""
     project = Path(copytree(definition.PROJECT, tmp_path / "dbt_project"))

@@ -21,7 +21,7 @@ from tests.support import naive_models
 from tests.support.bronze_rows import START, Row, random_rows
 from tests.support.embedded_stack import EmbeddedStack
 from tests.support.gold_state import expected_sales, sales
-from tests.support.stack_warehouse import LAYOUT, Warehouse
+from tests.support.stack_warehouse import LAYOUT, StackWarehouse
 
 pytestmark = pytest.mark.stack
 
@@ -59,9 +59,9 @@ FROM_THE_BEGINNING = BronzeCursor(1, -1)
 
 
 @pytest.fixture(scope="module")
-def warehouse(lake: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+def warehouse(lake: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> StackWarehouse:
     """Its first gold version has the fault; bronze has three commits, and the poison is in the second."""
-    made = Warehouse(lake.settings)
+    made = StackWarehouse(lake.settings)
     project = shutil.copytree(definition.PROJECT, tmp_path_factory.mktemp("faulty") / "project")
     macro = project / "macros" / "sales_facts_of.sql"
     mended = "if(type <> 'order.placed', {{ integer_of('data', 'amount_minor') }})"
@@ -74,7 +74,7 @@ def warehouse(lake: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> 
     return made
 
 
-def turns(warehouse: Warehouse, most: int = 12) -> tuple[int, int]:
+def turns(warehouse: StackWarehouse, most: int = 12) -> tuple[int, int]:
     """As the service goes on after a failure. Returns how many turns failed and how many rows were built."""
     failed = rows = 0
     for _ in range(most):
@@ -90,17 +90,17 @@ def turns(warehouse: Warehouse, most: int = 12) -> tuple[int, int]:
 
 
 @pytest.fixture(scope="module")
-def went_on(warehouse: Warehouse) -> tuple[int, int]:
+def went_on(warehouse: StackWarehouse) -> tuple[int, int]:
     return turns(warehouse)
 
 
-def test_the_line_goes_on_without_that_event(warehouse: Warehouse, went_on: tuple[int, int]) -> None:
+def test_the_line_goes_on_without_that_event(warehouse: StackWarehouse, went_on: tuple[int, int]) -> None:
     """It fails on everything, then twice on the second commit alone."""
     assert went_on == (2, len(GOOD) + 1)
     assert sales(warehouse.trino, 1) == expected_sales(GOOD)
 
 
-def test_the_event_is_in_quarantine_with_the_querys_words(warehouse: Warehouse, went_on: tuple[int, int]) -> None:
+def test_the_event_is_in_quarantine_with_the_querys_words(warehouse: StackWarehouse, went_on: tuple[int, int]) -> None:
     query = (
         "SELECT edge, segment, seq, source, id, data, detail FROM lake.silver.duplicates WHERE verdict = 'set_aside'"
     )
@@ -111,14 +111,14 @@ def test_the_event_is_in_quarantine_with_the_querys_words(warehouse: Warehouse, 
     assert "Cannot cast '19.99' to BIGINT" in found["detail"]
 
 
-def test_the_release_says_how_many_lie_aside(warehouse: Warehouse, went_on: tuple[int, int]) -> None:
+def test_the_release_says_how_many_lie_aside(warehouse: StackWarehouse, went_on: tuple[int, int]) -> None:
     current = warehouse.log.current()
     assert current is not None
     assert current.release.set_aside == 1
     assert warehouse.log.get(1).release.set_aside == 0
 
 
-def test_the_ledger_counts_it_as_quarantined(warehouse: Warehouse, went_on: tuple[int, int]) -> None:
+def test_the_ledger_counts_it_as_quarantined(warehouse: StackWarehouse, went_on: tuple[int, int]) -> None:
     current = warehouse.log.current()
     assert current is not None
     day = BAD.accepted_at.date()
@@ -130,7 +130,7 @@ def test_the_ledger_counts_it_as_quarantined(warehouse: Warehouse, went_on: tupl
     assert runs == [(Stage.QUARANTINED, BAD.segment, BAD.seq)]
 
 
-def test_a_new_delivery_of_it_is_nothing_new(warehouse: Warehouse, went_on: tuple[int, int]) -> None:
+def test_a_new_delivery_of_it_is_nothing_new(warehouse: StackWarehouse, went_on: tuple[int, int]) -> None:
     """Good events go on beside it."""
     later = replace(FIRST[0], seq=99_000, id="later", accepted_at=BAD.accepted_at)
     warehouse.arrive([BAD, later], 85)
@@ -141,7 +141,7 @@ def test_a_new_delivery_of_it_is_nothing_new(warehouse: Warehouse, went_on: tupl
     ]
 
 
-def test_a_mended_definition_counts_it(warehouse: Warehouse, went_on: tuple[int, int]) -> None:
+def test_a_mended_definition_counts_it(warehouse: StackWarehouse, went_on: tuple[int, int]) -> None:
     """A version of its own begins without rules, and takes all of bronze."""
     version = warehouse.versions.create(definition.freeze(warehouse.files, LAYOUT, definition.PROJECT))
     builder = warehouse.builder
@@ -155,7 +155,7 @@ def test_a_mended_definition_counts_it(warehouse: Warehouse, went_on: tuple[int,
     assert counted == [{"n": 1}]
 
 
-def test_a_definition_that_fails_without_events_stays_an_error(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_a_definition_that_fails_without_events_stays_an_error(warehouse: StackWarehouse, tmp_path: Path) -> None:
     project = shutil.copytree(definition.PROJECT, tmp_path / "project")
     model = project / "models" / "silver" / "events.sql"
     model.write_text(model.read_text().replace("cast({{ var('snapshot') }} as bigint)", "nine"))

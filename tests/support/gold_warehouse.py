@@ -37,7 +37,7 @@ def micros(moment: datetime) -> int:
 
 
 @dataclass
-class Warehouse:
+class GoldWarehouse:
     """Gold tables and a release log. A row is a dict of keys and measures; measures left out are 0."""
 
     folder: Path

@@ -1,4 +1,4 @@
-"""The insights API on a real port: over a :class:`~tests.support.gold_warehouse.Warehouse`, or over HDFS."""
+"""The insights API on a real port: over a :class:`~tests.support.gold_warehouse.GoldWarehouse`, or over HDFS."""
 
 import time
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from lakehouse.settings import InsightsSettings, ReleaseSettings, Settings
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
 from lakehouse.tokens.keys import KeyFolder
-from tests.support.gold_warehouse import ROOT, Warehouse
+from tests.support.gold_warehouse import ROOT, GoldWarehouse
 
 DAY = {"from": "2026-11-16T00:00:00Z", "to": "2026-11-17T00:00:00Z"}
 
@@ -49,7 +49,7 @@ class Service:
 
 
 @contextmanager
-def served(warehouse: Warehouse, home: Path) -> Iterator[Service]:
+def served(warehouse: GoldWarehouse, home: Path) -> Iterator[Service]:
     """Started before any release; retention is a day, an answer holds at most 1,000 values."""
     settings = Settings(
         home=home,

@@ -11,7 +11,7 @@ from lakehouse.transform.ops_api.worker import Worker
 from tests.support.logged_warehouse import CANDIDATE, LoggedWarehouse
 
 
-class Warehouse(LoggedWarehouse):
+class PromotedWarehouse(LoggedWarehouse):
     """Version 1 was shown by release 1, version 2 was promoted by release 2."""
 
     def __init__(self, settings: Settings, folder: Path) -> None:

@@ -30,7 +30,7 @@ def in_steps(settings: Settings, rows: list[Row], steps: int) -> Settings:
     return settings.model_copy(update={"transform": transform})
 
 
-class Warehouse:
+class StackWarehouse:
     """Its servers must run. ``olga`` is the operator."""
 
     def __init__(self, settings: Settings) -> None:

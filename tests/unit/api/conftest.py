@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from tests.support.gold_warehouse import Warehouse, sale, view
+from tests.support.gold_warehouse import GoldWarehouse, sale, view
 from tests.support.insights_service import Service, served
 
 
 @pytest.fixture
-def warehouse(tmp_path: Path) -> Warehouse:
-    return Warehouse(tmp_path / "hdfs")
+def warehouse(tmp_path: Path) -> GoldWarehouse:
+    return GoldWarehouse(tmp_path / "hdfs")
 
 
 @pytest.fixture
-def service(warehouse: Warehouse, tmp_path: Path) -> Iterator[Service]:
+def service(warehouse: GoldWarehouse, tmp_path: Path) -> Iterator[Service]:
     with served(warehouse, tmp_path / "home") as service:
         yield service
 

@@ -31,7 +31,7 @@ from lakehouse.settings import Settings
 from lakehouse.tokens import Scope, Verifier
 from lakehouse.tokens.issue import issue
 from lakehouse.tokens.keys import KeyFolder
-from tests.support.gold_warehouse import ROOT, Warehouse
+from tests.support.gold_warehouse import ROOT, GoldWarehouse
 
 HOUR = datetime(2026, 11, 16, 10, tzinfo=UTC)
 SLOTS = [HOUR + timedelta(minutes=15 * place) for place in range(12)]
@@ -58,7 +58,7 @@ STEPS = st.one_of(
 class History:
     """A warehouse and what it should say."""
 
-    warehouse: Warehouse
+    warehouse: GoldWarehouse
     truth: dict[int, list[Cells]] = field(default_factory=dict)
     """By version, the state of each snapshot, from number 0 (empty) on."""
     audited: dict[int, dict[int, Snapshot]] = field(default_factory=dict)
@@ -119,7 +119,7 @@ class History:
 class Process:
     """The API as one process has it, without its clockwork: a test says when it looks."""
 
-    def __init__(self, warehouse: Warehouse, keys: Settings) -> None:
+    def __init__(self, warehouse: GoldWarehouse, keys: Settings) -> None:
         files, layout = warehouse.files, warehouse.layout
         gold, candidates = GoldFiles(files, f"file://{warehouse.folder}"), StandbyCandidates(files, layout)
         cache, day = TableCache(gold), timedelta(days=1)
@@ -155,7 +155,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_was_answered_is_answered_again(keys: Settings, steps: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(_live_through(History(Warehouse(Path(folder))), keys, steps))
+        asyncio.run(_live_through(History(GoldWarehouse(Path(folder))), keys, steps))
 
 
 async def _live_through(history: History, keys: Settings, steps: list[Any]) -> None:

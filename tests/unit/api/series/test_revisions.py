@@ -16,7 +16,7 @@ from api.serving.release_views import ReleaseViews
 from api.serving.standby_candidates import StandbyCandidates
 from api.serving.table_cache import TableCache
 from lakehouse.releases.log import ReleaseLog
-from tests.support.gold_warehouse import Warehouse, sale, view
+from tests.support.gold_warehouse import GoldWarehouse, sale, view
 
 DAY = timedelta(days=1)
 """The retention."""
@@ -26,13 +26,13 @@ Told = list[tuple[int, int, str]]
 """Value, release, reason."""
 
 
-def write(warehouse: Warehouse, orders: int, snapshot: int, version: int = 1) -> None:
+def write(warehouse: GoldWarehouse, orders: int, snapshot: int, version: int = 1) -> None:
     warehouse.write("merchant_sales", [sale("10:00", orders=orders)], snapshot, version)
     warehouse.write("merchant_traffic", [view("10:00", 1)], snapshot, version)
 
 
 @pytest.fixture
-def changed(warehouse: Warehouse) -> Warehouse:
+def changed(warehouse: GoldWarehouse) -> GoldWarehouse:
     """Three releases of gold version 1; the second has changed a final number from 4 to 5."""
     write(warehouse, 4, snapshot=1)
     warehouse.publish(1, "2026-11-16T12:00:00Z", kind="cycle")
@@ -44,20 +44,20 @@ def changed(warehouse: Warehouse) -> Warehouse:
 
 
 @pytest.fixture
-def promoted(changed: Warehouse) -> Warehouse:
+def promoted(changed: GoldWarehouse) -> GoldWarehouse:
     """And a fourth, of gold version 2."""
     write(changed, 7, snapshot=1, version=2)
     changed.publish(1, "2026-11-16T12:00:00Z", version=2, kind="promote")
     return changed
 
 
-def beyond_retention(warehouse: Warehouse, release: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def beyond_retention(warehouse: GoldWarehouse, release: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock moves to when this release, and all before it, are no longer kept."""
     gone: datetime = warehouse.log.get(release + 1).released_at + DAY
     monkeypatch.setattr("api.serving.release_views.now", lambda: gone + timedelta(microseconds=1))
 
 
-def told(warehouse: Warehouse) -> Told:
+def told(warehouse: GoldWarehouse) -> Told:
     """By a process that has just started."""
     files, layout = warehouse.files, warehouse.layout
     cache, candidates = TableCache(GoldFiles(files, f"file://{warehouse.folder}")), StandbyCandidates(files, layout)
@@ -73,7 +73,9 @@ def told(warehouse: Warehouse) -> Told:
     return [(one.value, one.release, one.reason) for one in asyncio.run(ask()).revisions]
 
 
-def test_a_body_does_not_move_with_the_clock(changed: Warehouse, service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_does_not_move_with_the_clock(
+    changed: GoldWarehouse, service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     service.wait_for(3)
     before = service.get(REVISIONS, **ASKED)
     assert [(one["value"], one["reason"]) for one in before.json()["revisions"]] == [
@@ -91,7 +93,7 @@ def test_a_body_does_not_move_with_the_clock(changed: Warehouse, service: Any, m
 
 
 def test_states_that_were_vacuumed_are_read_from_a_later_one(
-    promoted: Warehouse, monkeypatch: pytest.MonkeyPatch
+    promoted: GoldWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Gold version 1 is not in memory, and of its Delta versions only the last can be read."""
     for name in ("merchant_sales", "merchant_traffic"):
@@ -114,7 +116,7 @@ def test_states_that_were_vacuumed_are_read_from_a_later_one(
 
 
 def test_rows_that_the_last_release_of_a_version_does_not_show(
-    changed: Warehouse, monkeypatch: pytest.MonkeyPatch
+    changed: GoldWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After ``rollback --exact`` the release that is kept names an older Delta version than those that are not."""
     first = changed.log.get(1).release
@@ -124,7 +126,7 @@ def test_rows_that_the_last_release_of_a_version_does_not_show(
 
 
 def test_without_the_first_final_value_no_other_is_called_so(
-    promoted: Warehouse, monkeypatch: pytest.MonkeyPatch
+    promoted: GoldWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     beyond_retention(promoted, 2, monkeypatch)
     assert told(promoted) == [(4, 1, "first_final"), (5, 2, "late_events"), (7, 4, "new_definition")]
@@ -132,6 +134,6 @@ def test_without_the_first_final_value_no_other_is_called_so(
     assert told(promoted) == [(7, 4, "oldest_kept")]
 
 
-def test_the_values_of_a_dropped_version_are_left_out(promoted: Warehouse) -> None:
+def test_the_values_of_a_dropped_version_are_left_out(promoted: GoldWarehouse) -> None:
     promoted.drop(1)
     assert told(promoted) == [(7, 4, "oldest_kept")]

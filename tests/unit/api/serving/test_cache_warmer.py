@@ -17,7 +17,7 @@ from api.serving.table_cache import TableCache
 from lakehouse.clients import insights
 from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.releases.log import ReleaseLog
-from tests.support.gold_warehouse import Warehouse
+from tests.support.gold_warehouse import GoldWarehouse
 
 SALE = {"merchant_id": "m", "slot": "2026-11-16T10:00:00Z", "currency": "BRL", "orders": 1}
 VIEW = {"merchant_id": "m", "slot": "2026-11-16T10:00:00Z", "page_views": 1}
@@ -26,7 +26,7 @@ VIEW = {"merchant_id": "m", "slot": "2026-11-16T10:00:00Z", "page_views": 1}
 class Counting(GoldFiles):
     """Notes which files are read, and stops readers of a folder until they may go on."""
 
-    def __init__(self, warehouse: Warehouse) -> None:
+    def __init__(self, warehouse: GoldWarehouse) -> None:
         super().__init__(warehouse.files, f"file://{warehouse.folder}")
         self.read: list[str] = []
         self.closed: dict[str, threading.Event] = {}
@@ -39,7 +39,7 @@ class Counting(GoldFiles):
 
 
 class Process:
-    def __init__(self, warehouse: Warehouse, limit: int = 3) -> None:
+    def __init__(self, warehouse: GoldWarehouse, limit: int = 3) -> None:
         files, layout = warehouse.files, warehouse.layout
         self.gold = Counting(warehouse)
         self.cache = TableCache(self.gold, kept=2)
@@ -52,27 +52,27 @@ class Process:
         asyncio.run(self.views.poll())
 
 
-def build(warehouse: Warehouse, version: int, snapshots: int = 1) -> None:
+def build(warehouse: GoldWarehouse, version: int, snapshots: int = 1) -> None:
     warehouse.add_version(version, planned=version > 1)
     for number in range(1, snapshots + 1):
         extend(warehouse, version, number)
 
 
-def extend(warehouse: Warehouse, version: int, number: int) -> None:
+def extend(warehouse: GoldWarehouse, version: int, number: int) -> None:
     warehouse.write("merchant_sales", [SALE], number, version)
     warehouse.write("merchant_traffic", [VIEW], number, version)
     warehouse.audit(version, number)
 
 
 @pytest.fixture
-def released(warehouse: Warehouse) -> Warehouse:
+def released(warehouse: GoldWarehouse) -> GoldWarehouse:
     """Version 1 is current."""
     build(warehouse, 1)
     warehouse.publish(1, None)
     return warehouse
 
 
-def test_a_candidate_is_read_ahead_and_its_release_reads_nothing_but_what_came_since(released: Warehouse) -> None:
+def test_a_candidate_is_read_ahead_and_its_release_reads_nothing_but_what_came_since(released: GoldWarehouse) -> None:
     process = Process(released)
     process.poll()
     build(released, 2, snapshots=3)
@@ -90,7 +90,7 @@ def test_a_candidate_is_read_ahead_and_its_release_reads_nothing_but_what_came_s
     assert len(process.gold.read) == len(set(process.gold.read))
 
 
-def test_what_is_not_built_or_is_dropped_is_not_held(released: Warehouse) -> None:
+def test_what_is_not_built_or_is_dropped_is_not_held(released: GoldWarehouse) -> None:
     process = Process(released)
     process.poll()
     released.add_version(2)
@@ -110,7 +110,7 @@ def test_what_is_not_built_or_is_dropped_is_not_held(released: Warehouse) -> Non
     assert not process.cache.holds(folder)
 
 
-def test_a_table_that_versions_share_is_held_once(released: Warehouse) -> None:
+def test_a_table_that_versions_share_is_held_once(released: GoldWarehouse) -> None:
     process = Process(released)
     process.poll()
     released.add_version(2)
@@ -121,7 +121,7 @@ def test_a_table_that_versions_share_is_held_once(released: Warehouse) -> None:
     released.versions[2, "merchant_traffic"] = traffic.delta_version
     released.location = (  # type: ignore[method-assign]
         lambda version, name: (
-            traffic.location if name == "merchant_traffic" else Warehouse.location(released, version, name)
+            traffic.location if name == "merchant_traffic" else GoldWarehouse.location(released, version, name)
         )
     )
     released.audit(2, 1)
@@ -135,7 +135,7 @@ def test_a_table_that_versions_share_is_held_once(released: Warehouse) -> None:
     assert process.cache.holds(traffic.location), "still needed by version 2"
 
 
-def test_no_more_than_the_setting_says(released: Warehouse) -> None:
+def test_no_more_than_the_setting_says(released: GoldWarehouse) -> None:
     for version in (2, 3, 4, 5):
         build(released, version)
     process = Process(released, limit=2)
@@ -154,7 +154,7 @@ def test_no_more_than_the_setting_says(released: Warehouse) -> None:
     ]
 
 
-def test_the_newest_release_does_not_wait_for_old_ones(released: Warehouse) -> None:
+def test_the_newest_release_does_not_wait_for_old_ones(released: GoldWarehouse) -> None:
     """Two former versions are being loaded, and another is being loaded ahead, without an end; a cycle is shown."""
     for version in (2, 3, 4):
         build(released, version)
@@ -185,7 +185,7 @@ def test_the_newest_release_does_not_wait_for_old_ones(released: Warehouse) -> N
     asyncio.run(look())
 
 
-def test_a_release_of_a_dropped_version_is_gone(released: Warehouse) -> None:
+def test_a_release_of_a_dropped_version_is_gone(released: GoldWarehouse) -> None:
     build(released, 2)
     released.publish(1, None, version=2, kind="promote")
     process, fresh = Process(released), Process(released)
@@ -200,7 +200,7 @@ def test_a_release_of_a_dropped_version_is_gone(released: Warehouse) -> None:
         assert caught.value.kind is Kind.BEYOND_RETENTION
 
 
-def test_operators_are_told(released: Warehouse, service: Any) -> None:
+def test_operators_are_told(released: GoldWarehouse, service: Any) -> None:
     build(released, 2, snapshots=2)
     url = str(service.client.base_url)
     service.wait_for(1)
@@ -233,7 +233,7 @@ def test_the_likeliest_come_first(
     assert rest == sorted(rest, key=lambda v: (v in until, -until[v].timestamp() if v in until else -v))
 
 
-def test_what_is_shown_is_kept_before_the_next_look(released: Warehouse) -> None:
+def test_what_is_shown_is_kept_before_the_next_look(released: GoldWarehouse) -> None:
     """Old versions that readers ask for push each other out, never the current one."""
     for version in (2, 3, 4):
         build(released, version)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
-from lakehouse.errors import AlreadyExistsError, NotFoundError
+from lakehouse.errors import AlreadyExistsError, NotFoundError, RefusedError
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import Release
 from tests.support import release_documents
@@ -42,6 +42,16 @@ def test_releases_are_numbered_and_their_stamps_increase(files: LocalFiles) -> N
     stamps = [p.released_at for p in published]
     assert [p.number for p in ReleaseLog(files, LAYOUT).refresh()] == [1, 2, 3, 4, 5]
     assert all(earlier < later for earlier, later in pairwise(stamps))
+
+
+def test_an_operator_chooses_a_release_or_the_current_one(files: LocalFiles) -> None:
+    log = ReleaseLog(files, LAYOUT)
+    with pytest.raises(RefusedError, match="nothing has been released yet"):
+        log.chosen(None)
+    first, second = log.append(release(1)), log.append(release(2))
+    assert (log.chosen(1), log.chosen(None)) == (first, second)
+    with pytest.raises(RefusedError, match="release 3 does not exist"):
+        log.chosen(3)
 
 
 def test_of_two_publishers_of_one_number_one_is_refused(files: LocalFiles) -> None:

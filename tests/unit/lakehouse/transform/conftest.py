@@ -23,7 +23,7 @@ from lakehouse.transform.ops_api.handlers import Handlers
 from lakehouse.transform.ops_api.plans import Plans
 from tests.support.logged_warehouse import CANDIDATE, LAYOUT, LoggedWarehouse
 from tests.support.ops_client import OpsApi, undocumented
-from tests.support.promoted_warehouse import Warehouse
+from tests.support.promoted_warehouse import PromotedWarehouse
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ def ops_api(tmp_path: Path) -> Iterator[OpsApi]:
 
 
 @pytest.fixture
-def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
-    made = Warehouse(Settings(home=tmp_path / "home"), tmp_path / "hdfs")
+def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PromotedWarehouse:
+    made = PromotedWarehouse(Settings(home=tmp_path / "home"), tmp_path / "hdfs")
 
     def show(_: object, log: ReleaseLog, *__: object) -> None:
         current = log.current()

@@ -10,10 +10,10 @@ from lakehouse.transform.ops_api.dispatcher import CRASHES, REBUILDS, Dispatcher
 from lakehouse.transform.ops_api.operations import End
 from lakehouse.transform.ops_api.worker import ELSEWHERE
 from tests.support.processes import Started
-from tests.support.promoted_warehouse import Warehouse
+from tests.support.promoted_warehouse import PromotedWarehouse
 
 
-def dispatcher(warehouse: Warehouse, started: Started, stop: threading.Event | None = None) -> Dispatcher:
+def dispatcher(warehouse: PromotedWarehouse, started: Started, stop: threading.Event | None = None) -> Dispatcher:
     return Dispatcher(
         warehouse.operations,
         stop or threading.Event(),
@@ -23,7 +23,7 @@ def dispatcher(warehouse: Warehouse, started: Started, stop: threading.Event | N
     )
 
 
-def test_an_order_has_one_process_until_it_has_a_result(warehouse: Warehouse) -> None:
+def test_an_order_has_one_process_until_it_has_a_result(warehouse: PromotedWarehouse) -> None:
     started = Started()
     carrying = dispatcher(warehouse, started)
     first = warehouse.give(requests.Rollback()).id
@@ -46,7 +46,7 @@ def test_an_order_has_one_process_until_it_has_a_result(warehouse: Warehouse) ->
     assert successor.processes == []
 
 
-def test_what_is_carried_elsewhere_is_waited_for(warehouse: Warehouse) -> None:
+def test_what_is_carried_elsewhere_is_waited_for(warehouse: PromotedWarehouse) -> None:
     started = Started()
     carrying = dispatcher(warehouse, started)
     operation = warehouse.give(requests.Drop(2)).id
@@ -57,7 +57,7 @@ def test_what_is_carried_elsewhere_is_waited_for(warehouse: Warehouse) -> None:
     assert warehouse.operations.result(operation) is None
 
 
-def test_no_second_process_is_started_beside_one_that_a_killed_service_has_left(warehouse: Warehouse) -> None:
+def test_no_second_process_is_started_beside_one_that_a_killed_service_has_left(warehouse: PromotedWarehouse) -> None:
     started = Started()
     carrying = dispatcher(warehouse, started)
     operation = warehouse.give(requests.Drop(2)).id
@@ -69,7 +69,7 @@ def test_no_second_process_is_started_beside_one_that_a_killed_service_has_left(
     assert started.works_on == [operation]
 
 
-def test_one_that_dies_again_and_again_has_failed(warehouse: Warehouse) -> None:
+def test_one_that_dies_again_and_again_has_failed(warehouse: PromotedWarehouse) -> None:
     started = Started()
     carrying = dispatcher(warehouse, started)
     operation = warehouse.give(requests.Drop(2)).id
@@ -82,7 +82,7 @@ def test_one_that_dies_again_and_again_has_failed(warehouse: Warehouse) -> None:
     assert "exit code -9" in str(result.message)
 
 
-def test_rebuilds_are_few_at_once_and_nothing_else_waits_for_them(warehouse: Warehouse) -> None:
+def test_rebuilds_are_few_at_once_and_nothing_else_waits_for_them(warehouse: PromotedWarehouse) -> None:
     started = Started()
     carrying = dispatcher(warehouse, started)
     rebuilds = [warehouse.give(requests.Reprocess(), definition="f" * 64).id for _ in range(REBUILDS + 1)]
@@ -99,7 +99,7 @@ def test_rebuilds_are_few_at_once_and_nothing_else_waits_for_them(warehouse: War
     assert waiting in started.works_on
 
 
-def test_a_carrier_that_is_stopped_ends_its_processes(warehouse: Warehouse) -> None:
+def test_a_carrier_that_is_stopped_ends_its_processes(warehouse: PromotedWarehouse) -> None:
     started, stop = Started(), threading.Event()
     carrying = dispatcher(warehouse, started, stop)
     warehouse.give(requests.Rollback())

@@ -2,12 +2,12 @@
 
 from lakehouse.transform.ops_api import requests, responses
 from lakehouse.transform.ops_api.operations import End
-from tests.support.promoted_warehouse import Warehouse
+from tests.support.promoted_warehouse import PromotedWarehouse
 
 DONE, WAITING = "a" * 32, "b" * 32
 
 
-def former_orders(warehouse: Warehouse) -> None:
+def former_orders(warehouse: PromotedWarehouse) -> None:
     wish = '{"verb":"reprocess","from":"bronze","since":"2026-03-01","reason":"tax"}'
     for order, rest in ((DONE, wish), (WAITING, '{"verb":"rollback","to":1}')):
         document = (
@@ -21,7 +21,7 @@ def former_orders(warehouse: Warehouse) -> None:
     warehouse.files.write(f"{warehouse.layout.root}/orders/{DONE}.result.json", result)
 
 
-def test_what_was_an_order_is_an_operation(warehouse: Warehouse) -> None:
+def test_what_was_an_order_is_an_operation(warehouse: PromotedWarehouse) -> None:
     former_orders(warehouse)
     operations = warehouse.operations
     operations.take_over_orders()
@@ -41,7 +41,7 @@ def test_what_was_an_order_is_an_operation(warehouse: Warehouse) -> None:
     assert operations.finish(DONE, End.DONE) == result
 
 
-def test_a_former_order_without_a_result_is_carried_out(warehouse: Warehouse) -> None:
+def test_a_former_order_without_a_result_is_carried_out(warehouse: PromotedWarehouse) -> None:
     former_orders(warehouse)
     warehouse.operations.take_over_orders()
     warehouse.operations.take_over_orders()
@@ -51,7 +51,7 @@ def test_a_former_order_without_a_result_is_carried_out(warehouse: Warehouse) ->
     assert warehouse.operations.unfinished() == []
 
 
-def test_who_took_over_and_was_killed_goes_on(warehouse: Warehouse) -> None:
+def test_who_took_over_and_was_killed_goes_on(warehouse: PromotedWarehouse) -> None:
     """A killed service may have moved some of the documents, and an operator may have repeated a request since."""
     former_orders(warehouse)
     moved = warehouse.give(requests.Rollback(to=1))

@@ -18,11 +18,11 @@ from lakehouse.transform.ops_api import worker as worker_module
 from lakehouse.transform.ops_api.operations import End
 from lakehouse.transform.publishing import promote
 from lakehouse.transform.publishing.publish import following, publish_snapshot
-from tests.support.promoted_warehouse import Warehouse
+from tests.support.promoted_warehouse import PromotedWarehouse
 from tests.support.release_documents import snapshot
 
 
-def test_a_rollback_whose_result_was_lost_is_not_done_twice(warehouse: Warehouse) -> None:
+def test_a_rollback_whose_result_was_lost_is_not_done_twice(warehouse: PromotedWarehouse) -> None:
     operation = warehouse.give(requests.Rollback(reason="tax"))
     result = warehouse.carry(operation)
     assert (result.end, result.release, result.gold_version) == (End.DONE, 3, 1)
@@ -36,7 +36,7 @@ def test_a_rollback_whose_result_was_lost_is_not_done_twice(warehouse: Warehouse
     assert warehouse.shown == [3, 3]
 
 
-def test_the_result_is_still_found_after_other_releases(warehouse: Warehouse) -> None:
+def test_the_result_is_still_found_after_other_releases(warehouse: PromotedWarehouse) -> None:
     operation = warehouse.give(requests.Rollback())
     warehouse.carry(operation)
     warehouse.files.delete(warehouse.layout.operation_result(operation.id))
@@ -44,7 +44,7 @@ def test_the_result_is_still_found_after_other_releases(warehouse: Warehouse) ->
     assert warehouse.carry(operation).release == 3
 
 
-def test_what_another_operator_did_since_the_order_was_given_refuses_it(warehouse: Warehouse) -> None:
+def test_what_another_operator_did_since_the_order_was_given_refuses_it(warehouse: PromotedWarehouse) -> None:
     early = warehouse.give(requests.Rollback())
     assert warehouse.carry(warehouse.give(requests.Rollback())).release == 3
     result = warehouse.carry(early)
@@ -55,7 +55,7 @@ def test_what_another_operator_did_since_the_order_was_given_refuses_it(warehous
     assert "meanwhile" in str(promoting.message)
 
 
-def test_a_refusal_is_a_result(warehouse: Warehouse) -> None:
+def test_a_refusal_is_a_result(warehouse: PromotedWarehouse) -> None:
     result = warehouse.carry(warehouse.give(requests.Rollback(to=9)), attempts=5)
     assert (result.end, result.release) == (End.REFUSED, None)
     assert "release 9 does not exist" in str(result.message)
@@ -63,7 +63,7 @@ def test_a_refusal_is_a_result(warehouse: Warehouse) -> None:
     assert "name a `definition`" in str(warehouse.carry(warehouse.give(requests.Reprocess())).message)
 
 
-def test_a_rollback_says_how_stale_it_is(warehouse: Warehouse) -> None:
+def test_a_rollback_says_how_stale_it_is(warehouse: PromotedWarehouse) -> None:
     """As the command does; and again, should its result have been lost."""
     fresh = warehouse.carry(warehouse.give(requests.Rollback()))
     assert (fresh.message, fresh.seconds_behind) == (None, 0)
@@ -96,7 +96,7 @@ class Failing:
         self.then(*arguments)
 
 
-def test_what_may_pass_is_tried_again(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_may_pass_is_tried_again(warehouse: PromotedWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     dropping = Failing(NotReadyError("away"), NotReadyError("away"))
     monkeypatch.setattr(drop, "drop", dropping)
     operation = warehouse.give(requests.Drop(2))
@@ -113,7 +113,7 @@ def test_what_may_pass_is_tried_again(warehouse: Warehouse, monkeypatch: pytest.
     assert (damaged.end, damaged.message) == (End.FAILED, "damaged")
 
 
-def test_a_reprocess_keeps_its_gold_version(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reprocess_keeps_its_gold_version(warehouse: PromotedWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed while it builds, also when what it has taken up was another's and is done meanwhile."""
     carried: list[int] = []
 
@@ -138,7 +138,7 @@ def test_a_reprocess_keeps_its_gold_version(warehouse: Warehouse, monkeypatch: p
     assert warehouse.versions.numbers() == [1, 2, 3]
 
 
-def test_a_frozen_definition_is_planned_by_its_fingerprint(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_a_frozen_definition_is_planned_by_its_fingerprint(warehouse: PromotedWarehouse, tmp_path: Path) -> None:
     builder = Builder(warehouse.settings, warehouse.files)
     version = plan.plan(builder, ReprocessRequest(Source.BRONZE, "olga", fingerprint="f" * 64))
     assert version.definition.fingerprint == "f" * 64
@@ -146,7 +146,7 @@ def test_a_frozen_definition_is_planned_by_its_fingerprint(warehouse: Warehouse,
         plan.plan(builder, ReprocessRequest(Source.BRONZE, "olga", fingerprint="a" * 64))
 
 
-def test_bounds_in_the_future_are_refused(warehouse: Warehouse) -> None:
+def test_bounds_in_the_future_are_refused(warehouse: PromotedWarehouse) -> None:
     builder, tomorrow = Builder(warehouse.settings, warehouse.files), datetime.now(UTC) + timedelta(days=1)
     before = warehouse.versions.numbers()
     with pytest.raises(RefusedError, match="lies in the future"):
@@ -154,7 +154,7 @@ def test_bounds_in_the_future_are_refused(warehouse: Warehouse) -> None:
     assert warehouse.versions.numbers() == before
 
 
-def test_a_promote_is_found_by_its_order(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_promote_is_found_by_its_order(warehouse: PromotedWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     operation = warehouse.give(requests.Promote(1, reason="back"))
     version = warehouse.versions.get(1)
     newest = warehouse.versions.latest_snapshot(1)
