@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from lakehouse.contracts.ids import GenerationNumber, GoldVersionNumber, ReleaseNumber
+
 Instant = Annotated[str, Meta(description="RFC 3339 in UTC, for example 2026-11-23T10:00:00Z")]
 LocalStamp = Annotated[str, Meta(description="ISO 8601 in local time with offset: 2026-11-23T10:00:00-03:00")]
 Number = Annotated[
@@ -26,7 +28,7 @@ class TableVersion(msgspec.Struct, frozen=True):
 class BronzeCommits(msgspec.Struct, frozen=True):
     """The newest bronze commit that was counted."""
 
-    generation: int
+    generation: GenerationNumber
     delta_version: int
 
 
@@ -40,11 +42,11 @@ class DefinitionOf(msgspec.Struct, frozen=True):
 class Receipt(msgspec.Struct, frozen=True):
     """Where an answer's numbers come from. Ask again with ``as_known_at`` = ``known_at`` for the same body."""
 
-    release: int
+    release: ReleaseNumber
     released_at: Instant
     known_at: Instant
     complete_through: Instant | None
-    gold_version: int
+    gold_version: GoldVersionNumber
     tables: dict[str, TableVersion]
     bronze: BronzeCommits
     definition: DefinitionOf
@@ -91,7 +93,7 @@ class Revision(msgspec.Struct, frozen=True):
     """From this release on the bucket had this value."""
 
     value: Number
-    release: int
+    release: ReleaseNumber
     released_at: Instant
     reason: Annotated[
         str,
@@ -122,7 +124,7 @@ class RestatementEntry(msgspec.Struct, frozen=True):
     """A final number that this release changed. The bucket is an hour or, where a release restated more than 24 hours
     of a month at once, a day (UTC); ``hours`` of its hours differ, also where they cancel out."""
 
-    release: int
+    release: ReleaseNumber
     released_at: Instant
     reason: str
     metric: str
@@ -165,9 +167,9 @@ class CatalogueAnswer(msgspec.Struct, frozen=True):
 class ReleaseEntry(msgspec.Struct, frozen=True):
     """``kind`` is cycle, promote or rollback. Who published it and why is for operators, who have a token."""
 
-    release: int
+    release: ReleaseNumber
     released_at: Instant
-    gold_version: int
+    gold_version: GoldVersionNumber
     kind: str
     complete_through: Instant | None
 
@@ -176,13 +178,13 @@ class ReleasesAnswer(msgspec.Struct, frozen=True):
     """Newest first. ``next`` is the value of ``before`` for the next page, null on the last one."""
 
     releases: list[ReleaseEntry]
-    next: int | None
+    next: ReleaseNumber | None
 
 
 class Prepared(msgspec.Struct, frozen=True):
     """A gold version that is in memory, and the newest of its snapshots there: its release would be shown at once."""
 
-    gold_version: int
+    gold_version: GoldVersionNumber
     snapshot: int
 
 
@@ -191,11 +193,11 @@ class StatusAnswer(msgspec.Struct, frozen=True):
     operator does; ``set_aside``: events that its models could not take, and that it does not count. All null, and
     nothing prepared, before the first one."""
 
-    current_release: int | None
+    current_release: ReleaseNumber | None
     released_at: Instant | None
     complete_through: Instant | None
     freshness_seconds: int | None
-    gold_version: int | None
+    gold_version: GoldVersionNumber | None
     held: bool | None
     set_aside: int | None
     prepared: list[Prepared]

@@ -24,6 +24,7 @@ from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import CLOSED_MARK, EdgeLedger, RawManifest
 from lakehouse.contracts.topics import EVENTS
 from lakehouse.ledger.model import MICROSECONDS_PER_HOUR, parse_hour
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.simulate.dataset import Dataset, simulated
 
 SEED = 20261124
@@ -194,5 +195,7 @@ def _schema(columns: dict[str, str]) -> pa.Schema:
 def _statement(number: int, rows: int) -> str:
     """As the bronze writer states it. No offset of Kafka is consumed, and the edge of old is closed."""
     mark = EdgeWatermarks(EDGE, INCARNATION, dict.fromkeys(range(EVENTS.partitions), CLOSED_MARK))
-    said = BronzeCommit(generation=1, epoch=0, batch=number, offsets={}, marks=[mark], rows=rows, quarantined=0)
+    said = BronzeCommit(
+        generation=FIRST_GENERATION, epoch=0, batch=number, offsets={}, marks=[mark], rows=rows, quarantined=0
+    )
     return msgspec.json.encode(said).decode()

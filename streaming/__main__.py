@@ -15,6 +15,7 @@ from datetime import timedelta
 from pyspark.sql import SparkSession
 
 from lakehouse.clients.files import Files, HdfsFiles
+from lakehouse.contracts.ids import GenerationNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import LakehouseError, SupersededError
 from lakehouse.http.health import Health, serve
@@ -92,7 +93,7 @@ def _stream(
     )
     retry_until_ready(lambda: read_bounds(spark, source.bootstrap, source.topics), health, stop)
 
-    def run_query(parts: dict[int, Health], stop: threading.Event, caught_up: threading.Event) -> None:
+    def run_query(parts: dict[GenerationNumber, Health], stop: threading.Event, caught_up: threading.Event) -> None:
         """Some generations by one query. What they were made from is read once: it never changes."""
         query = KafkaToBronze(spark, source, [_sink(spark, files, settings, *part) for part in parts.items()])
         query.run(stop, caught_up, settings.home_path / "streaming" / "checkpoints" / f"g{max(parts)}")
@@ -100,14 +101,16 @@ def _stream(
     QuerySupervisor(run_query, lambda: _active(files, layout, arguments.generation), health).run(stop)
 
 
-def _sink(spark: SparkSession, files: Files, settings: Settings, generation: int, health: Health) -> GenerationSink:
+def _sink(
+    spark: SparkSession, files: Files, settings: Settings, generation: GenerationNumber, health: Health
+) -> GenerationSink:
     layout = Layout(settings.warehouse)
     made = generations.streamed(files, layout, generation)
     paths = BronzePaths(settings.hdfs_url, layout, generation)
     return GenerationSink(spark, files, paths, health, made.segments if made else None)
 
 
-def _active(files: Files, layout: Layout, only: int | None) -> list[int]:
+def _active(files: Files, layout: Layout, only: GenerationNumber | None) -> list[GenerationNumber]:
     return [number for number in generations.active(files, layout) if only in (None, number)]
 
 

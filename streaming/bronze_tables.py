@@ -11,6 +11,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 
 from lakehouse.contracts import tables
+from lakehouse.contracts.ids import GenerationNumber
 from lakehouse.contracts.layout import Layout
 
 _PROPERTIES = {
@@ -29,7 +30,7 @@ class BronzePaths:
 
     root_url: str
     layout: Layout
-    generation: int
+    generation: GenerationNumber
 
     @property
     def events(self) -> str:

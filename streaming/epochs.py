@@ -9,6 +9,7 @@ Delta refuses a commit whose number is not above the last one of that applicatio
 import msgspec
 
 from lakehouse.clients.files import Files, publish
+from lakehouse.contracts.ids import GenerationNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import AlreadyExistsError
 from streaming.lease import Holder
@@ -25,7 +26,7 @@ def epoch_of(version: int) -> int:
     return version // COMMITS_PER_EPOCH
 
 
-def next_epoch(files: Files, layout: Layout, generation: int, holder: Holder) -> int:
+def next_epoch(files: Files, layout: Layout, generation: GenerationNumber, holder: Holder) -> int:
     """Publishes and returns a new epoch. If another driver takes the same number first, the next one."""
     folder = layout.bronze_epochs(generation)
     while True:

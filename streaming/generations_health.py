@@ -8,6 +8,7 @@ import threading
 from datetime import timedelta
 from typing import Any
 
+from lakehouse.contracts.ids import GenerationNumber
 from lakehouse.http.health import Health
 
 
@@ -18,15 +19,15 @@ class GenerationsHealth(Health):
         super().__init__(limit)
         self._each_limit = limit
         self._guard = threading.Lock()
-        self._parts: dict[int, Health] = {}
+        self._parts: dict[GenerationNumber, Health] = {}
 
-    def of(self, generation: int) -> Health:
+    def of(self, generation: GenerationNumber) -> Health:
         """A new part, for a query that begins."""
         with self._guard:
             self._parts[generation] = Health(self._each_limit)
             return self._parts[generation]
 
-    def forget(self, generation: int) -> None:
+    def forget(self, generation: GenerationNumber) -> None:
         with self._guard:
             self._parts.pop(generation, None)
             if not self._parts:
@@ -47,7 +48,7 @@ class GenerationsHealth(Health):
         }
 
 
-def _joined(reports: dict[int, dict[str, Any]], name: str) -> str | None:
+def _joined(reports: dict[GenerationNumber, dict[str, Any]], name: str) -> str | None:
     """The texts of several generations, each with its number; a single one without."""
     if len(reports) == 1:
         return str(next(iter(reports.values()))[name])

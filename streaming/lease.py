@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from lakehouse.clients.files import Files, replace
+from lakehouse.contracts.ids import GenerationNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError, SupersededError
 
@@ -39,7 +40,7 @@ def this_process() -> Holder:
 class Lease:
     """The lease of one bronze generation."""
 
-    def __init__(self, files: Files, layout: Layout, generation: int) -> None:
+    def __init__(self, files: Files, layout: Layout, generation: GenerationNumber) -> None:
         self._files = files
         self._staging = layout.staging
         self._path = layout.bronze_lease(generation)

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from lakehouse.contracts.ids import GenerationNumber
 from lakehouse.errors import LakehouseError, NotReadyError
 from lakehouse.http.health import Health
 from lakehouse.json_logs import fields
@@ -24,14 +25,14 @@ log = logging.getLogger(__name__)
 CHECK_EVERY = 2.0
 END_TIMEOUT = 25.0
 
-Run = Callable[[dict[int, Health], threading.Event, threading.Event], None]
+Run = Callable[[dict[GenerationNumber, Health], threading.Event, threading.Event], None]
 """Feeds generations until the first event is set, and sets the second once they have caught up with Kafka; raises what
 ended it otherwise."""
 
 
 @dataclass
 class _Query:
-    parts: dict[int, Health]
+    parts: dict[GenerationNumber, Health]
     stop: threading.Event = field(default_factory=threading.Event)
     caught_up: threading.Event = field(default_factory=threading.Event)
     thread: threading.Thread = field(init=False)
@@ -40,7 +41,7 @@ class _Query:
 class QuerySupervisor:
     """The feeds of one process."""
 
-    def __init__(self, run: Run, active: Callable[[], Iterable[int]], health: GenerationsHealth) -> None:
+    def __init__(self, run: Run, active: Callable[[], Iterable[GenerationNumber]], health: GenerationsHealth) -> None:
         self._run = run
         self._active = active
         self._health = health
@@ -82,7 +83,7 @@ class QuerySupervisor:
         if not self._queries:
             self._health.beat("no generation of bronze is fed", ready=False)
 
-    def _replace(self, queries: list[_Query], by: set[int]) -> None:
+    def _replace(self, queries: list[_Query], by: set[GenerationNumber]) -> None:
         """Ends them, and begins one that feeds what is still wanted, if anything is."""
         queries = list(queries)
         self._end(queries)
@@ -93,7 +94,7 @@ class QuerySupervisor:
         if by and self._failure is None:
             self._start(by)
 
-    def _start(self, generations: set[int]) -> None:
+    def _start(self, generations: set[GenerationNumber]) -> None:
         query = _Query({generation: self._health.of(generation) for generation in sorted(generations)})
         name = "bronze-" + "-".join(f"g{generation}" for generation in query.parts)
         query.thread = threading.Thread(target=self._run_query, args=(query,), name=name, daemon=True)

@@ -20,6 +20,7 @@ from api.series.queries import MetricsQuery, RevisionsQuery, most_buckets
 from api.series.zones import EARLIEST, LATEST
 from api.serving.restatement_store import RestatementsQuery
 from api.serving.timeline import Pointer
+from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.http.parameters import number, pairs, parameters, required
 from lakehouse.http.problems import BadParameterError, ProblemError
 from lakehouse.instants import to_micros
@@ -36,7 +37,7 @@ MAX_RESTATEMENTS = 10_000
 @dataclass(frozen=True)
 class Page:
     limit: int
-    before: int | None
+    before: ReleaseNumber | None
 
 
 def read_pointer(raw: bytes) -> Pointer:
@@ -92,7 +93,7 @@ def read_revisions_query(raw: bytes) -> RevisionsQuery:
 def read_page(raw: bytes) -> Page:
     given = parameters(raw, RELEASES_PARAMETERS)
     limit = number("limit", given.get("limit", "100"), 1, MAX_RELEASES)
-    return Page(limit, number("before", given["before"]) if "before" in given else None)
+    return Page(limit, ReleaseNumber(number("before", given["before"])) if "before" in given else None)
 
 
 def read_restatements_query(raw: bytes) -> RestatementsQuery:
@@ -102,7 +103,7 @@ def read_restatements_query(raw: bytes) -> RestatementsQuery:
     after, skip = (
         _restatement_cursor(given["after"])
         if "after" in given
-        else (number("since_release", given.get("since_release", "0")) + 1, 0)
+        else (ReleaseNumber(number("since_release", given.get("since_release", "0")) + 1), 0)
     )
     where = zone_named("UTC")
     begin, end = (
@@ -133,7 +134,7 @@ def _pointer(given: list[tuple[str, str]]) -> Pointer:
         return Pointer()
     name, value = given[0]
     if name == "release":
-        return Pointer(release=number(name, value))
+        return Pointer(release=ReleaseNumber(number(name, value)))
     known_at = instant(value)
     if known_at is None:
         raise BadParameterError(
@@ -142,11 +143,11 @@ def _pointer(given: list[tuple[str, str]]) -> Pointer:
     return Pointer(instant=known_at)
 
 
-def _restatement_cursor(text: str) -> tuple[int, int]:
+def _restatement_cursor(text: str) -> tuple[ReleaseNumber, int]:
     release, dot, skip = text.partition(".")
     if not dot:
         raise BadParameterError("after", "must be `next` of an answer")
-    return number("after", release), number("after", skip)
+    return ReleaseNumber(number("after", release)), number("after", skip)
 
 
 def _one_additive(text: str | None) -> str | None:

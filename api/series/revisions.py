@@ -21,6 +21,7 @@ from api.serving.receipts import stamp
 from api.serving.release_views import ReleaseView, ReleaseViews
 from api.serving.runs import snapshots_at
 from api.serving.table_cache import CachedTable
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.http.problems import BadParameterError
 from lakehouse.releases.log import Published
 from lakehouse.releases.restated import REASONS
@@ -61,7 +62,7 @@ async def revisions_answer(
 def _only_series(views: Iterable[ReleaseView], merchant: str, query: RevisionsQuery) -> MetricSeries:
     """The one series that all the views have. Amounts of several currencies are never summed, nor are those that only
     another gold version knew."""
-    richest: dict[int, ReleaseView] = {}
+    richest: dict[GoldVersionNumber, ReleaseView] = {}
     for view in sorted(views, key=lambda view: view.snapshot):
         richest[view.published.release.gold_version] = view  # rows are only ever added to a version
     found = {series for view in richest.values() for series in series_of(view, merchant, query.metric, query.currency)}
@@ -86,12 +87,13 @@ def _changes(
     views: Iterable[ReleaseView], merchant: str, series: MetricSeries, query: RevisionsQuery, first_reason: str
 ) -> Iterator[Revision]:
     """Values are computed once for each snapshot that wrote rows of the bucket: those are few, and releases many."""
-    computed: dict[tuple[int, bool, int], Value] = {}
+    computed: dict[tuple[GoldVersionNumber, bool, int], Value] = {}
     written: dict[CachedTable, list[int]] = {}
     first, end = int(query.edges[0]), int(query.edges[-1])
     last: Value = None
     for number, view in enumerate(views):
-        table, newest = view.tables.get(series.metric.table), view.snapshot
+        table = view.tables.get(series.metric.table)
+        newest: int = view.snapshot
         if table is not None:
             if table not in written:
                 written[table] = snapshots_at(table.runs, merchant.encode(), first, end).tolist()

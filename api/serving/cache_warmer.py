@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from api.serving.release_views import ReleaseView, ReleaseViews
 from api.serving.standby_candidates import StandbyCandidates, likeliest
 from api.serving.table_cache import TableCache, gold_tables, lower_priority
+from lakehouse.contracts.ids import GoldVersionNumber, SnapshotNumber
 from lakehouse.errors import LakehouseError
 from lakehouse.instants import now
 from lakehouse.releases.model import Snapshot
@@ -40,15 +41,15 @@ class CacheWarmer:
         self._limit = limit
         self._kept_for = kept_for
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="cache-warmer", initializer=lower_priority)
-        self._until: dict[int, datetime] = {}
-        self._previous: int | None = None
+        self._until: dict[GoldVersionNumber, datetime] = {}
+        self._previous: GoldVersionNumber | None = None
         self._seen = 0
-        self._ready: Mapping[int, int] = {}
+        self._ready: Mapping[GoldVersionNumber, SnapshotNumber] = {}
         self._errors: set[str] = set()
         self._known_errors: set[str] = set()
 
     @property
-    def prepared(self) -> dict[int, int]:
+    def prepared(self) -> dict[GoldVersionNumber, SnapshotNumber]:
         """The gold versions in memory, the current one among them, and the newest snapshot that each answers for."""
         view = self._release_views.current
         current = {} if view is None else {view.published.release.gold_version: view.snapshot}

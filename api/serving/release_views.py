@@ -19,6 +19,7 @@ from api.serving.receipts import receipt
 from api.serving.standby_candidates import StandbyCandidates
 from api.serving.table_cache import CachedTable, TableCache, gold_tables, lower_priority
 from api.serving.timeline import Pointer, Timeline, no_release_yet
+from lakehouse.contracts.ids import ReleaseNumber, SnapshotNumber
 from lakehouse.errors import LakehouseError, NotFoundError
 from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.instants import now
@@ -38,7 +39,7 @@ class ReleaseView:
     tables: Mapping[str, CachedTable]
 
     @property
-    def snapshot(self) -> int:
+    def snapshot(self) -> SnapshotNumber:
         return self.published.release.snapshot
 
     @cached_property
@@ -67,7 +68,7 @@ class ReleaseViews:
         """Threads of their own, so that the newest release never waits for an old one."""
         self.timeline = Timeline()
         self._current: ReleaseView | None = None
-        self._loading: dict[int, asyncio.Task[ReleaseView]] = {}
+        self._loading: dict[ReleaseNumber, asyncio.Task[ReleaseView]] = {}
         self._wake = asyncio.Event()
         self._polled = asyncio.Condition()
         self.read_through: datetime | None = None

@@ -27,6 +27,7 @@ from api.serving.integers import Column
 from api.serving.release_views import ReleaseViews
 from api.serving.runs import Currencies, Run, add_run, merge, to_merge
 from lakehouse.clients.files import Files
+from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.metrics import METRICS
 from lakehouse.errors import LakehouseError, NotFoundError
@@ -49,7 +50,7 @@ class RestatementsQuery:
     """Restatements of releases from ``after`` on, less the first ``skip`` of that one, whose buckets begin at a slot
     from ``first`` (included) to ``last`` (not)."""
 
-    after: int
+    after: ReleaseNumber
     skip: int
     first: int
     last: int
@@ -61,7 +62,7 @@ class RestatementsQuery:
 class Restatement:
     """One row of ``ops.restatements``. ``start`` counts quarters of an hour since 1970, as slots do."""
 
-    release: int
+    release: ReleaseNumber
     start: int
     grain: str
     metric: str
@@ -84,7 +85,7 @@ class RestatementStore:
         self._live: frozenset[str] = frozenset()
         self._runs: tuple[Run, ...] = ()
         self._currencies = Currencies()
-        self.through: int | None = None
+        self.through: ReleaseNumber | None = None
         """Complete through this release; None before the first look."""
 
     async def run(self) -> None:
@@ -104,7 +105,7 @@ class RestatementStore:
             loop = asyncio.get_running_loop()
             self.through = await loop.run_in_executor(self._threads, self._advance)
 
-    def page(self, merchant: str, query: RestatementsQuery, through: int) -> list[Restatement]:
+    def page(self, merchant: str, query: RestatementsQuery, through: ReleaseNumber) -> list[Restatement]:
         """What was asked for, of releases up to ``through``; one row more than the limit where there are more.
 
         In the order of release, bucket, metric and currency; what two writers wrote twice is there once.
@@ -127,7 +128,7 @@ class RestatementStore:
             )
         ]
 
-    def _advance(self) -> int | None:
+    def _advance(self) -> ReleaseNumber | None:
         """Blocks. Loads the files that are new, or all of them."""
         progress = restated.restated(self._files, self._layout)
         if progress is None or progress.log is None:
@@ -166,7 +167,7 @@ class RestatementStore:
         return runs
 
 
-def _asked(run: Run, merchant: str, query: RestatementsQuery, through: int) -> list[Column]:
+def _asked(run: Run, merchant: str, query: RestatementsQuery, through: ReleaseNumber) -> list[Column]:
     """Release, start, grain, metric, currency, hours, old and new value of the rows that are asked for."""
     rows = run.rows_of(merchant.encode())
     release, start, metric = run.snapshot[rows], run.slot[rows], run.measures["metric"][rows]

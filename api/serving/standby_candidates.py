@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from lakehouse.clients.files import Files
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError
-from lakehouse.releases.model import Snapshot
+from lakehouse.releases.model import Snapshot, number_after
 from lakehouse.releases.version_status import is_built
 from lakehouse.releases.versions import Versions
 
@@ -22,12 +23,12 @@ class StandbyCandidates:
         self._files = files
         self._layout = layout
         self._versions = Versions(files, layout)
-        self._newest: dict[int, Snapshot] = {}
-        self.dropped: frozenset[int] = frozenset()
+        self._newest: dict[GoldVersionNumber, Snapshot] = {}
+        self.dropped: frozenset[GoldVersionNumber] = frozenset()
 
-    def built(self, current: int) -> dict[int, Snapshot]:
+    def built(self, current: GoldVersionNumber) -> dict[GoldVersionNumber, Snapshot]:
         """The newest snapshots of the versions that could take the place of the current one."""
-        found: dict[int, Snapshot] = {}
+        found: dict[GoldVersionNumber, Snapshot] = {}
         for number in self._versions.numbers():
             if number == current or self.is_dropped(number):
                 continue
@@ -36,7 +37,7 @@ class StandbyCandidates:
                 found[number] = snapshot
         return found
 
-    def is_dropped(self, version: int) -> bool:
+    def is_dropped(self, version: GoldVersionNumber) -> bool:
         if version not in self.dropped and self._exists(self._layout.gold_version_drop(version)):
             self.dropped |= {version}
         return version in self.dropped
@@ -56,21 +57,25 @@ class StandbyCandidates:
             return False
         return True
 
-    def _newest_snapshot(self, version: int) -> Snapshot | None:
+    def _newest_snapshot(self, version: GoldVersionNumber) -> Snapshot | None:
         """Numbers have no gaps, so after the first look it is enough to look for the next number."""
         newest = self._newest.get(version) or self._versions.latest_snapshot(version)
         while newest is not None:
             self._newest[version] = newest
             try:
-                newest = self._versions.snapshot(version, newest.number + 1)
+                newest = self._versions.snapshot(version, number_after(newest))
             except NotFoundError:
                 break
         return self._newest.get(version)
 
 
 def likeliest(
-    built: Iterable[int], until: Mapping[int, datetime], previous: int | None, kept_since: datetime, limit: int
-) -> list[int]:
+    built: Iterable[GoldVersionNumber],
+    until: Mapping[GoldVersionNumber, datetime],
+    previous: GoldVersionNumber | None,
+    kept_since: datetime,
+    limit: int,
+) -> list[GoldVersionNumber]:
     """Versions in the order in which they are worth having ready.
 
     ``until`` says when a version ceased to be current. First the one that a rollback goes to (``previous``), then

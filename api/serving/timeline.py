@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber
 from lakehouse.http.problems import BadParameterError, Kind, ProblemError
 from lakehouse.releases.log import Published
 
@@ -17,7 +18,7 @@ from lakehouse.releases.log import Published
 class Pointer:
     """Which release: the current one, that of a number, that of an instant, or (``problem``) nobody knows."""
 
-    release: int | None = None
+    release: ReleaseNumber | None = None
     instant: datetime | None = None
     problem: ProblemError | None = None
 
@@ -36,7 +37,7 @@ class Timeline:
             raise no_release_yet()
         return self.releases[self.count - 1]
 
-    def numbered(self, number: int) -> Published:
+    def numbered(self, number: ReleaseNumber) -> Published:
         place = number - self._first
         if not 0 <= place < self.count:
             raise ProblemError(Kind.NOT_FOUND, f"there is no release {number}; see /v1/releases")
@@ -61,7 +62,7 @@ class Timeline:
                 Kind.BEYOND_RETENTION, f"releases are kept for {retention.total_seconds() / 86_400:g} days"
             )
 
-    def fullest(self, retention: timedelta, now: datetime) -> dict[int, Published]:
+    def fullest(self, retention: timedelta, now: datetime) -> dict[GoldVersionNumber, Published]:
         """By gold version, the release that shows its newest snapshot; only of versions that have a release within
         retention. All states of a version from its oldest kept release on stay readable (``releases/retention``), this
         one too, though it may not be kept itself (after ``rollback --exact``)."""
@@ -71,7 +72,7 @@ class Timeline:
         by_snapshot = sorted(seen, key=lambda one: one.release.snapshot)
         return {version: one for one in by_snapshot if (version := one.release.gold_version) in kept}
 
-    def newest_first(self, limit: int, before: int | None) -> list[Published]:
+    def newest_first(self, limit: int, before: ReleaseNumber | None) -> list[Published]:
         end = self.count if before is None else max(0, min(self.count, before - self._first))
         return list(reversed(self.releases[max(0, end - limit) : end]))
 

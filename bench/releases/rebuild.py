@@ -19,12 +19,14 @@ from bench.releases.scene import DAYS, Say, Scene, Shown, current_version, repro
 from bench.report import Report
 from bench.rounds import interleaved, spread
 from bench.station import Station
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.transform import catalog
 from lakehouse.transform.definition import PROJECT
 
-PLAIN_VERSION = 9_000
+PLAIN_VERSION = GoldVersionNumber(9_000)
 """Gold versions that only dbt knows begin here."""
 LINE_COPIES = 9_000
 """Shops that send now have names beginning here."""
@@ -100,9 +102,9 @@ class Plain:
         self._version = PLAIN_VERSION
 
     def build(self) -> float:
-        self._version += 1
+        self._version = GoldVersionNumber(self._version + 1)
         station = self._station
-        catalog.prepare(station.trino, station.settings, station.layout, self._version, 1)
+        catalog.prepare(station.trino, station.settings, station.layout, self._version, FIRST_GENERATION)
         began = time.monotonic()
         done = subprocess.run(self._command(), env=self._environment(), capture_output=True, text=True)
         seconds = time.monotonic() - began

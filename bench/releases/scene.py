@@ -14,9 +14,11 @@ from kafka import KafkaAdminClient, TopicPartition
 from bench.history import History, midnight, vouch, write
 from bench.station import Station
 from lakehouse.clients import delta_log
+from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber
 from lakehouse.contracts.tables import CATALOG, GOLD_SCHEMA, SILVER_SCHEMA, physical_schema
 from lakehouse.contracts.topics import EVENTS
 from lakehouse.errors import LakehouseError
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.versions import Versions
 
 Say = Callable[[str], None]
@@ -38,8 +40,8 @@ class Shown:
         number = _status(self.station).get("current_release")
         if number is None:
             return 0
-        through = self.station.log.get(number).release.bronze.delta_version
-        table = self.station.layout.bronze(1)
+        through = self.station.log.get(ReleaseNumber(number)).release.bronze.delta_version
+        table = self.station.layout.bronze(FIRST_GENERATION)
         for commit in delta_log.commits(self.station.files, table, self._through, through):
             said = delta_log.bronze_commit(commit)
             self._rows += said.rows if said else 0
@@ -75,7 +77,11 @@ def furnish(station: Station, wanted: int, say: Say) -> Scene:
     station.up("hdfs", "trino")
     url = station.settings.hdfs_url
     began = time.monotonic()
-    hours = write(history, f"{url}{station.layout.bronze(1)}", f"{url}{station.layout.quarantine(1)}")
+    hours = write(
+        history,
+        f"{url}{station.layout.bronze(FIRST_GENERATION)}",
+        f"{url}{station.layout.quarantine(FIRST_GENERATION)}",
+    )
     vouch(station.files, station.layout, hours)
     rows = hours.total()
     say(f"{rows:,} rows written to bronze in {time.monotonic() - began:.0f} s; the cycles take them up")
@@ -106,12 +112,12 @@ def _age(station: Station) -> None:
     admin.close()
 
 
-def reprocess(station: Station) -> int:
+def reprocess(station: Station) -> GoldVersionNumber:
     """The candidate's number."""
-    return int(station.run("reprocess", "--from", "bronze").splitlines()[-1])
+    return GoldVersionNumber(int(station.run("reprocess", "--from", "bronze").splitlines()[-1]))
 
 
-def sums(station: Station, version: int) -> dict[str, int]:
+def sums(station: Station, version: GoldVersionNumber) -> dict[str, int]:
     """What a gold version holds: rows of silver, and the totals of gold as readers see them."""
     silver = f"{CATALOG}.{physical_schema(SILVER_SCHEMA, version)}"
     gold = f"{CATALOG}.{physical_schema(GOLD_SCHEMA, version)}"
@@ -129,7 +135,7 @@ def sums(station: Station, version: int) -> dict[str, int]:
     return {name: int(value or 0) for name, value in row.items()}
 
 
-def current_version(station: Station) -> int:
+def current_version(station: Station) -> GoldVersionNumber:
     current = station.log.current()
     assert current is not None, "the stack has been furnished"
     return current.release.gold_version

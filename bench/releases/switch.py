@@ -22,6 +22,7 @@ from bench.rounds import Spread, interleaved, spread
 from bench.sqlmesh_peer import SqlMesh
 from bench.station import LAKEHOUSE, Station
 from lakehouse.clients import insights
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.errors import LakehouseError
 from lakehouse.releases.versions import Versions
 from lakehouse.tokens import Scope
@@ -41,7 +42,7 @@ class Watch:
 
     station: Station
     merchant: str
-    version: int
+    version: GoldVersionNumber
     seen_at: float = 0.0
     _stop: threading.Event = field(default_factory=threading.Event)
 
@@ -80,8 +81,8 @@ class Switch:
 
     station: Station
     merchant: str
-    live: int
-    candidate: int
+    live: GoldVersionNumber
+    candidate: GoldVersionNumber
     until_seen: dict[str, list[float]] = field(default_factory=dict)
 
     def promote(self) -> float:
@@ -112,7 +113,7 @@ class Switch:
         self.until_seen.setdefault(ROLLBACK, []).append(watch.seen_at - began)
         return watch.seen_at - began
 
-    def _await_prepared(self, version: int) -> None:
+    def _await_prepared(self, version: GoldVersionNumber) -> None:
         """The API holds it in memory: what a promote waits for is not part of the switch."""
         deadline = time.monotonic() + PATIENCE
         while version not in (insights.prepared(self.station.settings.insights_url) or {}):

@@ -11,8 +11,10 @@ from api.app import assemble
 from api.http.router import Router
 from bench.routes.driver import Shot
 from lakehouse.clients.files import LocalFiles
+from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber, SnapshotNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import GOLD_KEYS, GOLD_MEASURES, MONEY_MEASURES, physical_schema
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import BronzeCursor, Definition, Release, TableState, new_nonce
 from lakehouse.settings import Settings
@@ -23,14 +25,15 @@ TABLE = "merchant_sales"
 TEMPLATE = "/v1/merchants/{merchant_id}/metrics"
 BEGIN = datetime(2026, 11, 16, tzinfo=UTC)
 QUARTERS = 7 * 24 * 4
+VERSION = GoldVersionNumber(1)
 
 
 def application(settings: Settings, folder: Path) -> Router:
     """With one release of one table, in which the merchant ``m`` has a row for each quarter of an hour."""
     files, layout = LocalFiles(folder), Layout(settings.warehouse)
-    location = f"{layout.version_schema(1, 'gold')}/{TABLE}"
+    location = f"{layout.version_schema(VERSION, 'gold')}/{TABLE}"
     write_deltalake(f"{folder}{location}", _rows())
-    state = TableState(physical_schema("gold", 1), location, DeltaTable(f"{folder}{location}").version())
+    state = TableState(physical_schema("gold", VERSION), location, DeltaTable(f"{folder}{location}").version())
     ReleaseLog(files, layout).append(_release({f"gold.{TABLE}": state}))
     return assemble(settings, files, f"file://{folder}")
 
@@ -59,14 +62,14 @@ def _rows() -> pa.Table:
 
 def _release(tables: dict[str, TableState]) -> Release:
     return Release(
-        release=1,
+        release=ReleaseNumber(1),
         parent=None,
         kind="first",
         actor="bench",
-        snapshot=1,
-        gold_version=1,
+        snapshot=SnapshotNumber(1),
+        gold_version=VERSION,
         definition=Definition("f" * 64),
-        bronze=BronzeCursor(1, 1),
+        bronze=BronzeCursor(FIRST_GENERATION, 1),
         tables=tables,
         complete_through=None,
         catalogue=1,

@@ -19,6 +19,7 @@ from lakehouse import instants
 from lakehouse.cli import up
 from lakehouse.cli.operator import DryRun
 from lakehouse.cli.output import Format, print_plan, progress, table
+from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.errors import LakehouseError
 from lakehouse.settings import Settings, load_settings
 from lakehouse.simulate.dataset import Dataset, simulated, write_ndjson
@@ -96,7 +97,7 @@ def _instant_of_first_run(settings: Settings) -> datetime:
 
 def _await_numbers(
     settings: Settings, dataset: Dataset, end: datetime, deadline: float
-) -> tuple[list[Line], int | None]:
+) -> tuple[list[Line], ReleaseNumber | None]:
     """Asks until every number agrees. At the deadline, whatever is shown."""
     started = said = time.monotonic()
     while True:
@@ -112,11 +113,11 @@ def _await_numbers(
         time.sleep(1)
 
 
-def _look(settings: Settings, dataset: Dataset, end: datetime) -> tuple[list[Line], int | None]:
+def _look(settings: Settings, dataset: Dataset, end: datetime) -> tuple[list[Line], ReleaseNumber | None]:
     truth = total(dataset.truth)
     token = issue(settings, "demo", [Scope.INSIGHTS_READ_ANY], timedelta(hours=1))
     lines: list[Line] = []
-    release: int | None = None
+    release: ReleaseNumber | None = None
     with httpx.Client(base_url=settings.insights_url, headers={"Authorization": f"Bearer {token}"}) as client:
         for merchant in sorted({merchant for merchant, _ in truth}):
             currency = next(c for m, c in sorted(truth, reverse=True) if m == merchant)
@@ -157,7 +158,7 @@ def _cells(line: Line) -> tuple[object, ...]:
     )
 
 
-def _print(settings: Settings, lines: list[Line], release: int | None) -> None:
+def _print(settings: Settings, lines: list[Line], release: ReleaseNumber | None) -> None:
     names = ("merchant", "metric", "sent", "shown", "in minor units", "")
     print(f"\n{table(names, map(_cells, lines), left=('merchant', 'metric', 'in minor units', ''))}")
     merchant = lines[0].merchant_id

@@ -12,6 +12,7 @@ import typer
 
 from lakehouse.cli.output import progress
 from lakehouse.clients.trino import Trino
+from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber
 from lakehouse.errors import RefusedError
 from lakehouse.settings import load_settings
 from lakehouse.transform.diff import page, text
@@ -59,7 +60,14 @@ def diff(
         raise RefusedError(f"{file} cannot be written: name a file in a folder that is there (--output)")
     settings = load_settings()
     limits = Limits(top=top or (_TOP_FOR_PROGRAMS if output is Shape.JSON else _TOP))
-    found = difference_of(settings, Trino.of(settings, read_only=True), version, against, limits, progress)
+    found = difference_of(
+        settings,
+        Trino.of(settings, read_only=True),
+        GoldVersionNumber(version),
+        None if against is None else ReleaseNumber(against),
+        limits,
+        progress,
+    )
     rendered = render(found, output)
     if file is None:
         print(rendered, end="")

@@ -7,6 +7,7 @@ import typer
 from lakehouse.cli.operator import Actor, DryRun, Reason
 from lakehouse.cli.output import Format, print_json, print_plan, progress
 from lakehouse.clients.files import HdfsFiles
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.settings import load_settings
 from lakehouse.transform.building.builder import Builder
 from lakehouse.transform.maintenance import drop as work
@@ -27,7 +28,8 @@ def drop(
     Examples: lakehouse drop 3 --reason "wrong again"; lakehouse drop 3 --dry-run
     """
     settings = load_settings()
-    builder, request = Builder(settings, HdfsFiles(settings.hdfs_url)), work.DropRequest(gold_version, actor, reason)
+    builder = Builder(settings, HdfsFiles(settings.hdfs_url))
+    request = work.DropRequest(GoldVersionNumber(gold_version), actor, reason)
     if dry_run:
         print_plan(work.plan(builder, request), output)
         return

@@ -9,6 +9,7 @@ from lakehouse.cli.output import Format, print_json, print_plan, progress
 from lakehouse.cli.release import summary
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.releases.log import ReleaseLog
@@ -41,7 +42,8 @@ def promote(
     lakehouse promote 2 --accept --reason "refunds were counted twice"
     """
     settings = load_settings()
-    files, request = HdfsFiles(settings.hdfs_url), work.PromoteRequest(gold_version, actor, reason, accept)
+    files = HdfsFiles(settings.hdfs_url)
+    request = work.PromoteRequest(GoldVersionNumber(gold_version), actor, reason, accept)
     if dry_run:
         print_plan(work.plan(settings, files, request), output)
         return

@@ -13,6 +13,7 @@ import typer
 from lakehouse import instants
 from lakehouse.cli.output import Format, print_json, table
 from lakehouse.clients.files import Files, HdfsFiles
+from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.version_status import Status, VersionState, version_states
@@ -74,7 +75,7 @@ def show_command(
     """
     files, layout = _warehouse()
     log = ReleaseLog(files, layout)
-    found = log.chosen(number)
+    found = log.chosen(None if number is None else ReleaseNumber(number))
     [state] = (
         state
         for state in version_states(Versions(files, layout), log.refresh())
@@ -145,7 +146,7 @@ def _show_versions(rows: list[Document], output: Format) -> None:
     print(table(names, cells, left=_TEXTS))
 
 
-def _cells(rows: list[Document], held: set[int]) -> Iterator[tuple[str, ...]]:
+def _cells(rows: list[Document], held: set[ReleaseNumber]) -> Iterator[tuple[str, ...]]:
     for row in rows:
         kind = f"{row['kind']} (held)" if row["release"] in held else row["kind"]
         yield str(row["release"]), row["released_at"], str(row["gold_version"]), kind, row["actor"], row["reason"] or ""

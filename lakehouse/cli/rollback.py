@@ -9,6 +9,7 @@ from lakehouse.cli.output import Format, print_json, print_plan, progress
 from lakehouse.cli.release import summary
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
+from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import NotFoundError, RefusedError
@@ -42,7 +43,8 @@ def rollback(
     """
     settings = load_settings()
     files = HdfsFiles(settings.hdfs_url)
-    log, request = ReleaseLog(files, Layout(settings.warehouse)), work.RollbackRequest(actor, to, exact, reason)
+    log = ReleaseLog(files, Layout(settings.warehouse))
+    request = work.RollbackRequest(actor, None if to is None else ReleaseNumber(to), exact, reason)
     if dry_run:
         print_plan(work.plan(settings, files, request), output)
         return

@@ -8,6 +8,7 @@ from lakehouse.cli.bars import Counting
 from lakehouse.cli.output import Format, print_json, progress, table
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
+from lakehouse.contracts.ids import BEFORE_FIRST_RELEASE
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.releases.restated import restated_through
@@ -39,7 +40,7 @@ def vacuum(
         progress("Reading the release log and the tables' logs.")
         at = work.moment(trino, files, layout, settings.releases.vacuum_margin)
         # Before the first look of the restatements none is computed: every release is waited for.
-        plan = work.plan(files, layout, settings.releases, at, restated_through(files, layout) or 0)
+        plan = work.plan(files, layout, settings.releases, at, restated_through(files, layout) or BEFORE_FIRST_RELEASE)
         if not dry_run:
             with Counting(plan.bytes, "B", "vacuum") as bar:
                 work.carry_out(plan, trino, files, settings, bar.update)

@@ -6,6 +6,8 @@ because it is written in the same atomic step as the rows.
 
 import msgspec
 
+from lakehouse.contracts.ids import GenerationNumber
+
 
 class PartitionRange(msgspec.Struct, frozen=True):
     """Offsets of one partition that a commit has consumed: ``start`` included, ``end`` not."""
@@ -34,7 +36,7 @@ class BronzeCommit(msgspec.Struct, frozen=True):
     ``segments`` are those whose raw files the commit holds, all of each; it is empty where the rows came from Kafka.
     """
 
-    generation: int
+    generation: GenerationNumber
     epoch: int
     batch: int
     offsets: dict[str, dict[int, PartitionRange]]

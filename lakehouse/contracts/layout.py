@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from lakehouse.contracts.ids import GenerationNumber, GoldVersionNumber, ReleaseNumber, SnapshotNumber
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -38,18 +40,18 @@ class Layout:
     def edge_ledger(self, edge: str, incarnation: str) -> str:
         return f"{self.edges}/{edge}/{incarnation}.json"
 
-    def bronze(self, generation: int) -> str:
+    def bronze(self, generation: GenerationNumber) -> str:
         """The bronze events table of a generation."""
         return f"{self.root}/bronze/g{generation}/events"
 
-    def quarantine(self, generation: int) -> str:
+    def quarantine(self, generation: GenerationNumber) -> str:
         return f"{self.root}/bronze/g{generation}/quarantine"
 
-    def bronze_epochs(self, generation: int) -> str:
+    def bronze_epochs(self, generation: GenerationNumber) -> str:
         """One entry per takeover of the bronze writer, named by its number."""
         return f"{self.root}/bronze/g{generation}/epochs"
 
-    def bronze_lease(self, generation: int) -> str:
+    def bronze_lease(self, generation: GenerationNumber) -> str:
         """What the bronze writer renews while it lives, so that a second one stands by."""
         return f"{self.root}/bronze/g{generation}/lease.json"
 
@@ -57,15 +59,15 @@ class Layout:
     def bronze_generations(self) -> str:
         return f"{self.root}/bronze"
 
-    def bronze_planned(self, generation: int) -> str:
+    def bronze_planned(self, generation: GenerationNumber) -> str:
         """There once somebody has taken the number, so that nobody else does."""
         return f"{self.root}/bronze/g{generation}/planned.json"
 
-    def bronze_streamed(self, generation: int) -> str:
+    def bronze_streamed(self, generation: GenerationNumber) -> str:
         """There once all raw files are in the generation: from then on it is fed from Kafka."""
         return f"{self.root}/bronze/g{generation}/streamed.json"
 
-    def bronze_retired(self, generation: int) -> str:
+    def bronze_retired(self, generation: GenerationNumber) -> str:
         """There once the generation is fed no more."""
         return f"{self.root}/bronze/g{generation}/retired.json"
 
@@ -81,36 +83,36 @@ class Layout:
     def gold_versions(self) -> str:
         return f"{self.root}/gold_versions"
 
-    def gold_version(self, version: int) -> str:
+    def gold_version(self, version: GoldVersionNumber) -> str:
         return f"{self.gold_versions}/{version}"
 
-    def gold_version_manifest(self, version: int) -> str:
+    def gold_version_manifest(self, version: GoldVersionNumber) -> str:
         return f"{self.gold_version(version)}/version.json"
 
-    def gold_version_drop(self, version: int) -> str:
+    def gold_version_drop(self, version: GoldVersionNumber) -> str:
         """There once an operator has dropped the version."""
         return f"{self.gold_version(version)}/dropped.json"
 
-    def gold_version_progress(self, version: int) -> str:
+    def gold_version_progress(self, version: GoldVersionNumber) -> str:
         """How far its rebuild is; replaced as it goes on."""
         return f"{self.gold_version(version)}/progress.json"
 
-    def gold_version_proof(self, version: int) -> str:
+    def gold_version_proof(self, version: GoldVersionNumber) -> str:
         """What of its ledger has been proved; replaced as that goes on."""
         return f"{self.gold_version(version)}/proof.json"
 
-    def gold_version_set_aside(self, version: int) -> str:
+    def gold_version_set_aside(self, version: GoldVersionNumber) -> str:
         """Which events its models cannot take; replaced as more are found."""
         return f"{self.gold_version(version)}/set_aside.json"
 
-    def version_schema(self, version: int, layer: str) -> str:
+    def version_schema(self, version: GoldVersionNumber, layer: str) -> str:
         """Folder of the physical ``silver`` or ``gold`` tables of a version."""
         return f"{self.gold_version(version)}/{layer}"
 
-    def snapshots(self, version: int) -> str:
+    def snapshots(self, version: GoldVersionNumber) -> str:
         return f"{self.gold_version(version)}/snapshots"
 
-    def snapshot(self, version: int, number: int) -> str:
+    def snapshot(self, version: GoldVersionNumber, number: SnapshotNumber) -> str:
         return f"{self.snapshots(version)}/{number}.json"
 
     def sandbox(self, schema: str) -> str:
@@ -121,10 +123,10 @@ class Layout:
     def releases(self) -> str:
         return f"{self.root}/releases"
 
-    def release(self, number: int) -> str:
+    def release(self, number: ReleaseNumber) -> str:
         return f"{self.releases}/{number}"
 
-    def release_manifest(self, number: int) -> str:
+    def release_manifest(self, number: ReleaseNumber) -> str:
         return f"{self.release(number)}/manifest.json"
 
     @property

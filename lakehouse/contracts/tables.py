@@ -6,6 +6,8 @@ Bronze and quarantine are written by Spark alone, silver and gold by Trino alone
 
 import re
 
+from lakehouse.contracts.ids import GenerationNumber, GoldVersionNumber
+
 CATALOG = "lake"
 
 TRANSFORM_USER = "transform"
@@ -18,7 +20,7 @@ WRITERS = f"{TRANSFORM_USER}|{REPROCESS_USERS}"
 """The Trino users who may write, a regular expression: the transform, and the rebuild of each gold version."""
 
 
-def reprocess_user(version: int) -> str:
+def reprocess_user(version: GoldVersionNumber) -> str:
     """The Trino user of the rebuild of a gold version: its queries wait for the transform's."""
     return f"reprocess-v{version}"
 
@@ -39,17 +41,17 @@ VERSION_LAYERS = (GOLD_SCHEMA, SILVER_SCHEMA)
 """What analysts see. ``silver`` and ``gold`` hold views of the current release only."""
 
 
-def physical_schema(layer: str, version: int) -> str:
+def physical_schema(layer: str, version: GoldVersionNumber) -> str:
     """The schema that holds the tables of one gold version, for example ``gold_v3``."""
     return f"{layer}_v{version}"
 
 
-def bronze_table(generation: int) -> str:
+def bronze_table(generation: GenerationNumber) -> str:
     """Name in the schema ``bronze`` of a generation's events table, for example ``events_g1``."""
     return f"events_g{generation}"
 
 
-def quarantine_table(generation: int) -> str:
+def quarantine_table(generation: GenerationNumber) -> str:
     return f"quarantine_g{generation}"
 
 

@@ -17,6 +17,7 @@ from lakehouse.clients import delta_log
 from lakehouse.clients.files import Files
 from lakehouse.clients.trino import Row, SqlError, Trino, literal, timestamp_literal
 from lakehouse.contracts import tables
+from lakehouse.contracts.ids import GenerationNumber, GoldVersionNumber, SnapshotNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import RawManifest
 from lakehouse.errors import NotFoundError
@@ -38,7 +39,7 @@ class EventQuery:
         return " AND ".join(f"{name} = {literal(value)}" for name, value in parts.items() if value is not None)
 
 
-def bronze_rows(trino: Trino, generation: int, query: EventQuery) -> list[Row]:
+def bronze_rows(trino: Trino, generation: GenerationNumber, query: EventQuery) -> list[Row]:
     """Every delivery of every copy, in the order of acceptance. ``file`` is the data file that holds the row."""
     table = f"{tables.CATALOG}.{tables.BRONZE_SCHEMA}.{tables.bronze_table(generation)}"
     return _if_there(
@@ -47,7 +48,7 @@ def bronze_rows(trino: Trino, generation: int, query: EventQuery) -> list[Row]:
     )
 
 
-def rejected_rows(trino: Trino, generation: int, query: EventQuery) -> list[Row]:
+def rejected_rows(trino: Trino, generation: GenerationNumber, query: EventQuery) -> list[Row]:
     """What was rejected under this id, by the edge or by streaming."""
     table = f"{tables.CATALOG}.{tables.BRONZE_SCHEMA}.{tables.quarantine_table(generation)}"
     merchant = f" AND merchant_id = {literal(query.merchant_id)}" if query.merchant_id else ""
@@ -125,7 +126,9 @@ def gold_row(trino: Trino, release: Release, table: str, keys: dict[str, Any]) -
     return found[0] if found else None
 
 
-def first_release(releases: Sequence[Published], version: int, snapshot: int) -> Published | None:
+def first_release(
+    releases: Sequence[Published], version: GoldVersionNumber, snapshot: SnapshotNumber
+) -> Published | None:
     """The first release that shows a snapshot of a gold version, or a later one of it."""
     shown = (one for one in releases if one.release.gold_version == version and one.release.snapshot >= snapshot)
     return next(shown, None)

@@ -11,17 +11,18 @@ from lakehouse.clients.files import Files
 from lakehouse.clients.trino import Row, Trino
 from lakehouse.contracts import tables
 from lakehouse.contracts.events import EventType
+from lakehouse.contracts.ids import GenerationNumber, SnapshotNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.topics import EVENTS
 from lakehouse.event_trace import stages
 from lakehouse.event_trace.stages import EventQuery
 from lakehouse.instants import to_text
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.log import Published, ReleaseLog
 
 Document = dict[str, Any]
 
 _SALES = {EventType.ORDER_PLACED, EventType.ORDER_CANCELLED, EventType.REFUND_ISSUED}
-_FIRST_GENERATION = 1
 
 
 class Tracer:
@@ -33,7 +34,7 @@ class Tracer:
     def trace(self, query: EventQuery) -> Document:
         """``copies`` holds one entry for each accepted position, ``rejected`` what was rejected under the same id."""
         releases = ReleaseLog(self._files, self._layout).refresh()
-        generation = releases[-1].release.bronze.generation if releases else _FIRST_GENERATION
+        generation = releases[-1].release.bronze.generation if releases else FIRST_GENERATION
         rows = stages.bronze_rows(self._trino, generation, query)
         folder = self._layout.bronze(generation)
         versions = stages.bronze_versions(self._files, folder, {row["file"] for row in rows})
@@ -44,7 +45,9 @@ class Tracer:
         rejected = [_plain(row) for row in stages.rejected_rows(self._trino, generation, query)]
         return {"id": query.id, "copies": copies, "rejected": rejected}
 
-    def _copy(self, rows: list[Row], versions: dict[str, int], generation: int, releases: list[Published]) -> Document:
+    def _copy(
+        self, rows: list[Row], versions: dict[str, int], generation: GenerationNumber, releases: list[Published]
+    ) -> Document:
         row = rows[0]
         shipped = stages.raw_manifest(self._files, self._layout, row)
         identity = {name: row[name] for name in ("merchant_id", "source", "id", "type", "time")}
@@ -71,12 +74,12 @@ class Tracer:
         release = releases[-1].release
         keys: Document = {"merchant_id": row["merchant_id"], "slot": stages.slot_of(row["time"])}
         if row["type"] == EventType.PAGE_VIEWED:
-            table, counted, since = tables.MERCHANT_TRAFFIC, True, silver["snapshot"]
+            table, counted, since = tables.MERCHANT_TRAFFIC, True, SnapshotNumber(silver["snapshot"])
         elif row["type"] in _SALES:
             fact = stages.sales_fact(self._trino, release, row)
             if fact is None:
                 return None
-            table, counted, since = tables.MERCHANT_SALES, fact["counted"], fact["snapshot"]
+            table, counted, since = tables.MERCHANT_SALES, fact["counted"], SnapshotNumber(fact["snapshot"])
             keys["currency"] = fact["currency"]
         else:
             return None
@@ -85,7 +88,7 @@ class Tracer:
         return _plain(keys) | {"table": table, "counted": counted, **_shown(releases, since), "row": _plain(measures)}
 
 
-def _shown(releases: list[Published], since: int) -> Document:
+def _shown(releases: list[Published], since: SnapshotNumber) -> Document:
     """The first release that showed what this snapshot wrote."""
     first = stages.first_release(releases, releases[-1].release.gold_version, since)
     if first is None:
@@ -93,7 +96,7 @@ def _shown(releases: list[Published], since: int) -> Document:
     return {"release": first.number, "released_at": to_text(first.released_at)}
 
 
-def _delivery(row: Row, versions: dict[str, int], generation: int) -> Document:
+def _delivery(row: Row, versions: dict[str, int], generation: GenerationNumber) -> Document:
     name = str(row["file"]).rpartition("/")[2]
     kafka = None
     if row["kafka_offset"] is not None:

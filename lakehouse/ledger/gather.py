@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from lakehouse.clients.files import Files
 from lakehouse.clients.trino import Trino
+from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.ledger import read_edges, read_tables
 from lakehouse.ledger.model import Evidence, Run, Stage
@@ -29,7 +30,7 @@ class Gathered:
     """The evidence, and which positions of the stage ``kafka`` come from bronze because Kafka has let them go."""
 
     evidence: Evidence
-    release: int | None
+    release: ReleaseNumber | None
     aged_out: tuple[Run, ...]
 
 

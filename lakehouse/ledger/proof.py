@@ -10,6 +10,7 @@ from dataclasses import replace
 import msgspec
 
 from lakehouse.contracts import tables
+from lakehouse.contracts.ids import GoldVersionNumber, SnapshotNumber
 from lakehouse.ledger.accepted import accepted_hours
 from lakehouse.ledger.judge import Verdict
 from lakehouse.ledger.model import MICROSECONDS_PER_HOUR, Evidence, Run, Stage, Stream
@@ -36,8 +37,8 @@ class Proved(msgspec.Struct, frozen=True, array_like=True):
 class Proof(msgspec.Struct, frozen=True):
     """All positions of the hours before ``through``, as the tables of ``snapshot`` hold them."""
 
-    gold_version: int
-    snapshot: int
+    gold_version: GoldVersionNumber
+    snapshot: SnapshotNumber
     bronze: BronzeCursor
     through: int
     tables: dict[str, TableState]

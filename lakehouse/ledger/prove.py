@@ -14,6 +14,7 @@ import msgspec
 from lakehouse.clients import delta_log
 from lakehouse.clients.files import Files, replace
 from lakehouse.clients.trino import QueryFailedError, SqlError, Trino
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.ledger import read_tables, spans
@@ -58,7 +59,7 @@ class Prover:
                 return verdict
         return self._judged(shown, None)
 
-    def proof(self, gold_version: int) -> Proof | None:
+    def proof(self, gold_version: GoldVersionNumber) -> Proof | None:
         """What has been proved of the version; None if nothing, or if an earlier release of ours wrote it otherwise."""
         try:
             return msgspec.json.decode(self._files.read(self._layout.gold_version_proof(gold_version)), type=Proof)

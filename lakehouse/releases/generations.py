@@ -13,18 +13,19 @@ from lakehouse import instants
 from lakehouse.clients import delta_log
 from lakehouse.clients.files import Files, publish
 from lakehouse.contracts.commit_info import SegmentRanges
+from lakehouse.contracts.ids import GenerationNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import AlreadyExistsError, NotFoundError
 from lakehouse.releases.documents import Document, decode
 from lakehouse.releases.model import BronzeCursor, new_nonce
 
-FIRST_GENERATION = 1
+FIRST_GENERATION = GenerationNumber(1)
 
 
 class Planned(msgspec.Struct, frozen=True):
     """Somebody has taken this number for a generation made from raw files."""
 
-    generation: int
+    generation: GenerationNumber
     at: int
     nonce: str
 
@@ -33,7 +34,7 @@ class Streamed(msgspec.Struct, frozen=True):
     """A raw build has ended. Bronze up to ``delta_version`` holds ``rows`` rows, all of ``segments``, and the
     watermarks before the Kafka offsets from which the generation is fed from now on."""
 
-    generation: int
+    generation: GenerationNumber
     delta_version: int
     rows: int
     segments: SegmentRanges
@@ -49,7 +50,7 @@ class Streamed(msgspec.Struct, frozen=True):
 class Retired(msgspec.Struct, frozen=True):
     """The generation is no longer fed."""
 
-    generation: int
+    generation: GenerationNumber
     actor: str
     reason: str | None
     at: int
@@ -64,18 +65,18 @@ class Progress:
     rows: int
 
 
-def numbers(files: Files, layout: Layout) -> list[int]:
+def numbers(files: Files, layout: Layout) -> list[GenerationNumber]:
     """All generations that anybody has begun."""
     names = (entry.name for entry in files.list(layout.bronze_generations))
-    return sorted(int(name[1:]) for name in names if name[:1] == "g" and name[1:].isdigit())
+    return sorted(GenerationNumber(int(name[1:])) for name in names if name[:1] == "g" and name[1:].isdigit())
 
 
-def unused_generation(files: Files, layout: Layout) -> int:
+def unused_generation(files: Files, layout: Layout) -> GenerationNumber:
     """The number that :func:`next_generation` would take."""
-    return max(numbers(files, layout), default=FIRST_GENERATION) + 1
+    return GenerationNumber(max(numbers(files, layout), default=FIRST_GENERATION) + 1)
 
 
-def next_generation(files: Files, layout: Layout) -> int:
+def next_generation(files: Files, layout: Layout) -> GenerationNumber:
     """A number that nobody has, taken for the caller. Costs nothing if it is never built."""
     while True:
         number = unused_generation(files, layout)
@@ -87,17 +88,17 @@ def next_generation(files: Files, layout: Layout) -> int:
         return number
 
 
-def streamed(files: Files, layout: Layout, generation: int) -> Streamed | None:
+def streamed(files: Files, layout: Layout, generation: GenerationNumber) -> Streamed | None:
     """What the raw build said when it ended; None for the first generation, and while it goes on."""
     return _read(files, layout.bronze_streamed(generation), Streamed)
 
 
-def is_complete(files: Files, layout: Layout, generation: int) -> bool:
+def is_complete(files: Files, layout: Layout, generation: GenerationNumber) -> bool:
     """Whether all history is in, so that a candidate can be built from it."""
     return generation == FIRST_GENERATION or streamed(files, layout, generation) is not None
 
 
-def retire(files: Files, layout: Layout, generation: int, actor: str, reason: str | None = None) -> None:
+def retire(files: Files, layout: Layout, generation: GenerationNumber, actor: str, reason: str | None = None) -> None:
     """Ends the feeding of a generation, within seconds and for good. Safe to repeat.
 
     Only for a generation that no gold version is brought up to date from: what it lacks from now on is never filled.
@@ -109,22 +110,22 @@ def retire(files: Files, layout: Layout, generation: int, actor: str, reason: st
         return
 
 
-def retirement(files: Files, layout: Layout, generation: int) -> Retired | None:
+def retirement(files: Files, layout: Layout, generation: GenerationNumber) -> Retired | None:
     return _read(files, layout.bronze_retired(generation), Retired)
 
 
-def complete(files: Files, layout: Layout) -> list[int]:
+def complete(files: Files, layout: Layout) -> list[GenerationNumber]:
     """The generations that hold all history."""
     known = {FIRST_GENERATION, *numbers(files, layout)}
     return [number for number in sorted(known) if is_complete(files, layout, number)]
 
 
-def active(files: Files, layout: Layout) -> list[int]:
+def active(files: Files, layout: Layout) -> list[GenerationNumber]:
     """The generations that Kafka feeds."""
     return [number for number in complete(files, layout) if retirement(files, layout, number) is None]
 
 
-def progress(files: Files, layout: Layout, generation: int) -> Progress:
+def progress(files: Files, layout: Layout, generation: GenerationNumber) -> Progress:
     """How far a raw build is, from its commits: also of one that runs elsewhere, or was killed."""
     segments = rows = 0
     for commit in delta_log.commits_since(files, layout.bronze(generation), -1):

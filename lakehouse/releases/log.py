@@ -13,6 +13,7 @@ import msgspec
 
 from lakehouse import instants
 from lakehouse.clients.files import Files, clock, publish
+from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import AlreadyExistsError, NotFoundError, RefusedError
 from lakehouse.releases.documents import decode
@@ -27,7 +28,7 @@ class Published:
     released_at: datetime
 
     @property
-    def number(self) -> int:
+    def number(self) -> ReleaseNumber:
         return self.release.release
 
 
@@ -54,7 +55,7 @@ class ReleaseLog:
         releases = self.refresh()
         return releases[-1] if releases else None
 
-    def get(self, number: int) -> Published:
+    def get(self, number: ReleaseNumber) -> Published:
         """Raises :class:`NotFoundError` if no release has that number."""
         releases = self.refresh()
         first = releases[0].number if releases else 1
@@ -62,7 +63,7 @@ class ReleaseLog:
             raise NotFoundError(f"release {number} does not exist; see `lakehouse release list`")
         return releases[number - first]
 
-    def chosen(self, number: int | None) -> Published:
+    def chosen(self, number: ReleaseNumber | None) -> Published:
         """The release that an operator names, the current one without a number; :class:`RefusedError` without any."""
         try:
             found = self.current() if number is None else self.get(number)
@@ -90,15 +91,15 @@ class ReleaseLog:
         publish(self._files, self._layout.staging, path, msgspec.json.encode(release))
         return self.get(release.release)
 
-    def _next_number(self) -> int:
-        return self._known[-1].number + 1 if self._known else 1
+    def _next_number(self) -> ReleaseNumber:
+        return ReleaseNumber(self._known[-1].number + 1 if self._known else 1)
 
     def _load_all(self) -> None:
-        numbers = sorted(int(entry.name) for entry in self._files.list(self._layout.releases))
+        numbers = sorted(ReleaseNumber(int(entry.name)) for entry in self._files.list(self._layout.releases))
         loaded = (self._load(number) for number in numbers)
         self._known = [published for published in loaded if published is not None]
 
-    def _load(self, number: int) -> Published | None:
+    def _load(self, number: ReleaseNumber) -> Published | None:
         """The release of that number, or None if it has not been published.
 
         The folder's stamp is read after the manifest: then it is the stamp of the manifest's arrival.

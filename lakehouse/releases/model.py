@@ -11,6 +11,7 @@ import msgspec
 
 from lakehouse.contracts import tables
 from lakehouse.contracts.commit_info import EdgeWatermarks, PartitionRange
+from lakehouse.contracts.ids import GenerationNumber, GoldVersionNumber, ReleaseNumber, SnapshotNumber
 
 
 def new_nonce() -> str:
@@ -39,7 +40,7 @@ class BronzeCursor(msgspec.Struct, frozen=True):
     -1 means none.
     """
 
-    generation: int
+    generation: GenerationNumber
     delta_version: int
 
     @property
@@ -70,9 +71,9 @@ def _as_of(schema: str, table: str, delta_version: int) -> str:
 class Base(msgspec.Struct, frozen=True):
     """What a candidate is built beside: the release that was current when it was planned."""
 
-    release: int
-    gold_version: int
-    snapshot: int
+    release: ReleaseNumber
+    gold_version: GoldVersionNumber
+    snapshot: SnapshotNumber
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -100,7 +101,7 @@ class Plan(msgspec.Struct, frozen=True):
 class GoldVersion(msgspec.Struct, frozen=True):
     """The physical silver and gold tables that one definition builds. The first version of a warehouse has no plan."""
 
-    version: int
+    version: GoldVersionNumber
     definition: Definition
     created_at: int
     nonce: str
@@ -110,7 +111,7 @@ class GoldVersion(msgspec.Struct, frozen=True):
 class Drop(msgspec.Struct, frozen=True):
     """An operator has dropped the gold version: its files may go."""
 
-    gold_version: int
+    gold_version: GoldVersionNumber
     actor: str
     reason: str | None
     dropped_at: int
@@ -128,8 +129,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     ``set_aside`` counts the events that the models could not take (``building/set_aside.py``).
     """
 
-    gold_version: int
-    number: int
+    gold_version: GoldVersionNumber
+    number: SnapshotNumber
     bronze: BronzeCursor
     tables: dict[str, TableState]
     marks: list[EdgeWatermarks]
@@ -152,12 +153,12 @@ class Release(msgspec.Struct, frozen=True):
     operation of the ops API that it carries out, if there is one. ``set_aside`` is the snapshot's.
     """
 
-    release: int
-    parent: int | None
+    release: ReleaseNumber
+    parent: ReleaseNumber | None
     kind: str
     actor: str
-    snapshot: int
-    gold_version: int
+    snapshot: SnapshotNumber
+    gold_version: GoldVersionNumber
     definition: Definition
     bronze: BronzeCursor
     tables: dict[str, TableState]
@@ -169,3 +170,8 @@ class Release(msgspec.Struct, frozen=True):
     held: bool = False
     operation: str | None = None
     set_aside: int = 0
+
+
+def number_after(last: Snapshot | None) -> SnapshotNumber:
+    """The number of a version's next snapshot."""
+    return SnapshotNumber(last.number + 1 if last else 1)

@@ -9,6 +9,7 @@ from datetime import date
 import msgspec
 
 from lakehouse.clients.files import Files
+from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError
 from lakehouse.releases.model import ReleaseKind, TableState
@@ -38,7 +39,7 @@ class Restated(msgspec.Struct, frozen=True):
     ``left`` are the parts that the next release still lacks; None where it has not been looked at.
     """
 
-    through: int
+    through: ReleaseNumber
     log: TableState | None = None
     left: list[Part] | None = None
 
@@ -51,7 +52,7 @@ def restated(files: Files, layout: Layout) -> Restated | None:
         return None
 
 
-def restated_through(files: Files, layout: Layout) -> int | None:
+def restated_through(files: Files, layout: Layout) -> ReleaseNumber | None:
     """The release up to which restatements are complete."""
     found = restated(files, layout)
     return None if found is None else found.through

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.releases.log import Published
 from lakehouse.releases.model import GoldVersion, Snapshot
 from lakehouse.releases.versions import Versions
@@ -36,7 +37,7 @@ class VersionState:
     left_at: datetime | None = None
 
     @property
-    def number(self) -> int:
+    def number(self) -> GoldVersionNumber:
         return self.version.version
 
 
@@ -60,7 +61,7 @@ def is_built(snapshot: Snapshot | None) -> bool:
 
 
 def _version_state(
-    versions: Versions, version: GoldVersion, current: int | None, left: dict[int, datetime]
+    versions: Versions, version: GoldVersion, current: GoldVersionNumber | None, left: dict[GoldVersionNumber, datetime]
 ) -> VersionState:
     newest = versions.latest_snapshot(version.version)
     if version.version == current or (current is None and version.plan is None):
@@ -72,9 +73,9 @@ def _version_state(
     return VersionState(version, Status.CANDIDATE if is_built(newest) else Status.BUILDING, newest)
 
 
-def _left(releases: list[Published]) -> dict[int, datetime]:
+def _left(releases: list[Published]) -> dict[GoldVersionNumber, datetime]:
     """When each version that was current stopped being so, last."""
-    found: dict[int, datetime] = {}
+    found: dict[GoldVersionNumber, datetime] = {}
     for one, following in pairwise(releases):
         if one.release.gold_version != following.release.gold_version:
             found[one.release.gold_version] = following.released_at

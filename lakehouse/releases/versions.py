@@ -9,6 +9,7 @@ import msgspec
 
 from lakehouse import instants
 from lakehouse.clients.files import Entry, Files, publish
+from lakehouse.contracts.ids import GoldVersionNumber, SnapshotNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import AlreadyExistsError, NotFoundError
 from lakehouse.releases.documents import decode
@@ -25,7 +26,7 @@ class Versions:
     def create(self, definition: Definition, plan: Plan | None = None) -> GoldVersion:
         """A new version with the next number. Another creator of the same number makes this one take the next."""
         while True:
-            number = max(self.numbers(), default=0) + 1
+            number = GoldVersionNumber(max(self.numbers(), default=0) + 1)
             version = GoldVersion(number, definition, instants.now_micros(), new_nonce(), plan)
             path = self._layout.gold_version_manifest(number)
             try:
@@ -34,10 +35,10 @@ class Versions:
                 continue
             return version
 
-    def numbers(self) -> list[int]:
-        return sorted(int(entry.name) for entry in self._files.list(self._layout.gold_versions))
+    def numbers(self) -> list[GoldVersionNumber]:
+        return sorted(GoldVersionNumber(int(entry.name)) for entry in self._files.list(self._layout.gold_versions))
 
-    def get(self, number: int) -> GoldVersion:
+    def get(self, number: GoldVersionNumber) -> GoldVersion:
         """Raises :class:`NotFoundError`."""
         return decode(self._files.read(self._layout.gold_version_manifest(number)), GoldVersion)
 
@@ -51,7 +52,7 @@ class Versions:
                 continue
         return found
 
-    def drop_of(self, version: int) -> Drop | None:
+    def drop_of(self, version: GoldVersionNumber) -> Drop | None:
         """The document by which an operator has dropped it, if one has."""
         try:
             return decode(self._files.read(self._layout.gold_version_drop(version)), Drop)
@@ -63,15 +64,15 @@ class Versions:
         path = self._layout.gold_version_drop(drop.gold_version)
         publish(self._files, self._layout.staging, path, msgspec.json.encode(drop))
 
-    def snapshot(self, version: int, number: int) -> Snapshot:
+    def snapshot(self, version: GoldVersionNumber, number: SnapshotNumber) -> Snapshot:
         """Raises :class:`NotFoundError`."""
         data = self._files.read(self._layout.snapshot(version, number))
         return msgspec.json.decode(data, type=Snapshot)
 
-    def snapshot_numbers(self, version: int) -> list[int]:
+    def snapshot_numbers(self, version: GoldVersionNumber) -> list[SnapshotNumber]:
         return sorted(map(_number, self._files.list(self._layout.snapshots(version))))
 
-    def latest_snapshot(self, version: int) -> Snapshot | None:
+    def latest_snapshot(self, version: GoldVersionNumber) -> Snapshot | None:
         numbers = self.snapshot_numbers(version)
         return self.snapshot(version, numbers[-1]) if numbers else None
 
@@ -80,7 +81,7 @@ class Versions:
         path = self._layout.snapshot(snapshot.gold_version, snapshot.number)
         publish(self._files, self._layout.staging, path, msgspec.json.encode(snapshot))
 
-    def live(self, current: int | None) -> GoldVersion | None:
+    def live(self, current: GoldVersionNumber | None) -> GoldVersion | None:
         """The version that cycles publish: the current release's, or before the first release the one without a
         plan."""
         if current is not None:
@@ -88,5 +89,5 @@ class Versions:
         return next((version for version in self.all() if version.plan is None), None)
 
 
-def _number(entry: Entry) -> int:
-    return int(entry.name.partition(".")[0])
+def _number(entry: Entry) -> SnapshotNumber:
+    return SnapshotNumber(int(entry.name.partition(".")[0]))

@@ -12,6 +12,7 @@ from urllib.parse import urlparse
 
 from lakehouse.clients.trino import QueryFailedError, Trino
 from lakehouse.contracts import tables
+from lakehouse.contracts.ids import GenerationNumber, GoldVersionNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import LakehouseError
 from lakehouse.releases.log import Published, ReleaseLog
@@ -36,7 +37,9 @@ class NoTableError(LakehouseError):
         self.table = table
 
 
-def prepare(trino: Trino, settings: Settings, layout: Layout, version: int, generation: int) -> None:
+def prepare(
+    trino: Trino, settings: Settings, layout: Layout, version: GoldVersionNumber, generation: GenerationNumber
+) -> None:
     """Makes the schemas of a gold version and of the readers, and registers the bronze tables."""
     schemas = {schema: f"{layout.root}/schemas/{schema}" for schema in tables.READER_SCHEMAS} | {
         tables.physical_schema(layer, version): layout.version_schema(version, layer) for layer in tables.VERSION_LAYERS
@@ -49,7 +52,9 @@ def prepare(trino: Trino, settings: Settings, layout: Layout, version: int, gene
     _at_once(lambda table: _register(trino, table, f"{settings.hdfs_url}{bronze[table]}"), bronze)
 
 
-def locations(trino: Trino, version: int, known: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+def locations(
+    trino: Trino, version: GoldVersionNumber, known: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
     """The folder on HDFS of each table of a gold version, by ``layer.table``; no scheme and no host. ``known`` ones
     are not asked for again."""
     layers = {tables.physical_schema(layer, version): layer for layer in tables.VERSION_LAYERS}
@@ -108,7 +113,7 @@ def show_published(trino: Trino, log: ReleaseLog, say: Callable[[str], None]) ->
         say(f"The views of `gold` follow later, for Trino does not answer: {error}")
 
 
-def remove(trino: Trino, version: int) -> None:
+def remove(trino: Trino, version: GoldVersionNumber) -> None:
     """Drops the tables of a gold version that has no snapshot yet, with their files, and its schemas. Safe to
     repeat."""
     for layer in tables.VERSION_LAYERS:

@@ -8,11 +8,12 @@ anywhere, the next run starts from the last audited snapshot again and replaces 
 from dataclasses import dataclass
 
 from lakehouse.clients.files import Files
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import BronzeCursor, GoldVersion, Snapshot
 from lakehouse.settings import Settings
 from lakehouse.transform import definition
-from lakehouse.transform.building.builder import FIRST_GENERATION, Builder, Progress
+from lakehouse.transform.building.builder import Builder, Progress
 from lakehouse.transform.building.shared_tables import SharedTables
 from lakehouse.transform.locks import building
 from lakehouse.transform.publishing.publish import publish_snapshot

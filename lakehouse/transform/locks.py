@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.settings import Settings
 
 
@@ -18,14 +19,14 @@ class _Held(threading.local):
     """The versions whose locks a thread has, by home and number."""
 
     def __init__(self) -> None:
-        self.versions: set[tuple[str, int]] = set()
+        self.versions: set[tuple[str, GoldVersionNumber]] = set()
 
 
 _held = _Held()
 
 
 @contextmanager
-def building(settings: Settings, version: int, *, wait: bool = True) -> Iterator[bool]:
+def building(settings: Settings, version: GoldVersionNumber, *, wait: bool = True) -> Iterator[bool]:
     """Holds the version's lock while the block runs. Without ``wait`` it yields False if another process has it. A
     thread that has the lock already has it again."""
     key = (str(settings.home_path), version)

@@ -4,6 +4,7 @@ Safety does not rest on it (a commit of a stranger is noticed before a snapshot 
 """
 
 from lakehouse.clients.trino import SqlError, Trino, literal
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.contracts.tables import TRANSFORM_USER, reprocess_user
 
 ENDED = frozenset({"NOT_SUPPORTED", "NOT_FOUND"})
@@ -15,7 +16,7 @@ def end_transform_queries(trino: Trino) -> None:
     _end(trino, TRANSFORM_USER)
 
 
-def end_queries(trino: Trino, version: int) -> None:
+def end_queries(trino: Trino, version: GoldVersionNumber) -> None:
     """Those of a former rebuild of this gold version."""
     _end(trino, reprocess_user(version))
 

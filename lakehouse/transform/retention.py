@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 
 from lakehouse.clients.files import Files
 from lakehouse.contracts import tables
+from lakehouse.contracts.ids import ReleaseNumber, SnapshotNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.releases.log import Published
 from lakehouse.releases.model import Snapshot, TableState
@@ -46,7 +47,7 @@ class Needed:
 
 
 def retained(
-    releases: list[Published], now: datetime, keep: timedelta, restated_through: int | None = None
+    releases: list[Published], now: datetime, keep: timedelta, restated_through: ReleaseNumber | None = None
 ) -> list[Published]:
     """The releases that were current within ``keep`` before ``now``. With ``restated_through``, also that release and
     all after it: restatements compare each with the one before."""
@@ -66,7 +67,7 @@ def needed(
     releases: list[Published],
     now: datetime,
     settings: ReleaseSettings,
-    restated_through: int | None = None,
+    restated_through: ReleaseNumber | None = None,
 ) -> Needed:
     """``releases``: the whole log, oldest first."""
     found, margin = Needed(), settings.vacuum_margin
@@ -91,7 +92,9 @@ def _snapshots(
     base = state.version.plan.base if state.version.plan is not None else None
     if base is not None and not is_built(state.newest):
         found.append(versions.snapshot(base.gold_version, base.snapshot))
-    published = {int(e.name.partition(".")[0]): e.modified for e in files.list(layout.snapshots(state.number))}
+    published = {
+        SnapshotNumber(int(e.name.partition(".")[0])): e.modified for e in files.list(layout.snapshots(state.number))
+    }
     recent = [number for number, at in published.items() if at >= since]
     if recent:
         # The one before the first was the newest until then. What shares tables does not begin with 1.

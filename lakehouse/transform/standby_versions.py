@@ -10,17 +10,19 @@ import time
 from collections.abc import Callable
 
 from lakehouse import instants
+from lakehouse.contracts.ids import GenerationNumber, GoldVersionNumber
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError
 from lakehouse.json_logs import fields
 from lakehouse.ledger.model import hour_of
 from lakehouse.ledger.prove import Judged
 from lakehouse.releases import generations
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import Release, ReleaseKind, Snapshot
 from lakehouse.releases.version_status import Status, VersionState, is_kept_current, version_states
 from lakehouse.transform.backfill.progress import ProgressFile
-from lakehouse.transform.building.builder import FIRST_GENERATION, Builder
+from lakehouse.transform.building.builder import Builder
 from lakehouse.transform.building.catch_up import CatchUp
 from lakehouse.transform.locks import building
 from lakehouse.transform.orphaned_queries import end_queries
@@ -30,7 +32,7 @@ from lakehouse.transform.worker_process import Process, start
 log = logging.getLogger(__name__)
 
 
-def start_rebuild(gold_version: int) -> Process:
+def start_rebuild(gold_version: GoldVersionNumber) -> Process:
     """Begins to carry out its plan, where that was left."""
     return start("lakehouse.transform.backfill.reprocess", str(gold_version))
 
@@ -42,7 +44,7 @@ class StandbyVersions:
         self,
         builder: Builder,
         judged: Judged,
-        start: Callable[[int], Process] = start_rebuild,
+        start: Callable[[GoldVersionNumber], Process] = start_rebuild,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._builder = builder
@@ -52,10 +54,10 @@ class StandbyVersions:
         self._clock = clock
         self._catching_up = CatchUp(builder)
         self._log = ReleaseLog(builder.files, builder.layout)
-        self._tried_at: dict[int, float] = {}
-        self._workers: dict[int, Process] = {}
+        self._tried_at: dict[GoldVersionNumber, float] = {}
+        self._workers: dict[GoldVersionNumber, Process] = {}
         self._prover: threading.Thread | None = None
-        self._proved: dict[int, int] = {}
+        self._proved: dict[GoldVersionNumber, int] = {}
 
     def turn(self, say: Callable[[str], None]) -> None:
         """At most one step of one version, so that the next live cycle is not kept waiting."""
@@ -152,7 +154,7 @@ class StandbyVersions:
             return True
 
 
-def _generations(state: VersionState) -> set[int]:
+def _generations(state: VersionState) -> set[GenerationNumber]:
     planned = {state.version.plan.bronze.generation} if state.version.plan else set()
     return planned | ({state.newest.bronze.generation} if state.newest else {FIRST_GENERATION})
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lakehouse.contracts import tables
+from lakehouse.contracts.ids import GenerationNumber, GoldVersionNumber, ReleaseNumber
 from lakehouse.contracts.metrics import METRICS, Metric, Sum, Unit
 from lakehouse.releases.model import Release, TableState
 
@@ -18,7 +19,7 @@ class Kept:
     """A gold table of a version: at a Delta version that has the rows of all of the version's releases. ``columns`` are
     those that it physically has."""
 
-    gold_version: int
+    gold_version: GoldVersionNumber
     table: str
     state: TableState
     columns: frozenset[str]
@@ -36,7 +37,7 @@ def statements(release: Release, columns: Mapping[str, frozenset[str]]) -> tuple
     return pinned, [_view(f"{gold}.{table}{tables.HOURLY_SUFFIX}", _hourly(table)) for table in tables.GOLD_TABLES]
 
 
-def bronze_statements(generation: int) -> list[str]:
+def bronze_statements(generation: GenerationNumber) -> list[str]:
     """Views of the bronze generation that feeds the live line."""
     schema = f"{tables.CATALOG}.{tables.BRONZE_SCHEMA}"
     return [
@@ -68,7 +69,7 @@ def releases_statement() -> str:
     )
 
 
-def restatements_statement(delta_version: int, through: int) -> str:
+def restatements_statement(delta_version: int, through: ReleaseNumber) -> str:
     """What is whole: the restatements of releases up to one, each once, though a killed writer was followed by another
     one that wrote them again."""
     columns = ", ".join(tables.RESTATEMENT_COLUMNS)

@@ -11,6 +11,7 @@ from deltalake import DeltaTable
 
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
+from lakehouse.contracts.ids import GenerationNumber, GoldVersionNumber, SnapshotNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import CATALOG, TRANSFORM_USER, VERSION_LAYERS, physical_schema
 from lakehouse.errors import LakehouseError
@@ -34,29 +35,37 @@ class Trials:
         self._settings = settings
         self._files, self._layout = HdfsFiles(settings.hdfs_url), Layout(settings.warehouse)
         self._trino = Trino.of(settings, user=TRANSFORM_USER)
-        live = Versions(self._files, self._layout).get(1)
+        live = Versions(self._files, self._layout).get(GoldVersionNumber(1))
         self._project = definition.thaw(self._files, self._layout, live.definition, settings.home_path)
 
     def failure(self, rows: list[Row]) -> str | None:
         """What a build of these rows says, or what it counts wrongly; None if all is well."""
         through, repeat = self._prepare(rows), self._settings.transform.order_repeat_days
         try:
-            run(self._settings, self._project, Build(SCRATCH, 1, SCRATCH, -1, through, repeat))
+            run(
+                self._settings,
+                self._project,
+                Build(GoldVersionNumber(SCRATCH), SnapshotNumber(1), GenerationNumber(SCRATCH), -1, through, repeat),
+            )
             return checks.difference(self._trino, SCRATCH, rows)
         except LakehouseError as error:
             return str(error)
 
     def _prepare(self, rows: list[Row]) -> int:
         """Bronze with nothing but these rows, and no table of the version; returns bronze's Delta version."""
-        bronze = f"{self._settings.hdfs_url}{self._layout.bronze(SCRATCH)}"
+        bronze = f"{self._settings.hdfs_url}{self._layout.bronze(GenerationNumber(SCRATCH))}"
         if DeltaTable.is_deltatable(bronze):
             DeltaTable(bronze).delete()
         else:
-            write(f"{self._settings.hdfs_url}{self._layout.quarantine(SCRATCH)}", [[]], START)
+            write(f"{self._settings.hdfs_url}{self._layout.quarantine(GenerationNumber(SCRATCH))}", [[]], START)
         write(bronze, [rows], START)
         for layer in VERSION_LAYERS:
-            self._trino.query(f"DROP SCHEMA IF EXISTS {CATALOG}.{physical_schema(layer, SCRATCH)} CASCADE")
-        catalog.prepare(self._trino, self._settings, self._layout, SCRATCH, SCRATCH)
+            self._trino.query(
+                f"DROP SCHEMA IF EXISTS {CATALOG}.{physical_schema(layer, GoldVersionNumber(SCRATCH))} CASCADE"
+            )
+        catalog.prepare(
+            self._trino, self._settings, self._layout, GoldVersionNumber(SCRATCH), GenerationNumber(SCRATCH)
+        )
         return int(DeltaTable(bronze).version())
 
 

@@ -18,6 +18,7 @@ from lakehouse.contracts import topics
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import AcceptedBatch
 from lakehouse.contracts.tables import GOLD_SCHEMA
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.settings import Settings
 from lakehouse.transform.cycle import Outcome
@@ -42,11 +43,11 @@ class Line:
         self.trino = Trino.of(self.settings)
         self._spark = spark
         self._layout = Layout(settings.warehouse)
-        self._paths = BronzePaths(settings.hdfs_url, self._layout, 1)
+        self._paths = BronzePaths(settings.hdfs_url, self._layout, FIRST_GENERATION)
         self._offsets = [0] * topics.EVENTS.partitions
         files = HdfsFiles(settings.hdfs_url)
         create_tables(spark, self._paths)
-        epoch = next_epoch(files, self._layout, 1, this_process())
+        epoch = next_epoch(files, self._layout, FIRST_GENERATION, this_process())
         self._writer = BronzeWriter(spark, files, self._paths, epoch)
         self._writer.begin(self._writer.fence() or _START)
         self._log = ReleaseLog(files, self._layout)

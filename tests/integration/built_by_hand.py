@@ -9,8 +9,10 @@ from lakehouse.clients import delta_log
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts import tables
+from lakehouse.contracts.ids import GoldVersionNumber, SnapshotNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.model import BronzeCursor, Snapshot, TableState
 from lakehouse.releases.versions import Versions
 from lakehouse.transform import catalog, definition
@@ -33,25 +35,34 @@ class Warehouse:
 
     def create(self, project: Path) -> int:
         version = self.versions.create(definition.freeze(self.files, self.layout, project)).version
-        catalog.prepare(self.trino, self.settings, self.layout, version, 1)
+        catalog.prepare(self.trino, self.settings, self.layout, version, FIRST_GENERATION)
         return version
 
     def build(self, number: int, after: int, through: int) -> Snapshot:
         """The version's next snapshot, of the bronze commits after ``after``."""
-        version, last = self.versions.get(number), self.versions.latest_snapshot(number)
+        version, last = (
+            self.versions.get(GoldVersionNumber(number)),
+            self.versions.latest_snapshot(GoldVersionNumber(number)),
+        )
         snapshot = last.number + 1 if last else 1
         project = definition.thaw(self.files, self.layout, version.definition, self.settings.home_path)
-        build.run(self.settings, project, build.Build(number, snapshot, 1, after, through, 35))
+        build.run(
+            self.settings,
+            project,
+            build.Build(GoldVersionNumber(number), SnapshotNumber(snapshot), FIRST_GENERATION, after, through, 35),
+        )
         return self.add(number, snapshot, through)
 
     def add(self, version: int, number: int, through: int) -> Snapshot:
         """Publishes a snapshot of the tables as they are."""
         states = {}
-        for name, location in catalog.locations(self.trino, version).items():
+        for name, location in catalog.locations(self.trino, GoldVersionNumber(version)).items():
             head = delta_log.head_version(self.files, location)
             assert head is not None
-            states[name] = TableState(tables.physical_schema(name.partition(".")[0], version), location, head)
-        made = release_documents.snapshot(version, number, states, bronze=BronzeCursor(1, through))
+            states[name] = TableState(
+                tables.physical_schema(name.partition(".")[0], GoldVersionNumber(version)), location, head
+            )
+        made = release_documents.snapshot(version, number, states, bronze=BronzeCursor(FIRST_GENERATION, through))
         self.versions.add_snapshot(made)
         return made
 

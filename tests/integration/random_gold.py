@@ -10,8 +10,10 @@ import msgspec
 from lakehouse.clients import delta_log
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import CATALOG, GOLD_KEYS, GOLD_MEASURES, MONEY_MEASURES
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import (
     BronzeCursor,
@@ -69,10 +71,10 @@ class Gold:
 
     def plan(self) -> None:
         """The document that makes this version a candidate."""
-        plan = Plan("bronze", BronzeCursor(1, 0), None, "test")
-        made = GoldVersion(self.version, DEFINITION, 0, new_nonce(), plan)
-        self.files.make_folder(self.layout.gold_version(self.version))
-        self.files.write(self.layout.gold_version_manifest(self.version), msgspec.json.encode(made))
+        plan = Plan("bronze", BronzeCursor(FIRST_GENERATION, 0), None, "test")
+        made = GoldVersion(GoldVersionNumber(self.version), DEFINITION, 0, new_nonce(), plan)
+        self.files.make_folder(self.layout.gold_version(GoldVersionNumber(self.version)))
+        self.files.write(self.layout.gold_version_manifest(GoldVersionNumber(self.version)), msgspec.json.encode(made))
 
     def audit(self, number: int) -> None:
         Versions(self.files, self.layout).add_snapshot(snapshot(self.version, number, self.states()))

@@ -21,6 +21,7 @@ from ingestion.tail_cache import Line as LogLine
 from lakehouse.clients import delta_log
 from lakehouse.contracts import tables, topics
 from lakehouse.contracts.commit_info import BronzeCommit, EdgeWatermarks
+from lakehouse.contracts.ids import GenerationNumber
 from lakehouse.contracts.records import AcceptedEvent, Watermark
 from lakehouse.settings import EdgeSettings, Settings
 from lakehouse.transform.backfill import raw_build_process
@@ -82,7 +83,7 @@ class RawLine(Line):
         return Build(self, generation, events_per_commit)
 
     def said(self, generation: int) -> list[BronzeCommit]:
-        log = delta_log.commits_since(self.files, self.layout.bronze(generation), -1)
+        log = delta_log.commits_since(self.files, self.layout.bronze(GenerationNumber(generation)), -1)
         return [commit for commit in map(delta_log.bronze_commit, log) if commit is not None]
 
     def rows_of(self, generation: int) -> int:
@@ -97,18 +98,18 @@ class RawLine(Line):
 
     def content(self, generation: int) -> list[tuple[Any, ...]]:
         """All rows, in the columns that are functions of the accepted batch, in order of position."""
-        rows = self._table(self.layout.bronze(generation), ACCEPTED).to_pylist()
+        rows = self._table(self.layout.bronze(GenerationNumber(generation)), ACCEPTED).to_pylist()
         return sorted((tuple(row[name] for name in ACCEPTED) for row in rows), key=repr)
 
     def shown_from_kafka(self, generation: int) -> Counter[bool]:
         """How many rows name a Kafka offset, and how many do not."""
-        offsets = self._table(self.layout.bronze(generation), ["kafka_offset"])["kafka_offset"]
+        offsets = self._table(self.layout.bronze(GenerationNumber(generation)), ["kafka_offset"])["kafka_offset"]
         return Counter(offset is not None for offset in offsets.to_pylist())
 
     def refused(self, generation: int) -> Counter[bytes]:
         """The bodies in quarantine that count."""
         committed = {(commit.epoch, commit.batch) for commit in self.said(generation)}
-        url = f"{self.stack.settings.hdfs_url}{self.layout.quarantine(generation)}"
+        url = f"{self.stack.settings.hdfs_url}{self.layout.quarantine(GenerationNumber(generation))}"
         rows = DeltaTable(url).to_pyarrow_table(columns=["body", "epoch", "batch"]).to_pylist()
         return Counter(row["body"] for row in rows if (row["epoch"], row["batch"]) in committed)
 
@@ -127,7 +128,7 @@ class Build:
             (home / "run").symlink_to(line.stack.settings.home_path / "run")
         settings = Settings(home=home, port_base=line.stack.settings.port_base)
         own = {**line.environment, "LAKEHOUSE_HOME": str(home)}
-        command = raw_build_process.rebuild_command(generation)
+        command = raw_build_process.rebuild_command(GenerationNumber(generation))
         self.log = home / "build.log"
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(

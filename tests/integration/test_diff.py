@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from lakehouse.contracts import tables
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.contracts.layout import Layout
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.transform import definition
 from lakehouse.transform.diff.common_point import common_point
@@ -43,8 +45,12 @@ TINY = Limits(top=1000, rows_per_query=40, merchants_at_once=2)
 @pytest.fixture(scope="module")
 def warehouse(lake: EmbeddedStack) -> Warehouse:
     layout = Layout(lake.settings.warehouse)
-    write(f"{lake.settings.hdfs_url}{layout.bronze(1)}", list(chunks(ROWS, COMMITS)), START + timedelta(days=81))
-    write(f"{lake.settings.hdfs_url}{layout.quarantine(1)}", [[]], START)
+    write(
+        f"{lake.settings.hdfs_url}{layout.bronze(FIRST_GENERATION)}",
+        list(chunks(ROWS, COMMITS)),
+        START + timedelta(days=81),
+    )
+    write(f"{lake.settings.hdfs_url}{layout.quarantine(FIRST_GENERATION)}", [[]], START)
     return Warehouse(lake)
 
 
@@ -60,7 +66,7 @@ def built(warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> War
     warehouse.build(WRONG, -1, COMMITS - 2)
     shown = warehouse.build(WRONG, COMMITS - 2, COMMITS - 1)
     log = ReleaseLog(warehouse.files, warehouse.layout)
-    assert publish_snapshot(log, warehouse.versions.get(WRONG), shown) is not None
+    assert publish_snapshot(log, warehouse.versions.get(GoldVersionNumber(WRONG)), shown) is not None
     assert warehouse.create(definition.PROJECT) == RIGHT
     warehouse.build(RIGHT, -1, COMMITS - 2)
     assert warehouse.create(wrong) == SAME
@@ -92,7 +98,7 @@ def expected() -> dict[Any, dict[str, tuple[int, int]]]:
 
 
 def compare(warehouse: Warehouse, left: int, right: int, limits: Limits | None = None) -> Difference:
-    newest = [warehouse.versions.latest_snapshot(version) for version in (left, right)]
+    newest = [warehouse.versions.latest_snapshot(GoldVersionNumber(version)) for version in (left, right)]
     assert newest[0] is not None
     assert newest[1] is not None
     return difference(warehouse.reader, *common_point(warehouse.versions, newest[0], newest[1]), limits)

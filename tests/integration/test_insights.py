@@ -15,6 +15,7 @@ import pytest
 
 from lakehouse.clients.insights import prepared
 from lakehouse.clients.trino import Trino
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.contracts.tables import CATALOG, GOLD_KEYS, TRANSFORM_USER
 from lakehouse.releases.log import Published
 from lakehouse.simulate.dataset import simulated
@@ -165,7 +166,7 @@ def test_promote_and_rollback_are_answered_within_a_second(
 
 def _await_prepared(client: httpx.Client, version: int, snapshot: int) -> None:
     deadline = time.monotonic() + 60
-    while (found := prepared(str(client.base_url))) is None or found.get(version) != snapshot:
+    while (found := prepared(str(client.base_url))) is None or found.get(GoldVersionNumber(version)) != snapshot:
         assert time.monotonic() < deadline, found
         time.sleep(0.1)
 

@@ -15,6 +15,7 @@ from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.metrics import METRICS
 from lakehouse.contracts.tables import GOLD_KEYS, GOLD_MEASURES, GOLD_TABLES, RELEASE_LOG_COLUMNS
 from lakehouse.releases import restated
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.model import Release
 from lakehouse.transform.history import by_release, restatements
 from tests.integration import naive_restatements
@@ -40,7 +41,7 @@ def told(lake: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> Told:
     imported = [replace(row, merchant_id="shop-c", seq=row.seq + 10_000) for row in random_rows(seed=4, count=500)]
     late = [replace(row, seq=row.seq + 20_000) for row in random_rows(seed=5, count=30)]
     layout = Layout(settings.warehouse)
-    write(f"{settings.hdfs_url}{layout.quarantine(1)}", [[]], START)
+    write(f"{settings.hdfs_url}{layout.quarantine(FIRST_GENERATION)}", [[]], START)
     told = Told(settings, tmp_path_factory.mktemp("definitions"), {})
     for some, reached in zip(chunks(rows, STEPS), REACHED, strict=True):
         told.arrive(some, reached)

@@ -13,12 +13,14 @@ import pytest
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.columns import GOLD_COLUMNS, SILVER_COLUMNS
+from lakehouse.contracts.ids import GenerationNumber, GoldVersionNumber, ReleaseNumber, SnapshotNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError
 from lakehouse.ledger import read_tables
 from lakehouse.ledger.proof import SILVER, Proof
 from lakehouse.ledger.prove import Prover
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import BronzeCursor, Definition, GoldVersion, Release
 from lakehouse.releases.versions import Versions
@@ -66,9 +68,15 @@ def rebuilt(warehouse: Settings, stepped: int) -> int:
         Trino.of(warehouse, user=TRANSFORM_USER),
     )
     version = Versions(files, layout).create(definition.freeze(files, layout, definition.PROJECT))
-    catalog.prepare(trino, warehouse, layout, version.version, 1)
+    catalog.prepare(trino, warehouse, layout, version.version, FIRST_GENERATION)
     project = definition.thaw(files, layout, version.definition, warehouse.home_path)
-    run(warehouse, project, Build(version.version, 1, 1, -1, STEPS - 1, warehouse.transform.order_repeat_days))
+    run(
+        warehouse,
+        project,
+        Build(
+            version.version, SnapshotNumber(1), FIRST_GENERATION, -1, STEPS - 1, warehouse.transform.order_repeat_days
+        ),
+    )
     return version.version
 
 
@@ -132,7 +140,18 @@ def test_a_model_that_cannot_be_compiled_is_a_failed_build(warehouse: Settings, 
     model = project / "models" / "silver" / "int_duplicate_candidates.sql"
     model.write_text(model.read_text().replace("-- depends_on: {{ ref('touched_days') }}", ""))
     with pytest.raises(BuildFailedError, match="ompilation"):
-        run(warehouse, project, Build(rebuilt, 2, 1, -1, STEPS - 1, warehouse.transform.order_repeat_days))
+        run(
+            warehouse,
+            project,
+            Build(
+                GoldVersionNumber(rebuilt),
+                SnapshotNumber(2),
+                FIRST_GENERATION,
+                -1,
+                STEPS - 1,
+                warehouse.transform.order_repeat_days,
+            ),
+        )
 
 
 def test_the_release_log_has_one_release_a_step(warehouse: Settings, stepped: int) -> None:
@@ -187,7 +206,7 @@ def test_what_a_dead_build_left_behind_is_replaced(
         "orders_cancelled, units, 99, slot_month "
         f"FROM lake.gold_v{stepped}.merchant_sales WHERE merchant_id = '{merchant}'"
     )
-    write(f"{warehouse.hdfs_url}{layout.bronze(1)}", [LATER], START + timedelta(days=82))
+    write(f"{warehouse.hdfs_url}{layout.bronze(FIRST_GENERATION)}", [LATER], START + timedelta(days=82))
     with monkeypatch.context() as death:
         death.setattr("lakehouse.transform.cycle.publish_snapshot", die)
         with pytest.raises(LakehouseError, match="killed"):
@@ -212,16 +231,19 @@ def test_what_a_build_that_was_too_large_has_left_is_put_back(
     ]
     transform = warehouse.transform.model_copy(update={"max_rows_per_cycle": len(new + sooner)})
     builder = Builder(warehouse.model_copy(update={"transform": transform}), files)
-    write(f"{warehouse.hdfs_url}{layout.bronze(1)}", [new, sooner], START + timedelta(days=83))
+    write(f"{warehouse.hdfs_url}{layout.bronze(FIRST_GENERATION)}", [new, sooner], START + timedelta(days=83))
 
     def too_large(*given: Any) -> list[str]:
         run(*given)
         raise BuildFailedError("EXCEEDED_LOCAL_MEMORY_LIMIT", is_too_large=True)
 
     def consume() -> int:
-        version, last = builder.versions.get(stepped), builder.versions.latest_snapshot(stepped)
+        version, last = (
+            builder.versions.get(GoldVersionNumber(stepped)),
+            builder.versions.latest_snapshot(GoldVersionNumber(stepped)),
+        )
         assert last is not None
-        found = builder.new_commits(stepped, last.bronze)
+        found = builder.new_commits(GoldVersionNumber(stepped), last.bronze)
         assert found is not None
         assert builder.consume(version, last, found, lambda _: None) is not None
         return found.rows
@@ -240,11 +262,11 @@ def test_what_a_build_that_was_too_large_has_left_is_put_back(
 @pytest.mark.parametrize("more", [0, 2], ids=["at most twice", "some three times"])
 def test_the_ledger_reads_every_position_as_often_as_it_is_held(warehouse: Settings, more: int) -> None:
     rows, layout, generation = ROWS + ROWS[:3] * more, Layout(warehouse.warehouse), 8 + more
-    write(f"{warehouse.hdfs_url}{layout.bronze(generation)}", [rows], START)
-    write(f"{warehouse.hdfs_url}{layout.quarantine(generation)}", [[]], START)
+    write(f"{warehouse.hdfs_url}{layout.bronze(GenerationNumber(generation))}", [rows], START)
+    write(f"{warehouse.hdfs_url}{layout.quarantine(GenerationNumber(generation))}", [[]], START)
     trino = Trino.of(warehouse, user=TRANSFORM_USER)
-    catalog.prepare(trino, warehouse, layout, 90, generation)
-    cursor, late = BronzeCursor(generation, 0), Counter[int]()
+    catalog.prepare(trino, warehouse, layout, GoldVersionNumber(90), GenerationNumber(generation))
+    cursor, late = BronzeCursor(GenerationNumber(generation), 0), Counter[int]()
     held = Counter(
         (run.edge, run.segment, seq)
         for span in read_tables.spans_of(read_tables.bronze_days(trino, cursor), most=100)
@@ -262,7 +284,7 @@ def as_it_is(settings: Settings, version: int) -> Release:
     files, layout = HdfsFiles(settings.hdfs_url), Layout(settings.warehouse)
     current = ReleaseLog(files, layout).current()
     assert current is not None
-    states = Builder(settings, files).tables.found(GoldVersion(version, Definition(""), 0, ""))
+    states = Builder(settings, files).tables.found(GoldVersion(GoldVersionNumber(version), Definition(""), 0, ""))
     return msgspec.structs.replace(current.release, gold_version=version, tables=states)
 
 
@@ -275,7 +297,7 @@ def test_a_proof_holds_until_a_position_of_its_hours_comes_or_goes(warehouse: Se
     """As release 1 showed the tables, against what came with the steps after it."""
     files = HdfsFiles(warehouse.hdfs_url)
     log, prover = ReleaseLog(files, Layout(warehouse.warehouse)), Prover(warehouse, files)
-    first, now = log.get(1).release, log.get(STEPS).release
+    first, now = log.get(ReleaseNumber(1)).release, log.get(ReleaseNumber(STEPS)).release
     came = sorted(int(row.accepted_at.timestamp()) // 3600 for rows in list(chunks(ROWS, STEPS))[1:] for row in rows)
     for through in (came[0] - 5, came[0], came[0] + 1, came[len(came) // 2], came[-1] + 1):
         assert prover.holds(proof_of_tables(first, through), now) == (through <= came[0])

@@ -19,6 +19,7 @@ import pytest
 
 from lakehouse.clients.trino import SqlError, Trino
 from lakehouse.contracts.layout import Layout
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
 from lakehouse.transform import definition
@@ -54,7 +55,7 @@ class Operator:
 
     def arrive(self, rows: list[Row]) -> None:
         """The mark is older than any acceptance, so that the ledger, which has no edge here, judges no hour."""
-        write(f"{self.stack.settings.hdfs_url}{LAYOUT.bronze(1)}", [rows], START + timedelta(days=79))
+        write(f"{self.stack.settings.hdfs_url}{LAYOUT.bronze(FIRST_GENERATION)}", [rows], START + timedelta(days=79))
 
     def get(self, path: str) -> Document:
         answer = self.client.get(f"/v1/ops/{path}")
@@ -144,7 +145,7 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     try:
         embedded_stack.start(own, ["kafka", "hdfs", "trino"])
         made = Operator(own)
-        write(f"{own.settings.hdfs_url}{LAYOUT.quarantine(1)}", [[]], START)
+        write(f"{own.settings.hdfs_url}{LAYOUT.quarantine(FIRST_GENERATION)}", [[]], START)
         made.arrive(FIRST)
         embedded_stack.start(own, ["kafka", "hdfs", "trino", "transform"])
         made.await_shown(expected_sales(FIRST))

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from lakehouse.contracts.ids import GenerationNumber
 from lakehouse.releases import generations
+from lakehouse.releases.generations import FIRST_GENERATION
 from tests.integration.raw_line import Build, RawLine
 from tests.integration.test_kafka_to_bronze import Supervised
 from tests.support.embedded_stack import EmbeddedStack
@@ -68,10 +70,10 @@ def test_what_is_built_from_raw_files_equals_what_was_streamed_and_is_fed_on(lin
     assert generations.next_generation(line.files, line.layout) == 2
     build = build_with_kills(line, kills)
     assert "events/s" in build.words()
-    made = generations.streamed(line.files, line.layout, 2)
+    made = generations.streamed(line.files, line.layout, GenerationNumber(2))
     assert made is not None
     assert made.rows == line.accepted
-    assert generations.progress(line.files, line.layout, 2).segments == SEGMENTS + 1
+    assert generations.progress(line.files, line.layout, GenerationNumber(2)).segments == SEGMENTS + 1
 
     # Kafka gets what it lacked, and more, while the driver dies
     line.accept(10)
@@ -107,7 +109,7 @@ def test_what_is_built_from_raw_files_equals_what_was_streamed_and_is_fed_on(lin
     assert {commit.epoch for commit in line.said(2)[commits:]} <= {line.said(2)[commits - 1].epoch}
 
     # a generation that is retired is let go, the other goes on
-    generations.retire(line.files, line.layout, 1, "ana", "damaged")
+    generations.retire(line.files, line.layout, FIRST_GENERATION, "ana", "damaged")
     line.wait_until(lambda: "generation" not in supervised.driver.state())
     line.accept(5)
     line.deliver()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber
 from lakehouse.errors import LakehouseError, RefusedError
 from lakehouse.releases.model import Snapshot
 from lakehouse.settings import Settings
@@ -87,12 +88,12 @@ def test_a_candidate_is_built_in_slices_and_equals_the_naive_computation(
             death.setattr(Builder, "publish", partialmethod(publish_up_to, number))
             with pytest.raises(LakehouseError, match="killed"):
                 carry_out(warehouse.settings, candidate, told.append)
-        assert warehouse.versions.snapshot_numbers(2) == list(range(1, number))
+        assert warehouse.versions.snapshot_numbers(GoldVersionNumber(2)) == list(range(1, number))
         if number == 1:
             leave_only_the_name(warehouse, "silver_v2", "sales_facts")
     carry_out(warehouse.settings, candidate, told.append)
     assert candidate.version == 2
-    assert len(warehouse.versions.snapshot_numbers(2)) > 3, told
+    assert len(warehouse.versions.snapshot_numbers(GoldVersionNumber(2))) > 3, told
     log = warehouse.trino.query('SELECT operation FROM lake.silver_v2."events$history"')
     assert {"MERGE", "WRITE"} <= {commit["operation"] for commit in log}
     assert sales(warehouse.trino, 2) == with_the_bug(FIRST + SECOND)
@@ -118,14 +119,14 @@ def test_promote_and_rollback_are_one_release_each(warehouse: StackWarehouse) ->
 
 
 def test_the_exact_release_is_held_until_an_operator_publishes(warehouse: StackWarehouse) -> None:
-    held = rollback(warehouse.log, warehouse.versions, RollbackRequest("olga", to=1, exact=True))
+    held = rollback(warehouse.log, warehouse.versions, RollbackRequest("olga", to=ReleaseNumber(1), exact=True))
     assert held.release.held
     warehouse.arrive(THIRD, 83)
     outcome = warehouse.transform.turn()
     assert outcome.snapshot is not None
     assert outcome.release is None
     assert shown_sales(warehouse.trino) == expected_sales(FIRST)
-    rollback(warehouse.log, warehouse.versions, RollbackRequest("olga", to=1))
+    rollback(warehouse.log, warehouse.versions, RollbackRequest("olga", to=ReleaseNumber(1)))
     warehouse.transform.turn()
     assert shown_sales(warehouse.trino) == expected_sales(ROWS)
 
@@ -134,7 +135,7 @@ def test_promote_brings_the_candidate_to_its_parents_commits(warehouse: StackWar
     warehouse.promote(2)
     warehouse.transform.turn()
     assert shown_sales(warehouse.trino) == with_the_bug(ROWS)
-    current, newest = warehouse.log.current(), warehouse.versions.latest_snapshot(1)
+    current, newest = warehouse.log.current(), warehouse.versions.latest_snapshot(GoldVersionNumber(1))
     assert current is not None
     assert newest is not None
     assert current.release.bronze == newest.bronze
@@ -200,9 +201,9 @@ def test_bounds_lose_nothing_of_what_raw_files_have_and_the_base_has_not(warehou
 
 def test_drop(warehouse: StackWarehouse, buggy: Path) -> None:
     with pytest.raises(RefusedError, match="what readers see"):
-        drop(warehouse.builder, DropRequest(4, "olga"))
+        drop(warehouse.builder, DropRequest(GoldVersionNumber(4), "olga"))
     with pytest.raises(RefusedError, match="shown to readers"):
-        drop(warehouse.builder, DropRequest(2, "olga"))
+        drop(warehouse.builder, DropRequest(GoldVersionNumber(2), "olga"))
     candidate = start(warehouse.settings, ReprocessRequest(Source.BRONZE, "olga", project=buggy))
     drop(warehouse.builder, DropRequest(candidate.version, "olga", "no"))
     with pytest.raises(RefusedError, match="dropped"):

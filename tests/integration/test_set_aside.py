@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.ledger.model import Stage
 from lakehouse.ledger.read_tables import Span, counted_runs
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.model import BronzeCursor
 from lakehouse.transform import definition
 from lakehouse.transform.building.build import BuildFailedError
@@ -55,7 +57,7 @@ def poison(number: int) -> Row:
 
 
 BAD = poison(1)
-FROM_THE_BEGINNING = BronzeCursor(1, -1)
+FROM_THE_BEGINNING = BronzeCursor(FIRST_GENERATION, -1)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +117,7 @@ def test_the_release_says_how_many_lie_aside(warehouse: StackWarehouse, went_on:
     current = warehouse.log.current()
     assert current is not None
     assert current.release.set_aside == 1
-    assert warehouse.log.get(1).release.set_aside == 0
+    assert warehouse.log.get(ReleaseNumber(1)).release.set_aside == 0
 
 
 def test_the_ledger_counts_it_as_quarantined(warehouse: StackWarehouse, went_on: tuple[int, int]) -> None:

@@ -17,8 +17,10 @@ import pytest
 from compose.local.stack import SERVERS
 from lakehouse.clients import delta_log
 from lakehouse.clients.files import HdfsFiles
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.ledger.prove import Prover
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.versions import Versions
 from lakehouse.simulate.dataset import simulated
 from lakehouse.transform import definition
@@ -139,7 +141,7 @@ def await_difference(story: Story, candidate: int) -> dict[str, Any]:
 def await_proof(story: Story, candidate: int) -> None:
     """The service proves a candidate's ledger before anybody asks for its promote, which then need not read it all."""
     prover = Prover(story.stack.settings, HdfsFiles(story.stack.settings.hdfs_url))
-    await_some(story, lambda: prover.proof(candidate))
+    await_some(story, lambda: prover.proof(GoldVersionNumber(candidate)))
 
 
 def promote_in_spite_of_a_kill(story: Story, candidate: int) -> None:
@@ -157,8 +159,10 @@ def test_raw_files_make_a_damaged_bronze_whole(story: Story) -> None:
     before = story.api.get("/v1/status").json()
     was = story.returns_shown()
     wrong = {key: value - was[key] for key, value in story.returns.items() if value != was[key]}
-    damaged = max(delta_log.commits_since(files, layout.bronze(1), -1), key=lambda commit: len(commit.adds))
-    files.delete(f"{layout.bronze(1)}/{unquote(damaged.adds[0].path)}")
+    damaged = max(
+        delta_log.commits_since(files, layout.bronze(FIRST_GENERATION), -1), key=lambda commit: len(commit.adds)
+    )
+    files.delete(f"{layout.bronze(FIRST_GENERATION)}/{unquote(damaged.adds[0].path)}")
     known = json.loads(next(iter(story.shown().values())))["receipt"]["known_at"]
     shown = story.shown(as_known_at=known)
     with events_keep_arriving(story, "later-"):

@@ -17,6 +17,7 @@ from hdfs_native import Client
 from compose.local import trino_groups
 from compose.local.program import Layout
 from lakehouse.clients.trino import SqlError, Trino
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.contracts.tables import TRANSFORM_USER, reprocess_user
 from tests.support import java_harness
 from tests.support.embedded_stack import EmbeddedStack
@@ -106,7 +107,7 @@ def test_an_analyst_reads_and_only_the_transform_writes(servers: EmbeddedStack, 
     ("user", "group"),
     [
         (TRANSFORM_USER, ["lakehouse", "transform"]),
-        (reprocess_user(2), ["lakehouse", "reprocess"]),
+        (reprocess_user(GoldVersionNumber(2)), ["lakehouse", "reprocess"]),
         ("ana.lima", ["lakehouse", "analysts", "ana.lima"]),
     ],
 )
@@ -117,7 +118,7 @@ def test_each_query_belongs_to_its_users_group(servers: EmbeddedStack, user: str
 
 def test_a_rebuild_waits_for_itself_and_the_transform_for_nobody(servers: EmbeddedStack) -> None:
     """Of a rebuild's long queries some run and some wait; the transform's runs beside them to its end."""
-    settings, user = servers.settings, reprocess_user(3)
+    settings, user = servers.settings, reprocess_user(GoldVersionNumber(3))
     limit = next(g for g in GROUPS if g["name"] == "reprocess")["hardConcurrencyLimit"]
     mine = f"\"user\" = '{user}' AND query LIKE '%sequence%'"
     with ThreadPoolExecutor(limit + 1) as pool:

@@ -13,10 +13,12 @@ from lakehouse import table_files
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts import tables
+from lakehouse.contracts.ids import SnapshotNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError, RefusedError
 from lakehouse.releases import restated
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import BronzeCursor, Drop, Plan, TableState, new_nonce
 from lakehouse.releases.versions import Versions
@@ -47,7 +49,7 @@ def warehouse(lake: EmbeddedStack) -> EmbeddedStack:
     )
     steps = list(chunks(ROWS, STEPS))
     _bronze(settings, steps[:-1], day=81)
-    write(f"{settings.hdfs_url}{Layout(settings.warehouse).quarantine(1)}", [[]], START)
+    write(f"{settings.hdfs_url}{Layout(settings.warehouse).quarantine(FIRST_GENERATION)}", [[]], START)
     transform = Transform(settings)
     for number, _ in enumerate(steps[:-1], start=1):
         assert transform.turn().release is not None
@@ -72,7 +74,11 @@ def trino(warehouse: EmbeddedStack) -> Trino:
 
 
 def _bronze(settings: Settings, commits: list[list[Row]], day: int) -> None:
-    write(f"{settings.hdfs_url}{Layout(settings.warehouse).bronze(1)}", commits, START + timedelta(days=day))
+    write(
+        f"{settings.hdfs_url}{Layout(settings.warehouse).bronze(FIRST_GENERATION)}",
+        commits,
+        START + timedelta(days=day),
+    )
 
 
 def compact_gold(settings: Settings) -> None:
@@ -172,11 +178,15 @@ def test_a_dropped_version_goes_and_its_documents_stay(
 ) -> None:
     settings, versions = warehouse.settings, Versions(files, layout)
     frozen = definition.freeze(files, layout, definition.PROJECT)
-    plan = Plan("bronze", BronzeCursor(1, STEPS), None, "operator")
+    plan = Plan("bronze", BronzeCursor(FIRST_GENERATION, STEPS), None, "operator")
     version = versions.create(frozen, plan)
-    catalog.prepare(trino, settings, layout, version.version, 1)
+    catalog.prepare(trino, settings, layout, version.version, FIRST_GENERATION)
     project = definition.thaw(files, layout, frozen, settings.home_path)
-    run(settings, project, Build(version.version, 1, 1, -1, STEPS, settings.transform.order_repeat_days))
+    run(
+        settings,
+        project,
+        Build(version.version, SnapshotNumber(1), FIRST_GENERATION, -1, STEPS, settings.transform.order_repeat_days),
+    )
     trino.query(f"CREATE VIEW lake.silver_v{version.version}.events{catalog.DBT_TEMPORARY} AS SELECT 1 AS killed")
     vacuum(warehouse, retention=timedelta())
     assert sales(trino, version.version) == sales(trino, 1), "a candidate without a snapshot is being built"

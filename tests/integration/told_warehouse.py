@@ -9,8 +9,10 @@ import msgspec
 
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
+from lakehouse.contracts.ids import GoldVersionNumber, SnapshotNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import GOLD_TABLES, TRANSFORM_USER
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import new_nonce
 from lakehouse.releases.versions import Versions
@@ -45,7 +47,7 @@ class Told:
 
     def arrive(self, rows: list[Row], reached: timedelta) -> None:
         """Rows arrive, and a cycle follows."""
-        write(f"{self.settings.hdfs_url}{self.layout.bronze(1)}", [rows], START + reached)
+        write(f"{self.settings.hdfs_url}{self.layout.bronze(FIRST_GENERATION)}", [rows], START + reached)
         assert self.transform.turn().release is not None
         self.collect()
 
@@ -53,9 +55,11 @@ class Told:
         """As an operator does."""
         parent = self.log.current()
         assert parent is not None
-        latest = self.versions.latest_snapshot(version)
+        latest = self.versions.latest_snapshot(GoldVersionNumber(version))
         assert latest is not None
-        named = latest if snapshot is None else self.versions.snapshot(version, snapshot)
+        named = (
+            latest if snapshot is None else self.versions.snapshot(GoldVersionNumber(version), SnapshotNumber(snapshot))
+        )
         self.log.append(
             msgspec.structs.replace(
                 parent.release,
@@ -92,12 +96,12 @@ class Told:
         assert planted != macro.read_text()
         macro.write_text(planted)
         version = self.versions.create(definition.freeze(self.files, self.layout, project))
-        live = self.versions.latest_snapshot(1)
+        live = self.versions.latest_snapshot(GoldVersionNumber(1))
         assert live is not None
-        catalog.prepare(self.trino, self.settings, self.layout, version.version, 1)
+        catalog.prepare(self.trino, self.settings, self.layout, version.version, FIRST_GENERATION)
         thawed = definition.thaw(self.files, self.layout, version.definition, self.home)
         through = live.bronze.delta_version
-        run(self.settings, thawed, Build(version.version, 1, 1, -1, through, 35))
+        run(self.settings, thawed, Build(version.version, SnapshotNumber(1), FIRST_GENERATION, -1, through, 35))
         states = Builder(self.settings, self.files).tables.found(version)
         self.versions.add_snapshot(
             msgspec.structs.replace(live, gold_version=version.version, number=1, tables=states, nonce=new_nonce())

@@ -18,6 +18,7 @@ from deltalake import CommitProperties, write_deltalake
 
 from lakehouse.contracts.commit_info import BronzeCommit, EdgeWatermarks, PartitionRange
 from lakehouse.contracts.topics import EVENTS
+from lakehouse.releases.generations import FIRST_GENERATION
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -147,7 +148,7 @@ def write(table: str, commits: list[list[Row]], now: datetime) -> None:
     """One Delta commit per list, with the statement that the bronze writer would make."""
     for number, rows in enumerate(commits):
         statement = BronzeCommit(
-            generation=1,
+            generation=FIRST_GENERATION,
             epoch=1,
             batch=number,
             offsets={EVENTS.name: {0: PartitionRange(number, number + 1)}},

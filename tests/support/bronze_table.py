@@ -12,6 +12,7 @@ from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.commit_info import BronzeCommit
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, Watermark
+from lakehouse.releases.generations import FIRST_GENERATION
 from streaming.bronze_tables import BronzePaths, create_tables
 from streaming.bronze_writer import BronzeWriter
 from streaming.epochs import next_epoch
@@ -30,11 +31,11 @@ class Bronze:
         self.spark = spark
         self.folder = folder
         self.files = LocalFiles(folder)
-        self.paths = BronzePaths(f"file:{folder}", LAYOUT, 1)
+        self.paths = BronzePaths(f"file:{folder}", LAYOUT, FIRST_GENERATION)
         create_tables(spark, self.paths)
 
     def driver(self, files: LocalFiles | None = None) -> BronzeWriter:
-        epoch = next_epoch(self.files, LAYOUT, 1, this_process())
+        epoch = next_epoch(self.files, LAYOUT, FIRST_GENERATION, this_process())
         return BronzeWriter(self.spark, files or self.files, self.paths, epoch)
 
     def begun(self) -> BronzeWriter:

@@ -11,8 +11,10 @@ import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
 from lakehouse.clients.files import LocalFiles
+from lakehouse.contracts.ids import GoldVersionNumber, SnapshotNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import GOLD_KEYS, GOLD_MEASURES, MONEY_MEASURES, physical_schema
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import (
     BronzeCursor,
@@ -49,7 +51,7 @@ class GoldWarehouse:
         self.log = ReleaseLog(self.files, self.layout)
 
     def location(self, version: int, name: str) -> str:
-        return f"{self.layout.version_schema(version, 'gold')}/{name}-0a1b2c"
+        return f"{self.layout.version_schema(GoldVersionNumber(version), 'gold')}/{name}-0a1b2c"
 
     def table(self, version: int, name: str) -> str:
         return f"{self.folder}{self.location(version, name)}"
@@ -64,24 +66,28 @@ class GoldWarehouse:
     def states(self, version: int) -> dict[str, TableState]:
         """The gold tables of a version as they were last written."""
         return {
-            f"gold.{name}": TableState(physical_schema("gold", number), self.location(number, name), delta)
+            f"gold.{name}": TableState(
+                physical_schema("gold", GoldVersionNumber(number)), self.location(number, name), delta
+            )
             for (number, name), delta in self.versions.items()
             if number == version
         }
 
     def add_version(self, version: int, planned: bool = True) -> None:
-        plan = Plan("bronze", BronzeCursor(1, 0), None, "test") if planned else None
-        made = GoldVersion(version, DEFINITION, 0, new_nonce(), plan)
-        self.files.write(self.layout.gold_version_manifest(version), msgspec.json.encode(made))
+        plan = Plan("bronze", BronzeCursor(FIRST_GENERATION, 0), None, "test") if planned else None
+        made = GoldVersion(GoldVersionNumber(version), DEFINITION, 0, new_nonce(), plan)
+        self.files.write(self.layout.gold_version_manifest(GoldVersionNumber(version)), msgspec.json.encode(made))
 
     def drop(self, version: int) -> None:
-        dropped = Drop(version, "test", None, 0, new_nonce())
-        self.files.write(self.layout.gold_version_drop(version), msgspec.json.encode(dropped))
+        dropped = Drop(GoldVersionNumber(version), "test", None, 0, new_nonce())
+        self.files.write(self.layout.gold_version_drop(GoldVersionNumber(version)), msgspec.json.encode(dropped))
 
     def audit(self, version: int, number: int, built_before: int | None = None, through: int | None = None) -> Snapshot:
         """The document of a snapshot, of the tables as they were last written."""
         made = snapshot(version, number, self.states(version), complete_through=through, built_before=built_before)
-        self.files.write(self.layout.snapshot(version, number), msgspec.json.encode(made))
+        self.files.write(
+            self.layout.snapshot(GoldVersionNumber(version), SnapshotNumber(number)), msgspec.json.encode(made)
+        )
         return made
 
     def publish(

@@ -7,6 +7,7 @@ from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import GOLD_SCHEMA, GOLD_TABLES
 from lakehouse.ledger.proof import SILVER
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import (
     BronzeCursor,
@@ -62,4 +63,4 @@ class LoggedWarehouse:
         return {state.number: state.status for state in version_states(self.versions, self.log.refresh())}
 
 
-CANDIDATE = Plan("bronze", BronzeCursor(1, 1), None, "olga")
+CANDIDATE = Plan("bronze", BronzeCursor(FIRST_GENERATION, 1), None, "olga")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.releases.model import new_nonce
 from lakehouse.settings import Settings
@@ -27,7 +28,9 @@ class PromotedWarehouse(LoggedWarehouse):
     def operations(self) -> Operations:
         return Operations(self.files, self.layout)
 
-    def give(self, request: requests.Request, seen: int | None = 2, definition: str | None = None) -> Operation:
+    def give(
+        self, request: requests.Request, seen: ReleaseNumber | None = ReleaseNumber(2), definition: str | None = None
+    ) -> Operation:
         operation = Operation(new_id("olga", None), request, "olga", now(), new_nonce(), seen, definition)
         return self.operations.add(operation)
 

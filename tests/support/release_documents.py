@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber, SnapshotNumber
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import BronzeCursor, Definition, Release, Snapshot, TableState, new_nonce
 
@@ -13,9 +15,9 @@ DEFINITION = Definition("f" * 64)
 def snapshot(version: int, number: int, tables: dict[str, TableState] | None = None, **changes: Any) -> Snapshot:
     """Of the bronze commits up to ``number``. ``changes`` by the names of the fields."""
     made = Snapshot(
-        gold_version=version,
-        number=number,
-        bronze=BronzeCursor(1, number),
+        gold_version=GoldVersionNumber(version),
+        number=SnapshotNumber(number),
+        bronze=BronzeCursor(FIRST_GENERATION, number),
         tables=tables or {},
         marks=[],
         offsets={},
@@ -30,8 +32,8 @@ def snapshot(version: int, number: int, tables: dict[str, TableState] | None = N
 def release(number: int, shown: Snapshot, **changes: Any) -> Release:
     """Shows a snapshot. ``changes`` by the names of the fields."""
     made = Release(
-        release=number,
-        parent=number - 1 or None,
+        release=ReleaseNumber(number),
+        parent=ReleaseNumber(number - 1) or None,
         kind="cycle",
         actor="test",
         snapshot=shown.number,

@@ -24,6 +24,7 @@ from lakehouse.contracts import topics
 from lakehouse.contracts.commit_info import BronzeCommit
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, Rejected, Watermark
+from lakehouse.releases.generations import FIRST_GENERATION
 from tests.support.embedded_stack import EmbeddedStack, free_port_base
 
 EVENTS_PER_BATCH = 5
@@ -131,7 +132,7 @@ class Line:
         admin.close()
 
     def commits(self) -> list[BronzeCommit]:
-        log = delta_log.commits_since(self.files, self.layout.bronze(1), -1)
+        log = delta_log.commits_since(self.files, self.layout.bronze(FIRST_GENERATION), -1)
         return [commit for commit in map(delta_log.bronze_commit, log) if commit is not None]
 
     def rows(self) -> int:
@@ -139,12 +140,12 @@ class Line:
 
     def sequences(self) -> Counter[int]:
         """How often each sequence is in bronze, read by another engine."""
-        return Counter(self._table(self.layout.bronze(1), ["seq"])["seq"].to_pylist())
+        return Counter(self._table(self.layout.bronze(FIRST_GENERATION), ["seq"])["seq"].to_pylist())
 
     def quarantined(self) -> Counter[bytes]:
         """The bodies in quarantine that count: those of batches that bronze has committed."""
         committed = {(commit.epoch, commit.batch) for commit in self.commits()}
-        rows = self._table(self.layout.quarantine(1), ["body", "epoch", "batch"]).to_pylist()
+        rows = self._table(self.layout.quarantine(FIRST_GENERATION), ["body", "epoch", "batch"]).to_pylist()
         return Counter(row["body"] for row in rows if (row["epoch"], row["batch"]) in committed)
 
     def logs(self) -> str:

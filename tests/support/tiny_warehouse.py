@@ -17,7 +17,9 @@ import pyarrow.parquet as pq
 
 from lakehouse.clients.files import LocalFiles
 from lakehouse.clients.trino import Row
+from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber, SnapshotNumber
 from lakehouse.contracts.layout import Layout
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.model import (
     Base,
     BronzeCursor,
@@ -86,12 +88,12 @@ class TinyWarehouse:
     def create(self, shared: Version | None = None, *, plan: Plan | None = None) -> Version:
         """A new version, whose silver may be another's."""
         number = len(self.versions) + 1
-        document = GoldVersion(number, DEFINITION, 0, new_nonce(), plan)
-        self.write(LAYOUT.gold_version_manifest(number), msgspec.json.encode(document))
+        document = GoldVersion(GoldVersionNumber(number), DEFINITION, 0, new_nonce(), plan)
+        self.write(LAYOUT.gold_version_manifest(GoldVersionNumber(number)), msgspec.json.encode(document))
         made = {}
         for name in NAMES:
             layer, _, table = name.partition(".")
-            folder = f"{LAYOUT.version_schema(number, layer)}/{table}-{number:032x}"
+            folder = f"{LAYOUT.version_schema(GoldVersionNumber(number), layer)}/{table}-{number:032x}"
             made[name] = Table(f"{layer}_v{number}", folder)
         if shared is not None:
             made[NAMES[0]] = shared.tables[NAMES[0]]
@@ -104,8 +106,8 @@ class TinyWarehouse:
 
     def beside(self, base: Version, *, shared: bool) -> Version:
         """A candidate."""
-        known = Base(len(self.releases), base.number, base.snapshots[-1].number)
-        plan = Plan("bronze", BronzeCursor(1, 0), known, "operator")
+        known = Base(ReleaseNumber(len(self.releases)), GoldVersionNumber(base.number), base.snapshots[-1].number)
+        plan = Plan("bronze", BronzeCursor(FIRST_GENERATION, 0), known, "operator")
         made = self.create(base if shared else None, plan=plan)
         made.first = known.snapshot if shared else 1
         return made
@@ -154,7 +156,9 @@ class TinyWarehouse:
         number = version.first + len(version.snapshots)
         tables = {name: table.head for name, table in version.tables.items()}
         made = snapshot(version.number, number, tables, built_before=built_before)
-        self.write(LAYOUT.snapshot(version.number, number), msgspec.json.encode(made))
+        self.write(
+            LAYOUT.snapshot(GoldVersionNumber(version.number), SnapshotNumber(number)), msgspec.json.encode(made)
+        )
         version.snapshots.append(made)
         version.published.append(self.now)
         return made
@@ -163,8 +167,8 @@ class TinyWarehouse:
         """Of the version's newest snapshot."""
         number = len(self.releases) + 1
         made = release(number, version.snapshots[-1])
-        self.write(LAYOUT.release_manifest(number), msgspec.json.encode(made))
-        self.stamp(LAYOUT.release(number))
+        self.write(LAYOUT.release_manifest(ReleaseNumber(number)), msgspec.json.encode(made))
+        self.stamp(LAYOUT.release(ReleaseNumber(number)))
         self.releases.append((made, self.now))
 
     @property
@@ -172,8 +176,8 @@ class TinyWarehouse:
         return self.versions[self.releases[-1][0].gold_version - 1]
 
     def drop(self, version: Version) -> None:
-        word = Drop(version.number, "operator", None, 0, new_nonce())
-        self.write(LAYOUT.gold_version_drop(version.number), msgspec.json.encode(word))
+        word = Drop(GoldVersionNumber(version.number), "operator", None, 0, new_nonce())
+        self.write(LAYOUT.gold_version_drop(GoldVersionNumber(version.number)), msgspec.json.encode(word))
         version.is_dropped = True
 
     def has(self, table: Table, path: str) -> bool:

@@ -9,14 +9,17 @@ import re
 
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts import tables
+from lakehouse.contracts.ids import GoldVersionNumber, SnapshotNumber
 from lakehouse.errors import LakehouseError, RefusedError
 from lakehouse.releases.model import Snapshot, TableState
 from lakehouse.transform.building.literals import timestamp
 
-SNAPSHOT = 1
+SNAPSHOT = SnapshotNumber(1)
 
 
-def copy_outside(trino: Trino, base: Snapshot, version: int, since: int | None, until: int | None) -> None:
+def copy_outside(
+    trino: Trino, base: Snapshot, version: GoldVersionNumber, since: int | None, until: int | None
+) -> None:
     """The schemas of ``version`` must be there, and empty."""
     for name, state in sorted(base.tables.items()):
         layer, _, table = name.partition(".")

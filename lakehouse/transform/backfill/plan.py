@@ -15,6 +15,7 @@ from lakehouse import instants
 from lakehouse.clients import delta_log
 from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.releases import generations
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import Base, BronzeCursor, Definition, GoldVersion, Plan
 from lakehouse.releases.version_status import Status, version_states
@@ -22,7 +23,7 @@ from lakehouse.transform import definition
 from lakehouse.transform.backfill.progress import Phase, ProgressFile
 from lakehouse.transform.backfill.reuse import refuse_bounds, shared_tables
 from lakehouse.transform.backfill.slices import DAY
-from lakehouse.transform.building.builder import FIRST_GENERATION, Builder
+from lakehouse.transform.building.builder import Builder
 
 
 class Source(StrEnum):

@@ -13,6 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from lakehouse.clients.files import Files, replace
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import LakehouseError, NotFoundError, RefusedError
 from lakehouse.instants import now_micros
@@ -96,7 +97,7 @@ class ProgressFile:
         self,
         files: Files,
         layout: Layout,
-        version: int,
+        version: GoldVersionNumber,
         watch: Watch = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -179,7 +180,7 @@ class ProgressFile:
         return (said.rows_total or said.rows) if all_are_in else said.rows, said.rows_total
 
 
-def not_built(files: Files, layout: Layout, version: int) -> RefusedError:
+def not_built(files: Files, layout: Layout, version: GoldVersionNumber) -> RefusedError:
     """The refusal of what needs a whole version: it is being built, or that has failed."""
     failed = ProgressFile(files, layout, version).failed()
     if failed is not None:

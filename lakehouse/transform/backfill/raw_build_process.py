@@ -6,12 +6,13 @@ In: a generation and the settings. Out: a command and its environment.
 import os
 import sys
 
+from lakehouse.contracts.ids import GenerationNumber
 from lakehouse.settings import Settings
 
 HDFS_USER = "lakehouse"
 
 
-def rebuild_command(generation: int) -> list[str]:
+def rebuild_command(generation: GenerationNumber) -> list[str]:
     """The process that builds a generation from the raw files, or goes on with it.
 
     It says how far it is on stderr, a line for each commit. Exit codes: 0 the generation is complete, now or before;

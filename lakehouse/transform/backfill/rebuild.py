@@ -14,10 +14,11 @@ from dataclasses import replace
 import msgspec
 
 from lakehouse.clients.trino import QueryFailedError
+from lakehouse.contracts.ids import GenerationNumber, SnapshotNumber
 from lakehouse.errors import LakehouseError, NotReadyError, RefusedError
 from lakehouse.releases import generations
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.model import BronzeCursor, GoldVersion, Plan, Snapshot, new_nonce
+from lakehouse.releases.model import BronzeCursor, GoldVersion, Plan, Snapshot, new_nonce, number_after
 from lakehouse.releases.version_status import is_built
 from lakehouse.transform import catalog
 from lakehouse.transform.backfill import copy_base, raw_build_process
@@ -132,7 +133,7 @@ class Rebuild:
             last = self._part(shared, last, base, number)
             done += rows
 
-    def _part(self, shared: SharedTables, last: Snapshot | None, base: Snapshot, number: int) -> Snapshot:
+    def _part(self, shared: SharedTables, last: Snapshot | None, base: Snapshot, number: SnapshotNumber) -> Snapshot:
         self._stop_if_dropped()
         return shared.reach(last, base, self._say, number)
 
@@ -173,7 +174,7 @@ class Rebuild:
         assert made is not None, "a raw build ends with this document"
         return made.cursor
 
-    def _make_generation(self, generation: int) -> None:
+    def _make_generation(self, generation: GenerationNumber) -> None:
         """In a process of its own, which may live on if this one is killed: the next one takes over from it."""
         command = raw_build_process.rebuild_command(generation)
         environment = raw_build_process.rebuild_environment(self._builder.settings)
@@ -224,7 +225,7 @@ class Rebuild:
 
     def _whole(self, source: BronzeCursor, last: Snapshot | None) -> Build:
         """All that is to be read, in one build after ``last``."""
-        number = last.number + 1 if last else 1
+        number = number_after(last)
         plain = self._builder.plain_build(self._version, number, source.generation, -1, source.delta_version)
         return replace(plain, upon_a_copy=self._is_partial and number == copy_base.SNAPSHOT + 1)
 
@@ -232,7 +233,9 @@ class Rebuild:
         if self._builder.versions.drop_of(self._version.version) is not None:
             raise DroppedError(f"gold version {self._version.version} has been dropped")
 
-    def _publish(self, number: int, source: BronzeCursor, built: Built, built_before: int | None) -> Snapshot:
+    def _publish(
+        self, number: SnapshotNumber, source: BronzeCursor, built: Built, built_before: int | None
+    ) -> Snapshot:
         """With the last slice the snapshot says what the commits prove, as that of a cycle would."""
         empty = Snapshot(
             gold_version=self._version.version,

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 from lakehouse.clients.files import HdfsFiles
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.contracts.tables import reprocess_user
 from lakehouse.errors import LakehouseError
 from lakehouse.json_logs import fields, log_as_json
@@ -72,7 +73,7 @@ def main() -> int:
     settings = load_settings()
     log_as_json(f"reprocess-{sys.argv[1]}")
     files = HdfsFiles(settings.hdfs_url)
-    version = Builder(settings, files).versions.get(int(sys.argv[1]))
+    version = Builder(settings, files).versions.get(GoldVersionNumber(int(sys.argv[1])))
     names = fields(gold_version=version.version)
     try:
         carry_out(settings, version, lambda line: _log.info(line, extra=names))

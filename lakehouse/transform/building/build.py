@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from lakehouse.clients.trino import ENDED_FROM_OUTSIDE
+from lakehouse.contracts.ids import GenerationNumber, GoldVersionNumber, SnapshotNumber
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError
 from lakehouse.settings import Settings
@@ -68,9 +69,9 @@ class Build:
     the audits. Trino knows the build's queries by ``user``.
     """
 
-    gold_version: int
-    snapshot: int
-    generation: int
+    gold_version: GoldVersionNumber
+    snapshot: SnapshotNumber
+    generation: GenerationNumber
     from_version: int
     to_version: int
     order_repeat_days: int
@@ -191,7 +192,9 @@ def _folder(settings: Settings, build: Build) -> Path:
 
 
 @lru_cache(maxsize=16)
-def _parsed(project: Path, folder: Path, gold_version: int, generation: int, from_the_beginning: bool) -> Any:
+def _parsed(
+    project: Path, folder: Path, gold_version: GoldVersionNumber, generation: GenerationNumber, from_the_beginning: bool
+) -> Any:
     """A frozen project, parsed once: that takes longer than many a build. What differs from build to build is no
     matter of parsing; the schemas of a gold version and the name of its source are, and a model may look at whether it
     is built from the beginning."""

@@ -20,9 +20,10 @@ from lakehouse.clients.files import Files
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts import tables
 from lakehouse.contracts.commit_info import BronzeCommit
+from lakehouse.contracts.ids import GenerationNumber, GoldVersionNumber, SnapshotNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.instants import EPOCH
-from lakehouse.releases.model import BronzeCursor, GoldVersion, Snapshot, TableState, new_nonce
+from lakehouse.releases.model import BronzeCursor, GoldVersion, Snapshot, TableState, new_nonce, number_after
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
 from lakehouse.transform import catalog, definition
@@ -33,7 +34,6 @@ from lakehouse.transform.building.input_rows import InputRows
 from lakehouse.transform.building.set_aside import Aside, AsideDocuments, Failed
 from lakehouse.transform.building.table_states import Tables
 
-FIRST_GENERATION = 1
 MOST_PARTS = 1024
 Progress = Callable[[str], None]
 
@@ -42,7 +42,7 @@ Progress = Callable[[str], None]
 class Input:
     """The bronze commits of one cycle, and what the version is known to have failed on."""
 
-    generation: int
+    generation: GenerationNumber
     after: int
     through: int
     commits: list[BronzeCommit]
@@ -87,7 +87,7 @@ class Builder:
         """Whether a build that is too large will be tried with fewer rows."""
         return self._parts < MOST_PARTS
 
-    def new_commits(self, version: int, cursor: BronzeCursor, through: int | None = None) -> Input | None:
+    def new_commits(self, version: GoldVersionNumber, cursor: BronzeCursor, through: int | None = None) -> Input | None:
         """The commits after the cursor, at most ``max_rows_per_cycle`` rows of them (or one commit), and none after
         ``through``; None if there is none. Where the version has failed on them, one commit at a time."""
         found: list[Commit] = []
@@ -127,7 +127,7 @@ class Builder:
         )
         built, set_aside = Built(dict(last.tables) if last else {}, []), last.set_aside if last else 0
         if found.rows:
-            number = last.number + 1 if last else 1
+            number = number_after(last)
             progress(f"building snapshot {number} of gold version {version.version} from {found.rows} bronze rows")
             plan = self.plain_build(version, number, found.generation, found.after, found.through)
             built, has_rules = self._build_or_set_aside(version, last, plan, found, progress)
@@ -137,7 +137,7 @@ class Builder:
         return self.publish(
             Snapshot(
                 gold_version=version.version,
-                number=last.number + 1 if last else 1,
+                number=number_after(last),
                 bronze=BronzeCursor(found.generation, found.through),
                 tables=built.tables,
                 marks=marks,
@@ -159,7 +159,9 @@ class Builder:
         )
         return int(found[0]["n"])
 
-    def plain_build(self, version: GoldVersion, number: int, generation: int, after: int, through: int) -> Build:
+    def plain_build(
+        self, version: GoldVersion, number: SnapshotNumber, generation: GenerationNumber, after: int, through: int
+    ) -> Build:
         return Build(
             gold_version=version.version,
             snapshot=number,
@@ -201,7 +203,7 @@ class Builder:
     def build(self, version: GoldVersion, last: Snapshot | None, plan: Build) -> Built:
         """Runs the version's own frozen definition, and makes sure that nobody else wrote to its tables meanwhile."""
         self.prepare(version, plan.generation)
-        before = self.tables.without_leftovers(version, last, last.number + 1 if last else 1)
+        before = self.tables.without_leftovers(version, last, number_after(last))
         queries = self._run(self._project(version), plan)
         states = self.tables.found(version, last)
         self.tables.refuse_foreign_commits(states, before, set(queries))
@@ -250,7 +252,7 @@ class Builder:
             ),
         )
 
-    def prepare(self, version: GoldVersion, generation: int) -> None:
+    def prepare(self, version: GoldVersion, generation: GenerationNumber) -> None:
         """Schemas of the version, and the bronze tables that it reads."""
         if (version.version, generation) not in self._prepared:
             catalog.prepare(self.trino, self.settings, self.layout, version.version, generation)

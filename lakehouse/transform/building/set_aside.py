@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from lakehouse.clients.files import Files, replace
+from lakehouse.contracts.ids import GenerationNumber, GoldVersionNumber, SnapshotNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError
 from lakehouse.releases.model import BronzeCursor
@@ -46,7 +47,7 @@ class Rule(msgspec.Struct, frozen=True):
     merchant_id: str
     type: str
     words: str
-    snapshot: int
+    snapshot: SnapshotNumber
     and_all_after: bool = False
 
     @property
@@ -58,7 +59,7 @@ class Rule(msgspec.Struct, frozen=True):
 class Failed(msgspec.Struct, frozen=True):
     """The bronze commits, after ``after`` and up to ``through``, on which a build has failed."""
 
-    generation: int
+    generation: GenerationNumber
     after: int
     through: int
 
@@ -93,12 +94,12 @@ class AsideDocuments:
         self._files = files
         self._layout = layout
 
-    def of(self, version: int) -> Aside:
+    def of(self, version: GoldVersionNumber) -> Aside:
         try:
             return msgspec.json.decode(self._files.read(self._layout.gold_version_set_aside(version)), type=Aside)
         except NotFoundError:
             return Aside()
 
-    def keep(self, version: int, aside: Aside) -> None:
+    def keep(self, version: GoldVersionNumber, aside: Aside) -> None:
         path = self._layout.gold_version_set_aside(version)
         replace(self._files, self._layout.staging, path, msgspec.json.encode(aside))

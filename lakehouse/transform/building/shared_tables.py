@@ -6,6 +6,7 @@ version never shows one part newer than another.
 """
 
 from lakehouse.contracts import tables
+from lakehouse.contracts.ids import SnapshotNumber
 from lakehouse.releases.model import GoldVersion, Plan, Snapshot, TableState, new_nonce
 from lakehouse.transform.building.build import Build
 from lakehouse.transform.building.builder import Builder, Progress
@@ -24,7 +25,7 @@ class SharedTables:
         self._plan = plan
         self._base = plan.base
 
-    def step(self, progress: Progress, *, until: int | None = None) -> Snapshot | None:
+    def step(self, progress: Progress, *, until: SnapshotNumber | None = None) -> Snapshot | None:
         """Up to the base's newest snapshot, or its snapshot ``until``; None if we are there."""
         versions = self._builder.versions
         last = versions.latest_snapshot(self._version.version)
@@ -34,7 +35,9 @@ class SharedTables:
         target = versions.snapshot(self._base.gold_version, newest)
         return self.reach(last, target, progress)
 
-    def reach(self, last: Snapshot | None, target: Snapshot, progress: Progress, number: int | None = None) -> Snapshot:
+    def reach(
+        self, last: Snapshot | None, target: Snapshot, progress: Progress, number: SnapshotNumber | None = None
+    ) -> Snapshot:
         """The snapshot of our version at ``target`` of the base, or at a part of it: its rows up to ``number``."""
         number = number or target.number
         shared = {name: state for name, state in target.tables.items() if name in self._plan.shared}
@@ -56,7 +59,7 @@ class SharedTables:
             )
         )
 
-    def parts(self, last: Snapshot | None, target: Snapshot, most: int) -> list[tuple[int, int]]:
+    def parts(self, last: Snapshot | None, target: Snapshot, most: int) -> list[tuple[SnapshotNumber, int]]:
         """The base's history in parts of about ``most`` rows: (last snapshot number of the part, rows)."""
         events = target.tables.get(f"{tables.SILVER_SCHEMA}.{tables.SILVER_EVENTS}")
         if events is None or not self._is_own_model_left(target):
@@ -65,9 +68,9 @@ class SharedTables:
             f"SELECT snapshot, count(*) AS n FROM {events.pinned(tables.SILVER_EVENTS)} "
             f"WHERE snapshot > {last.number if last else 0} GROUP BY 1 ORDER BY 1"
         )
-        found: list[tuple[int, int]] = []
+        found: list[tuple[SnapshotNumber, int]] = []
         for row in rows:
-            number, count = int(row["snapshot"]), int(row["n"])
+            number, count = SnapshotNumber(int(row["snapshot"])), int(row["n"])
             if found and found[-1][1] + count <= most:
                 found[-1] = (number, found[-1][1] + count)
             else:
@@ -78,7 +81,12 @@ class SharedTables:
         return bool(set(target.tables) - set(self._plan.shared))
 
     def _build(
-        self, last: Snapshot | None, number: int, target: Snapshot, shared: dict[str, TableState], progress: Progress
+        self,
+        last: Snapshot | None,
+        number: SnapshotNumber,
+        target: Snapshot,
+        shared: dict[str, TableState],
+        progress: Progress,
     ) -> tuple[dict[str, TableState], list[str]]:
         if not self._is_own_model_left(target):
             return {}, []

@@ -11,6 +11,7 @@ from lakehouse.clients.delta_table import restore
 from lakehouse.clients.files import Files
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts import tables
+from lakehouse.contracts.ids import SnapshotNumber
 from lakehouse.errors import LakehouseError
 from lakehouse.releases.model import GoldVersion, Snapshot, TableState
 from lakehouse.settings import Settings
@@ -29,7 +30,9 @@ class Tables:
         self._files = files
         self._trino = trino
 
-    def without_leftovers(self, version: GoldVersion, last: Snapshot | None, number: int) -> dict[str, TableState]:
+    def without_leftovers(
+        self, version: GoldVersion, last: Snapshot | None, number: SnapshotNumber
+    ) -> dict[str, TableState]:
         """The states once what an unfinished build of this number has left is put back."""
         found = self._states_found(version, last)
         for name, state in found.items():

@@ -9,6 +9,7 @@ Kafka's offsets are compared.
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 
+from lakehouse.contracts.ids import SnapshotNumber
 from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.releases.model import Snapshot
 from lakehouse.releases.versions import Versions
@@ -44,7 +45,7 @@ class _History:
         self._reach = reach
         self._version = newest.gold_version
         self._known = {newest.number: newest}
-        self._numbers: list[int] | None = None
+        self._numbers: list[SnapshotNumber] | None = None
         self.newest: Snapshot | None = newest
 
     def go_back_to(self, most: int) -> None:
@@ -57,11 +58,11 @@ class _History:
         found = self._at(self._numbers[place - 1]) if place else None
         self.newest = found if found and found.built_before is None else None
 
-    def _reached(self, number: int) -> int:
+    def _reached(self, number: SnapshotNumber) -> int:
         snapshot = self._at(number)
         return _UNFINISHED if snapshot is None or snapshot.built_before is not None else self._reach(snapshot)
 
-    def _at(self, number: int) -> Snapshot | None:
+    def _at(self, number: SnapshotNumber) -> Snapshot | None:
         if number not in self._known:
             try:
                 self._known[number] = self._versions.snapshot(self._version, number)

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from decimal import Context, Decimal
 from typing import Any
 
+from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber, SnapshotNumber
 from lakehouse.contracts.metrics import METRICS, Metric
 from lakehouse.releases.model import BronzeCursor
 
@@ -21,10 +22,10 @@ Number = int | Decimal | None
 class Side:
     """One of the two states. ``release`` is the one that shows this version, if it was asked for by its number."""
 
-    gold_version: int
-    snapshot: int
+    gold_version: GoldVersionNumber
+    snapshot: SnapshotNumber
     bronze: BronzeCursor
-    release: int | None = None
+    release: ReleaseNumber | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from lakehouse.clients.files import Files, HdfsFiles
 from lakehouse.clients.trino import Trino
+from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.releases.log import Published, ReleaseLog
@@ -23,8 +24,8 @@ from lakehouse.transform.diff.run import difference
 def difference_of(
     settings: Settings,
     trino: Trino,
-    version: int,
-    against: int | None,
+    version: GoldVersionNumber,
+    against: ReleaseNumber | None,
     limits: Limits,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Difference:
@@ -38,7 +39,9 @@ def difference_of(
     return difference(trino, left, right, limits, release=release.number, progress=progress)
 
 
-def sides_of(files: Files, layout: Layout, version: int, against: int | None) -> tuple[Published, Snapshot, Snapshot]:
+def sides_of(
+    files: Files, layout: Layout, version: GoldVersionNumber, against: ReleaseNumber | None
+) -> tuple[Published, Snapshot, Snapshot]:
     """The release, and the snapshots of its version and of the one asked about, at one point."""
     log, versions = ReleaseLog(files, layout), Versions(files, layout)
     right = _newest(files, layout, versions, version)
@@ -54,7 +57,7 @@ def sides_of(files: Files, layout: Layout, version: int, against: int | None) ->
         return release, *common_point(versions, newest, right)
 
 
-def _newest(files: Files, layout: Layout, versions: Versions, version: int) -> Snapshot:
+def _newest(files: Files, layout: Layout, versions: Versions, version: GoldVersionNumber) -> Snapshot:
     try:
         versions.get(version)
     except NotFoundError as error:

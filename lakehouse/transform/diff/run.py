@@ -12,6 +12,7 @@ from typing import Any
 
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts import tables
+from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.releases.model import Snapshot, TableState
 from lakehouse.transform.diff import gold_sql, portions, silver_sql
 from lakehouse.transform.diff.columns import Types, columns_of
@@ -30,7 +31,7 @@ def difference(
     right: Snapshot,
     limits: Limits | None = None,
     *,
-    release: int | None = None,
+    release: ReleaseNumber | None = None,
     progress: Progress = lambda _: None,
 ) -> Difference:
     """What readers of ``left`` would see change with ``right``. The two are of one :func:`common_point`."""
@@ -44,7 +45,7 @@ class _Comparison:
         self._limits = limits
         self._progress = progress
 
-    def run(self, release: int | None) -> Difference:
+    def run(self, release: ReleaseNumber | None) -> Difference:
         left, right = self._snapshots
         layers = (tables.GOLD_SCHEMA,) if self._limits.only_metrics else tables.VERSION_LAYERS
         names = sorted(name for name in {*left.tables, *right.tables} if name.partition(".")[0] in layers)

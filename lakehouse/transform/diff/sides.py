@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lakehouse.contracts import tables
+from lakehouse.contracts.ids import SnapshotNumber
 from lakehouse.releases.model import Snapshot, TableState
 from lakehouse.transform.diff.columns import EXACT, Columns, Types
 
@@ -21,7 +22,7 @@ class Sides:
     table: str
     columns: Columns
     states: tuple[TableState | None, TableState | None]
-    snapshots: tuple[int, int]
+    snapshots: tuple[SnapshotNumber, SnapshotNumber]
 
     @property
     def layer(self) -> str:

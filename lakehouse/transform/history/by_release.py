@@ -12,6 +12,7 @@ from itertools import islice
 
 from lakehouse.clients.trino import Trino, literal, timestamp_literal
 from lakehouse.contracts import tables
+from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber
 from lakehouse.instants import from_micros
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import TableState
@@ -37,7 +38,7 @@ class History:
         self._shown: dict[str, str] = {}
         self._is_prepared = False
 
-    def update(self, is_dropped: Callable[[int], bool], now: datetime) -> None:
+    def update(self, is_dropped: Callable[[GoldVersionNumber], bool], now: datetime) -> None:
         """After each release: the views, whose pins move with it, then its row, with which readers find it: what they
         find is whole. Safe to repeat. Of two who do this at once, the one that shows last has seen the newest."""
         if not self._is_prepared:
@@ -51,7 +52,7 @@ class History:
             if len(self._log.refresh()) == len(releases):  # else another may have been there first, with newer views
                 record(self._trino, releases)
 
-    def _show(self, kept: Sequence[tuple[int, str, TableState]]) -> None:
+    def _show(self, kept: Sequence[tuple[GoldVersionNumber, str, TableState]]) -> None:
         described = [Kept(version, table, state, self._columns.of(table, state)) for version, table, state in kept]
         for name, statement in views.by_release_statements(described).items():
             if self._shown.get(name) != statement:
@@ -104,9 +105,11 @@ def compact(trino: Trino, table: str) -> None:
     trino.query(f"ALTER TABLE {name} EXECUTE optimize(file_size_threshold => '16MB')")
 
 
-def kept_states(releases: list[Published], retention: timedelta, now: datetime) -> list[tuple[int, str, TableState]]:
+def kept_states(
+    releases: list[Published], retention: timedelta, now: datetime
+) -> list[tuple[GoldVersionNumber, str, TableState]]:
     """(gold version, table, state) of each gold table that a retained release names, at its newest Delta version."""
-    found: dict[tuple[int, str], TableState] = {}
+    found: dict[tuple[GoldVersionNumber, str], TableState] = {}
     for one in retained(releases, now, retention):
         for table in tables.GOLD_TABLES:
             state = one.release.tables.get(f"{tables.GOLD_SCHEMA}.{table}")
@@ -142,5 +145,5 @@ def _text(text: str | None) -> str:
     return "NULL" if text is None else literal(text)
 
 
-def _number(number: int | None) -> str:
+def _number(number: ReleaseNumber | None) -> str:
     return "NULL" if number is None else str(number)

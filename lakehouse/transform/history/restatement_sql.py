@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 
 from lakehouse.clients.trino import literal, timestamp_literal
 from lakehouse.contracts import tables
+from lakehouse.contracts.ids import ReleaseNumber, SnapshotNumber
 from lakehouse.contracts.metrics import METRICS, Metric
 from lakehouse.releases.model import TableState
 from lakehouse.releases.restated import Part
@@ -31,7 +32,7 @@ class Side:
     needs them to count rows."""
 
     state: TableState
-    snapshot: int
+    snapshot: SnapshotNumber
     columns: frozenset[str] = frozenset()
 
 
@@ -40,7 +41,7 @@ class Change:
     """One table from one release to the next. Hours that ended at or before ``final_through`` had been final."""
 
     table: str
-    release: int
+    release: ReleaseNumber
     released_at: datetime
     reason: str
     old: Side

@@ -23,6 +23,7 @@ from lakehouse.clients import delta_log
 from lakehouse.clients.files import Files, replace
 from lakehouse.clients.trino import QueryFailedError, Trino
 from lakehouse.contracts import tables
+from lakehouse.contracts.ids import BEFORE_FIRST_RELEASE, ReleaseNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError
 from lakehouse.instants import from_micros
@@ -44,7 +45,7 @@ _TOO_LARGE = "MEMORY_LIMIT"
 _MOST_SHARES = 4096
 
 
-def update(trino: Trino, files: Files, layout: Layout, log: ReleaseLog, longest: timedelta = LONGEST) -> int:
+def update(trino: Trino, files: Files, layout: Layout, log: ReleaseLog, longest: timedelta = LONGEST) -> ReleaseNumber:
     """Looks at the releases that have not been looked at, one by one, until all are done or ``longest`` has passed.
 
     Returns the newest release that is done, 0 before the first. A release that changed nothing final costs a query for
@@ -79,9 +80,9 @@ class _Restating:
         self._deadline = deadline
         self._columns = Columns(trino)
 
-    def run(self, releases: Sequence[Published]) -> int:
+    def run(self, releases: Sequence[Published]) -> ReleaseNumber:
         if not releases:
-            return 0
+            return BEFORE_FIRST_RELEASE
         saved = done = self._saved() or self._begin(releases[0].number)
         final: int | None = None
         for old, new in pairwise(releases):
@@ -97,11 +98,11 @@ class _Restating:
             done = self._save(done, shows=False)
         return done.through
 
-    def _begin(self, first: int) -> Restated:
+    def _begin(self, first: ReleaseNumber) -> Restated:
         by_release.make_table(self._trino, tables.RESTATEMENT_LOG, tables.RESTATEMENT_COLUMNS)
         return self._save(Restated(first, self._log_state()), shows=True)
 
-    def _continue(self, done: Restated, found: list[Change], release: int) -> Restated:
+    def _continue(self, done: Restated, found: list[Change], release: ReleaseNumber) -> Restated:
         """One release, or as many of its parts as there is time for."""
         left = self._plan(found) if done.left is None else done.left
         if not left:

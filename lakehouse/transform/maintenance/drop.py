@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from lakehouse import instants
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.errors import AlreadyExistsError, RefusedError
 from lakehouse.releases import restated
 from lakehouse.releases.log import ReleaseLog
@@ -28,7 +29,7 @@ from lakehouse.verb_plan import VerbPlan
 class DropRequest:
     """``operation`` is the id of an operation of the ops API; the same one again goes on where a kill has ended it."""
 
-    gold_version: int
+    gold_version: GoldVersionNumber
     actor: str
     reason: str | None = None
     operation: str | None = None
@@ -66,7 +67,7 @@ def _add_drop(builder: Builder, request: DropRequest) -> None:
         raise RefusedError(f"gold version {number} has been dropped already") from error
 
 
-def _droppable(builder: Builder, number: int) -> VersionState:
+def _droppable(builder: Builder, number: GoldVersionNumber) -> VersionState:
     log = ReleaseLog(builder.files, builder.layout)
     found = next((state for state in version_states(builder.versions, log.refresh()) if state.number == number), None)
     if found is None:
@@ -87,7 +88,7 @@ def _forget(builder: Builder) -> None:
         history.update(lambda version: builder.versions.drop_of(version) is not None, instants.now())
 
 
-def _remove(builder: Builder, number: int, say: Progress) -> None:
+def _remove(builder: Builder, number: GoldVersionNumber, say: Progress) -> None:
     end_queries(builder.trino, number)
     with building(builder.settings, number, wait=False) as mine:
         if mine:
@@ -97,7 +98,7 @@ def _remove(builder: Builder, number: int, say: Progress) -> None:
             say(f"gold version {number} is being built; its builder stops, and removes its tables")
 
 
-def remove(builder: Builder, number: int) -> None:
+def remove(builder: Builder, number: GoldVersionNumber) -> None:
     """What only this dropped version needs. The caller holds its lock."""
     files, layout = builder.files, builder.layout
     removal.remove_version(
@@ -111,7 +112,7 @@ def remove(builder: Builder, number: int) -> None:
     )
 
 
-def _sharing(versions: Versions, number: int) -> int | None:
+def _sharing(versions: Versions, number: GoldVersionNumber) -> GoldVersionNumber | None:
     """A version that shares tables of this one, and has not been dropped."""
     for other in versions.all():
         plan = other.plan
@@ -128,7 +129,7 @@ def _refuse_by_status(state: VersionState) -> None:
         raise RefusedError(f"gold version {state.number} has been dropped already")
 
 
-def _refuse_within_retention(state: VersionState, retention: timedelta, sharing: int | None) -> None:
+def _refuse_within_retention(state: VersionState, retention: timedelta, sharing: GoldVersionNumber | None) -> None:
     """What shares its tables is named, but nobody should drop that for it: it would stay all the same."""
     left_at = state.left_at
     also = "" if sharing is None else f"; gold version {sharing} shares tables of it, too"

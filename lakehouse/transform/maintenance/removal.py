@@ -13,6 +13,7 @@ from datetime import datetime
 from lakehouse.clients.files import Files
 from lakehouse.clients.trino import Trino, literal
 from lakehouse.contracts import tables
+from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import RefusedError
 from lakehouse.releases.log import ReleaseLog
@@ -27,10 +28,10 @@ def remove_version(
     trino: Trino,
     files: Files,
     layout: Layout,
-    version: int,
+    version: GoldVersionNumber,
     settings: ReleaseSettings,
     now: datetime,
-    restated_through: int | None = None,
+    restated_through: ReleaseNumber | None = None,
 ) -> list[str]:
     """Removes what only this version needs, and returns the folders. The caller holds the version's lock
     (``building``), as promote does, so that nobody publishes the version meanwhile. Raises :class:`RefusedError` if
@@ -44,13 +45,13 @@ def remove_version(
     return doomed
 
 
-def is_dropped(files: Files, layout: Layout, version: int) -> bool:
+def is_dropped(files: Files, layout: Layout, version: GoldVersionNumber) -> bool:
     """Whether there is a drop document, and readers do not see the version all the same."""
     status = {s.number: s.status for s in version_states(Versions(files, layout), ReleaseLog(files, layout).refresh())}
     return status.get(version) is Status.DROPPED
 
 
-def table_folders(files: Files, layout: Layout, version: int) -> Iterator[str]:
+def table_folders(files: Files, layout: Layout, version: GoldVersionNumber) -> Iterator[str]:
     """The folders of all tables that lie with a version, named by a snapshot or not."""
     for layer in tables.VERSION_LAYERS:
         for entry in files.list(layout.version_schema(version, layer)):
@@ -58,7 +59,9 @@ def table_folders(files: Files, layout: Layout, version: int) -> Iterator[str]:
                 yield entry.path
 
 
-def remove_tables(trino: Trino, files: Files, layout: Layout, version: int, folders: list[str], need: Needed) -> None:
+def remove_tables(
+    trino: Trino, files: Files, layout: Layout, version: GoldVersionNumber, folders: list[str], need: Needed
+) -> None:
     """Catalogue first: a table that is gone from HDFS would be an error when the schema is listed."""
     left = {layer: _unregister(trino, tables.physical_schema(layer, version), need) for layer in tables.VERSION_LAYERS}
     for folder in folders:

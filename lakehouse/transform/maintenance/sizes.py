@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from lakehouse.clients.files import Files
 from lakehouse.contracts import tables
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.releases.log import Published
 from lakehouse.releases.version_status import Status, VersionState, version_states
@@ -26,7 +27,7 @@ class Cost:
     own: int
 
     @property
-    def version(self) -> int:
+    def version(self) -> GoldVersionNumber:
         return self.state.number
 
     @property
@@ -43,7 +44,7 @@ def costs(files: Files, layout: Layout, releases: list[Published], *, also_gone:
     return [cost for cost in priced if also_gone or cost.total or cost.state.status is not Status.DROPPED]
 
 
-def _cost(state: VersionState, folders: dict[int, dict[str, str]], sizes: dict[str, int]) -> Cost:
+def _cost(state: VersionState, folders: dict[GoldVersionNumber, dict[str, str]], sizes: dict[str, int]) -> Cost:
     mine = folders[state.number]
     elsewhere = set().union(*(theirs for number, theirs in folders.items() if number != state.number))
     layers = {layer: sum(sizes[f] for f, its in mine.items() if its == layer) for layer in set(mine.values())}

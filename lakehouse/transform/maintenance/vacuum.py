@@ -26,6 +26,7 @@ from lakehouse import table_files
 from lakehouse.clients.files import Entry, Files, clock
 from lakehouse.clients.trino import Trino, literal
 from lakehouse.contracts import tables
+from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.version_status import Status, version_states
@@ -44,7 +45,7 @@ STAGING_DAYS = timedelta(days=1)
 class TablePlan:
     """What goes of one table. With ``whole``, all of the folder goes, and its ``log`` with it."""
 
-    gold_version: int
+    gold_version: GoldVersionNumber
     layer: str
     folder: str
     files: tuple[Entry, ...]
@@ -72,7 +73,7 @@ class Plan:
     need: Needed
 
     @property
-    def dropped(self) -> list[int]:
+    def dropped(self) -> list[GoldVersionNumber]:
         """The gold versions of which whole tables go."""
         return sorted({table.gold_version for table in self.tables if table.whole})
 
@@ -124,7 +125,7 @@ def moment(trino: Trino, files: Files, layout: Layout, margin: timedelta) -> Mom
 
 
 def plan(
-    files: Files, layout: Layout, settings: ReleaseSettings, at: Moment, restated_through: int | None = None
+    files: Files, layout: Layout, settings: ReleaseSettings, at: Moment, restated_through: ReleaseNumber | None = None
 ) -> Plan:
     """Reads, and changes nothing. ``restated_through``: the newest release whose restatements are computed; None if
     nobody computes any."""
@@ -164,7 +165,14 @@ def carry_out(
 
 
 def _table(
-    files: Files, version: int, layer: str, folder: str, need: Needed, cutoff: datetime, *, is_dropped: bool
+    files: Files,
+    version: GoldVersionNumber,
+    layer: str,
+    folder: str,
+    need: Needed,
+    cutoff: datetime,
+    *,
+    is_dropped: bool,
 ) -> TablePlan:
     """A table that no snapshot names belongs to a build that has not come so far: all of its versions stay."""
     lying = list(table_files.data_files(files, folder))

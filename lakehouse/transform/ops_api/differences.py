@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from lakehouse.clients.files import Files
 from lakehouse.clients.trino import Trino
+from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber, SnapshotNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import RefusedError
 from lakehouse.http.problems import Kind, ProblemError
@@ -27,14 +28,14 @@ TIMEOUT = 60.0
 """Seconds to wait for another comparison."""
 _KEPT = 8
 
-Compare = Callable[[Snapshot, Snapshot, int, Limits], Difference]
-Key = tuple[int, int, int, int, int, int]
+Compare = Callable[[Snapshot, Snapshot, ReleaseNumber, Limits], Difference]
+Key = tuple[ReleaseNumber, GoldVersionNumber, SnapshotNumber, GoldVersionNumber, SnapshotNumber, int]
 
 
 def through(trino: Trino) -> Compare:
     """Computed by Trino."""
 
-    def compare(left: Snapshot, right: Snapshot, release: int, limits: Limits) -> Difference:
+    def compare(left: Snapshot, right: Snapshot, release: ReleaseNumber, limits: Limits) -> Difference:
         return difference(trino, left, right, limits, release=release)
 
     return compare
@@ -50,7 +51,7 @@ class Differences:
         self._turn = threading.Lock()
         self._known: OrderedDict[Key, Difference] = OrderedDict()
 
-    def find(self, version: int, against: int | None, top: int) -> Difference:
+    def find(self, version: GoldVersionNumber, against: ReleaseNumber | None, top: int) -> Difference:
         """Raises 409 where the two cannot be compared (yet), 503 where others keep on comparing."""
         try:
             release, left, right = sides_of(self._files, self._layout, version, against)

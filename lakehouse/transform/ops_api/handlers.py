@@ -10,6 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 from lakehouse.clients.files import Files
+from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.http.asgi import Headers, Response
@@ -102,7 +103,7 @@ class Handlers:
     def diff(self, request: OpsRequest) -> Response:
         version = self._version_state(request).number
         given = request.parameters("against", "top")
-        against = number("against", given["against"], 1) if "against" in given else None
+        against = ReleaseNumber(number("against", given["against"], 1)) if "against" in given else None
         if against is not None and all(published.number != against for published in self._releases()):
             raise ProblemError(Kind.NOT_FOUND, f"release {against} does not exist; see /v1/ops/releases")
         top = number("top", given.get("top", str(differences.TOP)), 1, differences.MOST)

@@ -13,6 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from lakehouse.clients.files import Entry, Files, publish, replace
+from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import AlreadyExistsError, NotFoundError
 from lakehouse.releases.documents import Document, decode
@@ -39,7 +40,7 @@ class Operation(msgspec.Struct, frozen=True):
     actor: str
     requested_at: int
     nonce: str
-    seen: int | None = None
+    seen: ReleaseNumber | None = None
     definition: str | None = None
 
 
@@ -48,7 +49,7 @@ class Note(msgspec.Struct, frozen=True):
 
     message: str
     updated_at: int
-    gold_version: int | None = None
+    gold_version: GoldVersionNumber | None = None
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -59,8 +60,8 @@ class Result(msgspec.Struct, frozen=True):
     finished_at: int
     nonce: str
     message: str | None = None
-    gold_version: int | None = None
-    release: int | None = None
+    gold_version: GoldVersionNumber | None = None
+    release: ReleaseNumber | None = None
     seconds_behind: int | None = None
 
 
@@ -104,7 +105,7 @@ class Operations:
     def result(self, operation: str) -> Result | None:
         return self._read(self._layout.operation_result(operation), Result)
 
-    def say(self, operation: str, message: str, gold_version: int | None = None) -> None:
+    def say(self, operation: str, message: str, gold_version: GoldVersionNumber | None = None) -> None:
         said = Note(message, now(), gold_version)
         replace(self._files, self._layout.staging, self._layout.operation_note(operation), msgspec.json.encode(said))
 
@@ -114,8 +115,8 @@ class Operations:
         end: End,
         *,
         message: str | None = None,
-        gold_version: int | None = None,
-        release: int | None = None,
+        gold_version: GoldVersionNumber | None = None,
+        release: ReleaseNumber | None = None,
         seconds_behind: int | None = None,
     ) -> Result:
         """The result. If there is one already, that one: an operation ends once."""

@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
+from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber
 from lakehouse.errors import RefusedError
 from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.transform.backfill import plan
@@ -18,7 +19,9 @@ from lakehouse.transform.maintenance.drop import DropRequest
 from lakehouse.transform.publishing.promote import PromoteRequest
 from lakehouse.transform.publishing.rollback import RollbackRequest
 
-Number = Annotated[int, msgspec.Meta(ge=1, le=2**31)]
+_RANGE = msgspec.Meta(ge=1, le=2**31)
+_GoldVersion = Annotated[GoldVersionNumber, _RANGE]
+_Release = Annotated[ReleaseNumber, _RANGE]
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=1000, description="Why, in your own words.")]
 Fingerprint = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 DryRun = Annotated[bool, msgspec.Meta(description="Answer what would be done, and change nothing.")]
@@ -70,7 +73,7 @@ class Promote(
     """Show readers a candidate. ``accept``: also with differences beyond the limit, or without some measures; needs
     ``reason``."""
 
-    gold_version: Number
+    gold_version: _GoldVersion
     accept: bool = False
     reason: Reason | None = None
     dry_run: DryRun = False
@@ -79,7 +82,7 @@ class Promote(
         if self.accept and self.reason is None:
             raise ValueError("accept needs a reason")
 
-    def planned(self, actor: str, operation: str | None, seen: int | None) -> PromoteRequest:
+    def planned(self, actor: str, operation: str | None, seen: ReleaseNumber | None) -> PromoteRequest:
         return PromoteRequest(self.gold_version, actor, self.reason, self.accept, operation, seen)
 
 
@@ -89,19 +92,19 @@ class Rollback(
     """Show readers the gold version that was current before the last promote, or that of the release ``to``; with
     ``exact`` that release's own numbers."""
 
-    to: Number | None = None
+    to: _Release | None = None
     exact: bool = False
     reason: Reason | None = None
     dry_run: DryRun = False
 
-    def planned(self, actor: str, operation: str | None, seen: int | None) -> RollbackRequest:
+    def planned(self, actor: str, operation: str | None, seen: ReleaseNumber | None) -> RollbackRequest:
         return RollbackRequest(actor, self.to, self.exact, self.reason, operation, seen)
 
 
 class Drop(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="verb", tag="drop"):
     """A candidate is needed no more."""
 
-    gold_version: Number
+    gold_version: _GoldVersion
     reason: Reason | None = None
     dry_run: DryRun = False
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from lakehouse.clients.files import Files, HdfsFiles
 from lakehouse.clients.trino import QueryFailedError, Trino
+from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import AlreadyExistsError, LakehouseError, NotFoundError, NotReadyError, RefusedError
@@ -141,7 +142,12 @@ class Worker:
         return self._end(End.DONE, message=message, release=published.number, seconds_behind=seconds_behind)
 
     def _end(
-        self, end: End, *, message: str | None = None, release: int | None = None, seconds_behind: int | None = None
+        self,
+        end: End,
+        *,
+        message: str | None = None,
+        release: ReleaseNumber | None = None,
+        seconds_behind: int | None = None,
     ) -> Result:
         version = self._gold_version
         return self._operations.finish(

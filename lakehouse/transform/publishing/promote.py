@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from lakehouse.clients.files import Files
+from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber
 from lakehouse.contracts.tables import reprocess_user
 from lakehouse.errors import AlreadyExistsError, NotFoundError, RefusedError
 from lakehouse.ledger.prove import Prover
@@ -52,12 +53,12 @@ class PromoteRequest:
     since then no other operator may have published one.
     """
 
-    gold_version: int
+    gold_version: GoldVersionNumber
     actor: str
     reason: str | None = None
     accept: bool = False
     operation: str | None = None
-    seen: int | None = None
+    seen: ReleaseNumber | None = None
 
 
 def promote(settings: Settings, files: Files, request: PromoteRequest, say: Progress) -> Published:
@@ -159,11 +160,11 @@ class Promote:
             )
         return version, newest
 
-    def _refuse_dropped(self, number: int) -> None:
+    def _refuse_dropped(self, number: GoldVersionNumber) -> None:
         if self._builder.versions.drop_of(number) is not None:
             raise RefusedError(f"gold version {number} has been dropped; `lakehouse reprocess` builds a new one")
 
-    def _built_from(self, version: GoldVersion) -> list[int]:
+    def _built_from(self, version: GoldVersion) -> list[GoldVersionNumber]:
         """The version, and those whose tables it shares: they may have to take a step first."""
         plan = version.plan
         if plan is None or not plan.shared or plan.base is None:
@@ -212,7 +213,7 @@ class Promote:
 
 
 @contextmanager
-def _locked(builder: Builder, versions: Iterable[int]) -> Iterator[None]:
+def _locked(builder: Builder, versions: Iterable[GoldVersionNumber]) -> Iterator[None]:
     """The locks of all of them, in the order in which everybody takes them."""
     with ExitStack() as locks:
         for version in sorted(set(versions), reverse=True):
@@ -221,7 +222,7 @@ def _locked(builder: Builder, versions: Iterable[int]) -> Iterator[None]:
 
 
 @contextmanager
-def _lock(builder: Builder, version: int) -> Iterator[None]:
+def _lock(builder: Builder, version: GoldVersionNumber) -> Iterator[None]:
     deadline = time.monotonic() + LOCK_TIMEOUT
     while True:
         with building(builder.settings, version, wait=False) as mine:

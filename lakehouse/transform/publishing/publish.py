@@ -7,6 +7,7 @@ operators one wins; the other is refused.
 
 from importlib.metadata import version as package_version
 
+from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.contracts.metrics import CATALOGUE_VERSION
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import AlreadyExistsError, RefusedError
@@ -39,7 +40,7 @@ def following(
 ) -> Release:
     """The document of a release of ``snapshot`` after ``parent``, to be appended."""
     return Release(
-        release=parent.number + 1 if parent else 1,
+        release=ReleaseNumber(parent.number + 1 if parent else 1),
         parent=parent.number if parent else None,
         kind=kind,
         actor=actor,
@@ -64,7 +65,7 @@ def refuse_after_another_operator(log: ReleaseLog, seen: Published) -> Published
     other's."""
     current = log.current() or seen
     for number in range(seen.number + 1, current.number + 1):
-        release = log.get(number).release
+        release = log.get(ReleaseNumber(number)).release
         if release.kind != ReleaseKind.CYCLE:
             raise RefusedError(
                 f"release {number} ({release.kind} of gold version {release.gold_version} by {release.actor}) was "

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from lakehouse import table_files
 from lakehouse.clients.files import Files
+from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import AlreadyExistsError, NotFoundError, RefusedError
 from lakehouse.releases import generations
@@ -32,11 +33,11 @@ class RollbackRequest:
     """
 
     actor: str
-    to: int | None = None
+    to: ReleaseNumber | None = None
     exact: bool = False
     reason: str | None = None
     operation: str | None = None
-    seen: int | None = None
+    seen: ReleaseNumber | None = None
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def how_stale(published: Published, seconds: int | None) -> str | None:
     return _staleness(published.release.gold_version, seconds, is_held=published.release.held)
 
 
-def _staleness(gold_version: int, seconds: int | None, *, is_held: bool) -> str | None:
+def _staleness(gold_version: GoldVersionNumber, seconds: int | None, *, is_held: bool) -> str | None:
     if seconds == 0:
         return None
     behind = "complete through no hour yet" if seconds is None else f"{seconds / 3600:.1f} hours behind"

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compose.local import trino_access
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.contracts.tables import (
     CATALOG,
     READER_SCHEMAS,
@@ -23,7 +24,7 @@ RULES: dict[str, Any] = trino_access.rules()
 CHANGES = {"INSERT", "DELETE", "UPDATE", "OWNERSHIP"}
 
 users = st.from_regex(r"[a-z0-9._@-]{1,20}", fullmatch=True)
-writers = st.just(TRANSFORM_USER) | st.integers(1, 10_000).map(reprocess_user)
+writers = st.just(TRANSFORM_USER) | st.integers(1, 10_000).map(GoldVersionNumber).map(reprocess_user)
 others = users.filter(lambda user: user != TRANSFORM_USER and not user.startswith("reprocess-v"))
 production = st.sampled_from(READER_SCHEMAS) | st.builds(
     physical_schema, st.sampled_from(["silver", "gold"]), st.just(3)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from compose.local import trino_groups
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.contracts.tables import TRANSFORM_USER, reprocess_user
 from lakehouse.stack_health import QUERY_SOURCE
 
@@ -35,7 +36,7 @@ def group_of(user: str, source: str = "") -> str:
     ("user", "source", "group"),
     [
         (TRANSFORM_USER, "lakehouse-transform", "lakehouse.transform"),
-        (reprocess_user(12), "dbt", "lakehouse.reprocess"),
+        (reprocess_user(GoldVersionNumber(12)), "dbt", "lakehouse.reprocess"),
         ("lakehouse", QUERY_SOURCE, "lakehouse.status"),
         ("lakehouse", "", "lakehouse.analysts.${USER}"),
         ("reprocess-vault", "", "lakehouse.analysts.${USER}"),

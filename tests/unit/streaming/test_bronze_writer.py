@@ -19,6 +19,7 @@ from lakehouse.clients.files import Entry, LocalFiles
 from lakehouse.contracts.commit_info import BronzeCommit, PartitionRange
 from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent
 from lakehouse.errors import LakehouseError, SupersededError
+from lakehouse.releases.generations import FIRST_GENERATION
 from streaming.bronze_writer import BronzeWriter
 from streaming.epochs import next_epoch
 from streaming.lease import this_process
@@ -62,7 +63,9 @@ def test_a_commit_says_what_it_holds(bronze: Bronze) -> None:
     assert [(m.edge, m.incarnation, m.marks) for m in commit.marks] == [("edge-1", "ab", {1: AT + 5})]
     log = delta_log.read_commit(bronze.files, bronze.paths.events, written.version)
     assert log.transactions == {"bronze-g1": 2**32 + 2}
-    quarantine = DeltaTable(bronze.folder / LAYOUT.quarantine(1).lstrip("/")).to_pyarrow_table().to_pylist()
+    quarantine = (
+        DeltaTable(bronze.folder / LAYOUT.quarantine(FIRST_GENERATION).lstrip("/")).to_pyarrow_table().to_pylist()
+    )
     assert [(row["body"], row["epoch"], row["batch"], row["kafka_offset"]) for row in quarantine] == [
         (b"garbage", 1, 2, 4)
     ]
@@ -176,7 +179,9 @@ class Overtaken(BronzeWriter):
 def test_a_fence_that_met_an_older_drivers_commit_looks_again(bronze: Bronze) -> None:
     old = bronze.begun()
     old.write(bronze.batches(0, 2))
-    new = Overtaken(bronze.spark, bronze.files, bronze.paths, next_epoch(bronze.files, LAYOUT, 1, this_process()))
+    new = Overtaken(
+        bronze.spark, bronze.files, bronze.paths, next_epoch(bronze.files, LAYOUT, FIRST_GENERATION, this_process())
+    )
     new.older = lambda: old.write(bronze.batches(2, 3))
     assert new.fence()["events"][0] == 3
     with pytest.raises(SupersededError):
@@ -208,7 +213,7 @@ class LostAnswer(BronzeWriter):
 
 
 def lossy(bronze: Bronze) -> LostAnswer:
-    epoch = next_epoch(bronze.files, LAYOUT, 1, this_process())
+    epoch = next_epoch(bronze.files, LAYOUT, FIRST_GENERATION, this_process())
     driver = LostAnswer(bronze.spark, bronze.files, bronze.paths, epoch)
     driver.begin(driver.fence() or START)
     return driver
@@ -266,7 +271,7 @@ def test_a_generation_goes_on_behind_its_cut_and_leaves_out_what_it_has(bronze: 
     assert cut.offsets == {"events": {0: PartitionRange(0, 2), 1: PartitionRange(5, 5)}}
     assert ([m.marks for m in cut.marks], cut.rows, cut.quarantined) == ([{0: AT}], 0, 1)
 
-    epoch = next_epoch(bronze.files, LAYOUT, 1, this_process())
+    epoch = next_epoch(bronze.files, LAYOUT, FIRST_GENERATION, this_process())
     stream = BronzeWriter(bronze.spark, bronze.files, bronze.paths, epoch, known)
     assert stream.fence() == {"events": {0: 2, 1: 5}}
     event = AcceptedEvent(id="e9", source="shop", type="page.viewed", time=AT, data="{}")

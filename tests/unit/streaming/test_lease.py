@@ -12,6 +12,7 @@ import pytest
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import SupersededError
+from lakehouse.releases.generations import FIRST_GENERATION
 from streaming import lease as lease_module
 from streaming.epochs import epoch_of, next_epoch, transaction_version
 from streaming.lease import Holder, Lease, this_process
@@ -25,7 +26,7 @@ def files(tmp_path: Path) -> LocalFiles:
 
 
 def put(files: LocalFiles, holder: Holder) -> None:
-    files.write(LAYOUT.bronze_lease(1), msgspec.json.encode(holder))
+    files.write(LAYOUT.bronze_lease(FIRST_GENERATION), msgspec.json.encode(holder))
 
 
 def waits(files: LocalFiles, timeout: float) -> int:
@@ -36,7 +37,7 @@ def waits(files: LocalFiles, timeout: float) -> int:
         looks.append(holder)
         return not threading.Event().wait(0.01)
 
-    Lease(files, LAYOUT, 1).stand_by(wait, timeout)
+    Lease(files, LAYOUT, FIRST_GENERATION).stand_by(wait, timeout)
     return len(looks)
 
 
@@ -45,7 +46,7 @@ def test_nobody_there(files: LocalFiles) -> None:
 
 
 def test_an_unreadable_lease_is_none(files: LocalFiles) -> None:
-    files.write(LAYOUT.bronze_lease(1), b"{")
+    files.write(LAYOUT.bronze_lease(FIRST_GENERATION), b"{")
     assert waits(files, 60) == 0
 
 
@@ -67,7 +68,7 @@ def test_a_holder_elsewhere_is_given_its_patience_and_no_more(files: LocalFiles)
 
 def test_a_driver_that_is_told_to_stop_does_not_stand_by(files: LocalFiles) -> None:
     put(files, Holder("another-host", 1, "boot/1", epoch=4))
-    Lease(files, LAYOUT, 1).stand_by(lambda holder: False, timeout=60)
+    Lease(files, LAYOUT, FIRST_GENERATION).stand_by(lambda holder: False, timeout=60)
 
 
 def test_a_released_lease_is_free(files: LocalFiles) -> None:
@@ -78,7 +79,7 @@ def test_a_released_lease_is_free(files: LocalFiles) -> None:
 
 def test_renewing_under_a_newer_epoch_stops_the_driver(files: LocalFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease_module, "RENEW_EVERY", 0.0)
-    mine = Lease(files, LAYOUT, 1)
+    mine = Lease(files, LAYOUT, FIRST_GENERATION)
     mine.take(4)
     mine.renew()
     put(files, Holder("another-host", 1, "boot/1", epoch=5))
@@ -89,7 +90,7 @@ def test_renewing_under_a_newer_epoch_stops_the_driver(files: LocalFiles, monkey
 def test_two_drivers_at_once_never_share_an_epoch(files: LocalFiles) -> None:
     hosts = [Holder(f"host-{i}", 1, "boot/1") for i in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        epochs = list(pool.map(lambda holder: next_epoch(files, LAYOUT, 1, holder), hosts))
+        epochs = list(pool.map(lambda holder: next_epoch(files, LAYOUT, FIRST_GENERATION, holder), hosts))
     assert sorted(epochs) == list(range(1, 9))
 
 

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.contracts.commit_info import BronzeCommit, PartitionRange
+from lakehouse.releases.generations import FIRST_GENERATION
 from streaming.offsets import Bounds, OffsetsLostError, advance, earliest, ends_of, start_offsets
 
 BOUNDS = {"events": {0: Bounds(10, 50), 1: Bounds(0, 0)}, "rejected": {0: Bounds(3, 4)}}
@@ -59,7 +60,7 @@ def test_ranges_of_successive_commits_join_without_hole_or_overlap(
         read = {("events", p): PartitionRange(ends.get(p, 0), ends.get(p, 0) + n) for p, n in batch.items()}
         ranges = advance(consumed, read)
         assert {p: r.start for p, r in ranges["events"].items() if p in ends} == ends
-        commit = BronzeCommit(1, 1, 1, ranges, [], rows=0, quarantined=0)
+        commit = BronzeCommit(FIRST_GENERATION, 1, 1, ranges, [], rows=0, quarantined=0)
         assert set(ranges["events"]) == set(ends) | set(batch)
         assert all(ranges["events"][p].end == ends.get(p, 0) + n for p, n in batch.items())
         consumed = ends_of(commit)

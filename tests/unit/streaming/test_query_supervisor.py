@@ -8,8 +8,10 @@ from datetime import timedelta
 
 import pytest
 
+from lakehouse.contracts.ids import GenerationNumber
 from lakehouse.errors import LakehouseError, NotReadyError, SupersededError
 from lakehouse.http.health import Health
+from lakehouse.releases.generations import FIRST_GENERATION
 from streaming import query_supervisor
 from streaming.generations_health import GenerationsHealth
 
@@ -19,9 +21,9 @@ class World:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(query_supervisor, "CHECK_EVERY", 0.0)
-        self.active: set[int] = {1}
+        self.active: set[GenerationNumber] = {FIRST_GENERATION}
         self.away = False
-        self.queries: list[set[int]] = []
+        self.queries: list[set[GenerationNumber]] = []
         self.behind: set[int] = set()
         self.failing: dict[int, Exception | None] = {}
         self.health = GenerationsHealth(timedelta(minutes=1))
@@ -31,10 +33,10 @@ class World:
         self.thread.start()
 
     @property
-    def fed(self) -> set[int]:
+    def fed(self) -> set[GenerationNumber]:
         return {generation for query in self.queries for generation in query}
 
-    def feed(self, parts: dict[int, Health], stop: threading.Event, level: threading.Event) -> None:
+    def feed(self, parts: dict[GenerationNumber, Health], stop: threading.Event, level: threading.Event) -> None:
         query = set(parts)
         assert not self.fed & query, "two queries feed one generation"
         self.queries.append(query)
@@ -52,7 +54,7 @@ class World:
         finally:
             self.queries.remove(query)
 
-    def look(self) -> set[int]:
+    def look(self) -> set[GenerationNumber]:
         if self.away:
             raise NotReadyError("no HDFS")
         return set(self.active)
@@ -78,10 +80,10 @@ def await_(condition: Callable[[], bool]) -> None:
 
 def test_what_becomes_active_is_fed_and_what_is_retired_is_let_go(world: World) -> None:
     await_(lambda: world.fed == {1})
-    world.active = {1, 2}
+    world.active = {FIRST_GENERATION, GenerationNumber(2)}
     await_(lambda: world.fed == {1, 2})
     await_(lambda: world.health.report()["state"] == "generation 1: reading; generation 2: reading")
-    world.active = {2}
+    world.active = {GenerationNumber(2)}
     await_(lambda: world.fed == {2})
     await_(lambda: world.health.report()["state"] == "reading")
     world.active = set()
@@ -95,16 +97,16 @@ def test_what_becomes_active_is_fed_and_what_is_retired_is_let_go(world: World) 
 def test_one_that_is_behind_has_a_query_of_its_own_until_it_is_level(world: World) -> None:
     await_(lambda: world.queries == [{1}])
     world.behind = {2}
-    world.active = {1, 2}
+    world.active = {FIRST_GENERATION, GenerationNumber(2)}
     await_(lambda: world.queries == [{1}, {2}])
     threading.Event().wait(0.5)
     assert world.queries == [{1}, {2}]
     world.behind = set()
     await_(lambda: world.queries == [{1, 2}])
     world.behind = {3}
-    world.active = {1, 2, 3}
+    world.active = {FIRST_GENERATION, GenerationNumber(2), GenerationNumber(3)}
     await_(lambda: world.queries == [{1, 2}, {3}])
-    world.active = {2, 3}
+    world.active = {GenerationNumber(2), GenerationNumber(3)}
     await_(lambda: world.queries == [{3}, {2}])
     world.behind = set()
     await_(lambda: world.queries == [{2, 3}])
@@ -125,7 +127,7 @@ def test_feeds_go_on_while_hdfs_does_not_say_what_is_active(world: World) -> Non
 
 @pytest.mark.parametrize("error", [SupersededError("epoch 2 writes"), None])
 def test_the_end_of_one_is_the_end_of_all_with_its_reason(world: World, error: Exception | None) -> None:
-    world.active = {1, 2}
+    world.active = {FIRST_GENERATION, GenerationNumber(2)}
     await_(lambda: world.fed == {1, 2})
     world.failing[2] = error
     world.thread.join(20)
@@ -138,15 +140,15 @@ def test_a_generation_that_fails_or_hangs_is_not_hidden_by_another_that_is_well(
     health = GenerationsHealth(timedelta(minutes=1))
     health.beat("waiting for HDFS", ready=False)
     assert health.report()["state"] == "waiting for HDFS"
-    well, ill = health.of(1), health.of(2)
+    well, ill = health.of(FIRST_GENERATION), health.of(GenerationNumber(2))
     well.beat("reading Kafka")
     assert not health.report()["ready"]
     ill.fail("offsets lost")
     report = health.report()
     assert (report["healthy"], report["ready"], report["reason"]) == (False, False, "offsets lost")
-    assert GenerationsHealth(timedelta(0)).of(1) is not None
-    health.forget(2)
+    assert GenerationsHealth(timedelta(0)).of(FIRST_GENERATION) is not None
+    health.forget(GenerationNumber(2))
     assert health.report()["healthy"]
     late = GenerationsHealth(timedelta(seconds=-1))
-    late.of(1).beat("reading")
+    late.of(FIRST_GENERATION).beat("reading")
     assert "no progress" in str(late.report()["reason"])

@@ -18,6 +18,7 @@ from pyspark.sql import functions as f
 from lakehouse.clients import delta_log
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.commit_info import BronzeCommit
+from lakehouse.contracts.ids import GenerationNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, RawManifest, Watermark
 from lakehouse.releases import generations
@@ -57,7 +58,7 @@ class World:
         self.spark = spark
         self.folder = folder
         self.files = LocalFiles(folder)
-        self.paths = BronzePaths(f"file:{folder}", LAYOUT, GENERATION)
+        self.paths = BronzePaths(f"file:{folder}", LAYOUT, GenerationNumber(GENERATION))
         self.kafka: dict[int, list[bytes]] = {0: [], 1: []}
         self.aged_out: dict[int, int] = {0: 0, 1: 0}
         monkeypatch.setattr(raw_build, "read_bounds", lambda *_: {"events": self.bounds()})
@@ -106,7 +107,7 @@ class World:
 
     def stream_rest(self, made: Streamed) -> None:
         """As the ordinary writer does, from where bronze's own commits say."""
-        epoch = next_epoch(self.files, LAYOUT, GENERATION, this_process())
+        epoch = next_epoch(self.files, LAYOUT, GenerationNumber(GENERATION), this_process())
         writer = BronzeWriter(self.spark, self.files, self.paths, epoch, made.segments)
         starts = writer.fence()["events"]
         rows = [
@@ -169,7 +170,7 @@ def test_whatever_it_is_killed_at_every_position_is_there_once(world: World, kil
         world.build(kill_at, after)
     world.ship("ab", 3, [12])
     made = world.build()
-    assert made == generations.streamed(world.files, LAYOUT, GENERATION)
+    assert made == generations.streamed(world.files, LAYOUT, GenerationNumber(GENERATION))
     world.kafka[0] += [line("ab", 2, 8), line("ab", 2, 10), line("ab", 3, 12)]
     world.stream_rest(made)
     assert world.positions() == Counter(EVERYTHING | {("ab-3", 12), ("ab-3", 13)})

@@ -13,6 +13,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from lakehouse.clients.files import LocalFiles
+from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.releases.model import TableState
 from lakehouse.releases.restated import Restated
@@ -37,7 +38,7 @@ def append(root: Path, rows: list[Row]) -> TableState:
 
 
 def complete(files: LocalFiles, through: int, log: TableState) -> None:
-    files.write(Layout("/lakehouse").restated, msgspec.json.encode(Restated(through, log)))
+    files.write(Layout("/lakehouse").restated, msgspec.json.encode(Restated(ReleaseNumber(through), log)))
 
 
 FIRST: list[Row] = [

@@ -15,6 +15,7 @@ from api.serving.gold_files import GoldFiles
 from api.serving.release_views import ReleaseViews
 from api.serving.standby_candidates import StandbyCandidates
 from api.serving.table_cache import TableCache
+from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.releases.log import ReleaseLog
 from tests.support.gold_warehouse import GoldWarehouse, sale, view
 
@@ -53,7 +54,7 @@ def promoted(changed: GoldWarehouse) -> GoldWarehouse:
 
 def beyond_retention(warehouse: GoldWarehouse, release: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock moves to when this release, and all before it, are no longer kept."""
-    gone: datetime = warehouse.log.get(release + 1).released_at + DAY
+    gone: datetime = warehouse.log.get(ReleaseNumber(release + 1)).released_at + DAY
     monkeypatch.setattr("api.serving.release_views.now", lambda: gone + timedelta(microseconds=1))
 
 
@@ -119,7 +120,7 @@ def test_rows_that_the_last_release_of_a_version_does_not_show(
     changed: GoldWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After ``rollback --exact`` the release that is kept names an older Delta version than those that are not."""
-    first = changed.log.get(1).release
+    first = changed.log.get(ReleaseNumber(1)).release
     changed.publish(1, "2026-11-16T12:00:00Z", kind="rollback", tables=first.tables)
     beyond_retention(changed, 3, monkeypatch)
     assert told(changed) == [(4, 1, "first_final"), (5, 2, "late_events"), (4, 4, "rollback")]

@@ -15,6 +15,7 @@ from api.serving.release_views import ReleaseViews
 from api.serving.standby_candidates import StandbyCandidates, likeliest
 from api.serving.table_cache import TableCache
 from lakehouse.clients import insights
+from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber
 from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.releases.log import ReleaseLog
 from tests.support.gold_warehouse import GoldWarehouse
@@ -82,7 +83,7 @@ def test_a_candidate_is_read_ahead_and_its_release_reads_nothing_but_what_came_s
     before = len(process.gold.read)
     released.publish(4, None, version=2, kind="promote")
     process.poll()
-    assert process.warmer.prepared[2] == 4
+    assert process.warmer.prepared[GoldVersionNumber(2)] == 4
     assert len(process.gold.read) - before == 2, "one new file of each table"
     extend(released, 1, 2)
     process.warmer.look()
@@ -167,7 +168,9 @@ def test_the_newest_release_does_not_wait_for_old_ones(released: GoldWarehouse) 
         gates = {released.location(version, "merchant_sales"): threading.Event() for version in (1, 2, 3, 5)}
         process.gold.closed.update(gates)
         timeline = process.views.timeline
-        waiting = [asyncio.create_task(process.views.view(timeline.numbered(number))) for number in (1, 2)]
+        waiting = [
+            asyncio.create_task(process.views.view(timeline.numbered(ReleaseNumber(number)))) for number in (1, 2)
+        ]
         warming = asyncio.get_running_loop().run_in_executor(None, process.warmer.look)
         try:
             extend(released, 4, 2)
@@ -196,7 +199,7 @@ def test_a_release_of_a_dropped_version_is_gone(released: GoldWarehouse) -> None
     fresh.poll()
     for one in (process, fresh):
         with pytest.raises(ProblemError) as caught:
-            asyncio.run(one.views.view(one.views.timeline.numbered(1)))
+            asyncio.run(one.views.view(one.views.timeline.numbered(ReleaseNumber(1))))
         assert caught.value.kind is Kind.BEYOND_RETENTION
 
 
@@ -213,14 +216,20 @@ def test_operators_are_told(released: GoldWarehouse, service: Any) -> None:
 INSTANT = datetime(2026, 11, 16, tzinfo=UTC)
 
 
+numbers = st.integers(1, 9).map(GoldVersionNumber)
+
+
 @given(
-    st.sets(st.integers(1, 9)),
-    st.dictionaries(st.integers(1, 9), st.integers(0, 20).map(lambda day: INSTANT + timedelta(days=day))),
-    st.none() | st.integers(1, 9),
+    st.sets(numbers),
+    st.dictionaries(numbers, st.integers(0, 20).map(lambda day: INSTANT + timedelta(days=day))),
+    st.none() | numbers,
     st.integers(0, 5),
 )
 def test_the_likeliest_come_first(
-    built: set[int], until: dict[int, datetime], previous: int | None, limit: int
+    built: set[GoldVersionNumber],
+    until: dict[GoldVersionNumber, datetime],
+    previous: GoldVersionNumber | None,
+    limit: int,
 ) -> None:
     since = INSTANT + timedelta(days=10)
     found = likeliest(built, until, previous, since, limit)

@@ -11,7 +11,9 @@ from typer.testing import CliRunner
 
 from lakehouse.cli import release
 from lakehouse.clients.files import LocalFiles
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.contracts.layout import Layout
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import BronzeCursor, Definition, Drop, GoldVersion, Plan, Release, new_nonce
 from lakehouse.releases.versions import Versions
@@ -37,10 +39,10 @@ def run(files: LocalFiles, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str
     log = ReleaseLog(files, LAYOUT)
     for number in (1, 2, 3):
         log.append(made(number))
-    version = GoldVersion(1, Definition("f" * 64), 0, new_nonce())
-    files.write(LAYOUT.gold_version_manifest(1), msgspec.json.encode(version))
+    version = GoldVersion(GoldVersionNumber(1), Definition("f" * 64), 0, new_nonce())
+    files.write(LAYOUT.gold_version_manifest(GoldVersionNumber(1)), msgspec.json.encode(version))
     for layer, size in (("silver", 1000), ("gold", 20)):
-        files.write(f"{LAYOUT.version_schema(1, layer)}/t-1/month=1/file", b"x" * size)
+        files.write(f"{LAYOUT.version_schema(GoldVersionNumber(1), layer)}/t-1/month=1/file", b"x" * size)
     monkeypatch.setattr(release, "_warehouse", lambda: (files, LAYOUT))
 
     def invoke(*arguments: str) -> str:
@@ -70,7 +72,7 @@ def test_the_list_ends_with_what_each_version_costs(run: Callable[..., str]) -> 
 def test_the_list_says_which_candidate_has_failed(run: Callable[..., str], files: LocalFiles) -> None:
     Versions(files, LAYOUT).create(Definition("a" * 64))
     assert run("list").splitlines()[-1].split()[:2] == ["2", "building"]
-    ProgressFile(files, LAYOUT, 2).say(Phase.FAILED, failure="an audit")
+    ProgressFile(files, LAYOUT, GoldVersionNumber(2)).say(Phase.FAILED, failure="an audit")
     assert run("list").splitlines()[-1].split()[:2] == ["2", "failed"]
 
 
@@ -80,9 +82,9 @@ def test_candidates_and_what_was_dropped_are_listed_with_who_and_why(
     """Also a version of which nothing is left but its documents."""
     versions = Versions(files, LAYOUT)
     for reason in ("taxes", None):
-        versions.create(Definition("a" * 64), Plan("bronze", BronzeCursor(1, 1), None, "olga", reason))
-    files.write(f"{LAYOUT.version_schema(2, 'gold')}/t-2/month=1/file", b"x" * 7)
-    versions.add_drop(Drop(3, "omar", "wrong again", 1_795_471_200_000_000, new_nonce()))
+        versions.create(Definition("a" * 64), Plan("bronze", BronzeCursor(FIRST_GENERATION, 1), None, "olga", reason))
+    files.write(f"{LAYOUT.version_schema(GoldVersionNumber(2), 'gold')}/t-2/month=1/file", b"x" * 7)
+    versions.add_drop(Drop(GoldVersionNumber(3), "omar", "wrong again", 1_795_471_200_000_000, new_nonce()))
     building = run("list").splitlines()[-1].split()
     assert " ".join(building) == "2 building 0 7 7 planned by olga (taxes)"
     dropped = " ".join(run("list", "--versions").splitlines()[-1].split())
@@ -101,8 +103,10 @@ def test_a_release_shows_what_its_gold_version_is_today(run: Callable[..., str],
     version = json.loads(run("show", "2", "--format", "json"))["version"]
     assert (version["gold_version"], version["standing"], version["dropped"]) == (1, "current", None)
     ReleaseLog(files, LAYOUT).append(release_documents.release(4, snapshot(2, 1)))
-    Versions(files, LAYOUT).create(Definition("a" * 64), Plan("bronze", BronzeCursor(1, 1), None, "olga", "taxes"))
-    Versions(files, LAYOUT).add_drop(Drop(1, "omar", None, 1, new_nonce()))
+    Versions(files, LAYOUT).create(
+        Definition("a" * 64), Plan("bronze", BronzeCursor(FIRST_GENERATION, 1), None, "olga", "taxes")
+    )
+    Versions(files, LAYOUT).add_drop(Drop(GoldVersionNumber(1), "omar", None, 1, new_nonce()))
     assert json.loads(run("show", "4", "--format", "json"))["version"]["plan"]["reason"] == "taxes"
     former = json.loads(run("show", "2", "--format", "json"))["version"]
     assert (former["standing"], former["dropped"]["actor"]) == ("dropped", "omar")

@@ -11,8 +11,9 @@ from lakehouse.clients.delta_log import bronze_commit, commits, commits_since, h
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.commit_info import BronzeCommit, PartitionRange
 from lakehouse.errors import NotFoundError
+from lakehouse.releases.generations import FIRST_GENERATION
 
-META = BronzeCommit(1, 2, 3, {"events": {0: PartitionRange(5, 9)}}, [], rows=2, quarantined=0)
+META = BronzeCommit(FIRST_GENERATION, 2, 3, {"events": {0: PartitionRange(5, 9)}}, [], rows=2, quarantined=0)
 
 
 @pytest.fixture

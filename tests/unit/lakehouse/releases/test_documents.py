@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lakehouse.clients.files import LocalFiles
+from lakehouse.contracts.ids import GenerationNumber, GoldVersionNumber, ReleaseNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.releases import generations
 from lakehouse.releases.documents import decode
@@ -49,7 +50,9 @@ def test_a_former_release_is_read(reason: str, rest: str, expected: tuple[str, s
 
 def test_the_log_goes_on_after_former_releases(tmp_path: Path) -> None:
     files = LocalFiles(tmp_path)
-    files.write(LAYOUT.release_manifest(2), former_release("promote", ',"why":"tax","order":null').encode())
+    files.write(
+        LAYOUT.release_manifest(ReleaseNumber(2)), former_release("promote", ',"why":"tax","order":null').encode()
+    )
     log = ReleaseLog(files, LAYOUT)
     log.append(release_documents.release(3, snapshot(2, 4), reason="why: order"))
     found = [(one.release.kind, one.release.reason) for one in ReleaseLog(files, LAYOUT).refresh()]
@@ -60,10 +63,10 @@ def test_a_former_gold_version_and_its_drop_are_read(tmp_path: Path) -> None:
     files, versions = LocalFiles(tmp_path), Versions(LocalFiles(tmp_path), LAYOUT)
     plan = f'{{"source":"bronze","bronze":{BRONZE},"base":null,"actor":"olga","why":"tax","since":null,"order":"abc"}}'
     version = f'{{"version":2,"definition":{DEFINITION},"created_at":5,"nonce":"n","plan":{plan}}}'
-    files.write(LAYOUT.gold_version_manifest(2), version.encode())
+    files.write(LAYOUT.gold_version_manifest(GoldVersionNumber(2)), version.encode())
     drop = b'{"gold_version":2,"actor":"omar","why":"wrong again","dropped_at":6,"nonce":"n","order":"def"}'
-    files.write(LAYOUT.gold_version_drop(2), drop)
-    planned, dropped = versions.get(2).plan, versions.drop_of(2)
+    files.write(LAYOUT.gold_version_drop(GoldVersionNumber(2)), drop)
+    planned, dropped = versions.get(GoldVersionNumber(2)).plan, versions.drop_of(GoldVersionNumber(2))
     assert planned is not None
     assert (planned.actor, planned.reason, planned.operation) == ("olga", "tax", "abc")
     assert dropped is not None
@@ -72,7 +75,9 @@ def test_a_former_gold_version_and_its_drop_are_read(tmp_path: Path) -> None:
 
 def test_a_former_retirement_is_read(tmp_path: Path) -> None:
     files = LocalFiles(tmp_path)
-    files.write(LAYOUT.bronze_retired(2), b'{"generation":2,"actor":"ana","why":"damaged","at":1,"nonce":"n"}')
-    found = generations.retirement(files, LAYOUT, 2)
+    files.write(
+        LAYOUT.bronze_retired(GenerationNumber(2)), b'{"generation":2,"actor":"ana","why":"damaged","at":1,"nonce":"n"}'
+    )
+    found = generations.retirement(files, LAYOUT, GenerationNumber(2))
     assert found is not None
     assert (found.actor, found.reason) == ("ana", "damaged")

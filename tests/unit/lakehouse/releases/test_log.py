@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse.clients.files import LocalFiles
+from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import AlreadyExistsError, NotFoundError, RefusedError
 from lakehouse.releases.log import ReleaseLog
@@ -49,9 +50,9 @@ def test_an_operator_chooses_a_release_or_the_current_one(files: LocalFiles) -> 
     with pytest.raises(RefusedError, match="nothing has been released yet"):
         log.chosen(None)
     first, second = log.append(release(1)), log.append(release(2))
-    assert (log.chosen(1), log.chosen(None)) == (first, second)
+    assert (log.chosen(ReleaseNumber(1)), log.chosen(None)) == (first, second)
     with pytest.raises(RefusedError, match="release 3 does not exist"):
-        log.chosen(3)
+        log.chosen(ReleaseNumber(3))
 
 
 def test_of_two_publishers_of_one_number_one_is_refused(files: LocalFiles) -> None:
@@ -67,7 +68,7 @@ def test_of_two_publishers_of_one_number_one_is_refused(files: LocalFiles) -> No
 def test_a_folder_whose_publisher_died_is_not_a_release(files: LocalFiles) -> None:
     log = ReleaseLog(files, LAYOUT)
     log.append(release(1))
-    files.make_folder(LAYOUT.release(2))
+    files.make_folder(LAYOUT.release(ReleaseNumber(2)))
     assert ReleaseLog(files, LAYOUT).current() == log.current()
     assert log.append(release(2)).number == 2
 

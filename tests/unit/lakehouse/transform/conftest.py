@@ -8,6 +8,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
+from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.http.health import Health
 from lakehouse.http.server import Listening
 from lakehouse.releases.log import ReleaseLog
@@ -38,7 +39,7 @@ def ops_api(tmp_path: Path) -> Iterator[OpsApi]:
     def compare(left: Snapshot, right: Snapshot, release: int, limits: Limits) -> Difference:
         compared.append((left.gold_version, right.gold_version))
         return Difference(
-            Side(left.gold_version, left.number, left.bronze, release),
+            Side(left.gold_version, left.number, left.bronze, ReleaseNumber(release)),
             Side(right.gold_version, right.number, right.bronze),
         )
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from lakehouse.clients.trino import SqlError, Trino
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.transform.orphaned_queries import end_queries
 
 
@@ -29,10 +30,10 @@ class Server(Trino):
 @pytest.mark.parametrize("refusal", ["NOT_SUPPORTED", "NOT_FOUND"])
 def test_a_query_that_has_ended_meanwhile_needs_no_ending(refusal: str) -> None:
     server = Server(refusal)
-    end_queries(server, 3)
+    end_queries(server, GoldVersionNumber(3))
     assert server.killed == ["q2"]
 
 
 def test_any_other_refusal_is_told() -> None:
     with pytest.raises(SqlError, match="ACCESS_DENIED"):
-        end_queries(Server("ACCESS_DENIED"), 3)
+        end_queries(Server("ACCESS_DENIED"), GoldVersionNumber(3))

@@ -15,10 +15,12 @@ import pytest
 
 from lakehouse.clients.delta_log import commit_path
 from lakehouse.contracts.commit_info import BronzeCommit
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.errors import NotReadyError
 from lakehouse.ledger.judge import Verdict, judge
 from lakehouse.ledger.model import MICROSECONDS_PER_HOUR as HOUR
 from lakehouse.ledger.model import Evidence
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.model import Drop, GoldVersion, Release, Snapshot, new_nonce
 from lakehouse.releases.version_status import Status, VersionState, is_kept_current
 from lakehouse.settings import ReleaseSettings, Settings
@@ -74,11 +76,11 @@ class World:
 
     def live_cycle(self, version: int = 1) -> None:
         """One more commit of bronze, and a snapshot of the live version there."""
-        number = len(self.warehouse.versions.snapshot_numbers(version)) + 1
-        said = msgspec.json.encode(BronzeCommit(1, 1, number, {}, [], rows=0, quarantined=0)).decode()
+        number = len(self.warehouse.versions.snapshot_numbers(GoldVersionNumber(version))) + 1
+        said = msgspec.json.encode(BronzeCommit(FIRST_GENERATION, 1, number, {}, [], rows=0, quarantined=0)).decode()
         commit = msgspec.json.encode({"commitInfo": {"timestamp": 0, "operation": "WRITE", "userMetadata": said}})
-        self.warehouse.files.write(commit_path(LAYOUT.bronze(1), number), commit)
-        self.warehouse.cycle(self.warehouse.versions.get(version))
+        self.warehouse.files.write(commit_path(LAYOUT.bronze(FIRST_GENERATION), number), commit)
+        self.warehouse.cycle(self.warehouse.versions.get(GoldVersionNumber(version)))
 
     def candidate(self) -> GoldVersion:
         """Built where bronze began."""
@@ -87,7 +89,7 @@ class World:
         return version
 
     def newest(self, version: int) -> Snapshot:
-        found = self.warehouse.versions.latest_snapshot(version)
+        found = self.warehouse.versions.latest_snapshot(GoldVersionNumber(version))
         assert found is not None
         return found
 
@@ -114,7 +116,7 @@ def locked_elsewhere(settings: Settings, version: int) -> Iterator[None]:
     has, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with building(settings, version):
+        with building(settings, GoldVersionNumber(version)):
             has.set()
             done.wait()
 
@@ -285,7 +287,7 @@ NOW = datetime(2026, 11, 27, tzinfo=UTC)
     ],
 )
 def test_who_is_fed(status: Status, left: datetime | None, fed: bool) -> None:
-    version = GoldVersion(2, DEFINITION, 0, new_nonce(), CANDIDATE)
+    version = GoldVersion(GoldVersionNumber(2), DEFINITION, 0, new_nonce(), CANDIDATE)
     assert is_kept_current(VersionState(version, status, snapshot(2, 1), left), NOW, FEED_FORMER) == fed
 
 

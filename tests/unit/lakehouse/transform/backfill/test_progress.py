@@ -7,6 +7,7 @@ from threading import Event
 import pytest
 
 from lakehouse.clients.files import LocalFiles
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotReadyError
 from lakehouse.transform.backfill.progress import Phase, Progress, ProgressFile, duration, not_built
@@ -30,7 +31,7 @@ class Slow(LocalFiles):
 
 def test_work_goes_on_while_progress_is_written(tmp_path: Path) -> None:
     files = Slow(tmp_path)
-    progress = ProgressFile(files, LAYOUT, 2)
+    progress = ProgressFile(files, LAYOUT, GoldVersionNumber(2))
     progress.say(Phase.SLICES, rows=0, rows_total=100)
     assert progress.read() is None
     files.may.set()
@@ -44,7 +45,7 @@ def test_work_goes_on_while_progress_is_written(tmp_path: Path) -> None:
 def test_the_last_word_is_written_when_it_is_said(tmp_path: Path, last: Phase) -> None:
     files = Slow(tmp_path)
     files.may.set()
-    progress = ProgressFile(files, LAYOUT, 2)
+    progress = ProgressFile(files, LAYOUT, GoldVersionNumber(2))
     for phase in (Phase.SLICES, Phase.CATCH_UP, last):
         progress.say(phase)
     found = progress.read()
@@ -56,7 +57,7 @@ def test_what_could_not_be_written_is_told_by_the_next_word(tmp_path: Path) -> N
     files = Slow(tmp_path)
     files.may.set()
     files.fails = True
-    progress = ProgressFile(files, LAYOUT, 2)
+    progress = ProgressFile(files, LAYOUT, GoldVersionNumber(2))
     progress.say(Phase.SLICES)
     with pytest.raises(NotReadyError):
         progress.say(Phase.CATCH_UP)
@@ -72,7 +73,7 @@ def test_the_last_word_is_written_though_the_one_before_was_not(tmp_path: Path) 
     files = Slow(tmp_path)
     files.may.set()
     files.fails = True
-    progress = ProgressFile(files, LAYOUT, 2)
+    progress = ProgressFile(files, LAYOUT, GoldVersionNumber(2))
     progress.say(Phase.SLICES)
     wait([progress._writing])  # type: ignore[list-item]  # it has failed before HDFS is back
     files.fails = False
@@ -84,13 +85,13 @@ def test_the_last_word_is_written_though_the_one_before_was_not(tmp_path: Path) 
 
 def test_what_was_counted_stands_and_what_is_built_is_whole(tmp_path: Path) -> None:
     files = LocalFiles(tmp_path)
-    first = ProgressFile(files, LAYOUT, 2)
+    first = ProgressFile(files, LAYOUT, GoldVersionNumber(2))
     first.say(Phase.SLICES, rows=60, rows_total=100)
     first.say(Phase.FAILED, failure="no servers")
     failed = first.read()
     assert failed is not None
     assert (failed.rows, failed.rows_total) == (60, 100)
-    second = ProgressFile(files, LAYOUT, 2)
+    second = ProgressFile(files, LAYOUT, GoldVersionNumber(2))
     second.say(Phase.DONE)
     done = second.read()
     assert done is not None
@@ -99,19 +100,19 @@ def test_what_was_counted_stands_and_what_is_built_is_whole(tmp_path: Path) -> N
 
 def test_who_needs_a_whole_version_is_told_why_it_is_none(tmp_path: Path) -> None:
     files = LocalFiles(tmp_path)
-    assert "not built yet; wait" in str(not_built(files, LAYOUT, 2))
-    progress = ProgressFile(files, LAYOUT, 2)
+    assert "not built yet; wait" in str(not_built(files, LAYOUT, GoldVersionNumber(2)))
+    progress = ProgressFile(files, LAYOUT, GoldVersionNumber(2))
     progress.say(Phase.FAILED, failure="audit_merchant_sales_key_is_unique failed")
-    told = str(not_built(files, LAYOUT, 2))
+    told = str(not_built(files, LAYOUT, GoldVersionNumber(2)))
     assert "audit_merchant_sales_key_is_unique failed" in told
     assert "wait" not in told
     assert "The same `lakehouse reprocess` goes on with it" in told
     progress.say(Phase.FAILED, failure="audit_merchant_sales_key_is_unique failed", is_lasting=True)
-    assert "The same `lakehouse reprocess` would fail again" in str(not_built(files, LAYOUT, 2))
-    again = ProgressFile(files, LAYOUT, 2)
+    assert "The same `lakehouse reprocess` would fail again" in str(not_built(files, LAYOUT, GoldVersionNumber(2)))
+    again = ProgressFile(files, LAYOUT, GoldVersionNumber(2))
     again.go_on()
     again.settle()
-    assert "not built yet; wait" in str(not_built(files, LAYOUT, 2))
+    assert "not built yet; wait" in str(not_built(files, LAYOUT, GoldVersionNumber(2)))
 
 
 class Clock:
@@ -125,7 +126,7 @@ def test_the_rate_is_that_of_this_run_and_tells_what_is_left(tmp_path: Path) -> 
     """Taken up at 400,000 of a million rows; 50,000 rows take ten seconds, then another 250,000 take twenty."""
     heard: list[Progress] = []
     clock = Clock()
-    progress = ProgressFile(LocalFiles(tmp_path), LAYOUT, 2, heard.append, clock)
+    progress = ProgressFile(LocalFiles(tmp_path), LAYOUT, GoldVersionNumber(2), heard.append, clock)
     for seconds, rows in ((7, 400_000), (10, 450_000), (20, 700_000)):
         clock.now += seconds
         progress.say(Phase.SLICES, rows=rows, rows_total=1_000_000)
@@ -145,7 +146,7 @@ def test_nobody_can_say_what_is_left_without_a_rate_or_a_total() -> None:
 
 def test_a_watcher_is_told_all_but_what_is_raised(tmp_path: Path) -> None:
     heard: list[Progress] = []
-    progress = ProgressFile(LocalFiles(tmp_path), LAYOUT, 2, heard.append)
+    progress = ProgressFile(LocalFiles(tmp_path), LAYOUT, GoldVersionNumber(2), heard.append)
     progress.say(Phase.RAW)
     progress.say(Phase.SLICES, rows=1_000, rows_total=1_200)
     progress.say(Phase.FAILED, failure="an audit")

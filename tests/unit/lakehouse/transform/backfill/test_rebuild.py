@@ -13,7 +13,9 @@ import pytest
 from lakehouse.clients.files import Entry, LocalFiles
 from lakehouse.clients.trino import QueryFailedError, SqlError
 from lakehouse.contracts import tables
+from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber, SnapshotNumber
 from lakehouse.errors import LakehouseError, NotReadyError
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.model import Base, BronzeCursor, Drop, Plan
 from lakehouse.settings import Settings
 from lakehouse.transform.backfill import rebuild, retry
@@ -26,7 +28,13 @@ from lakehouse.transform.building.builder import Builder
 from tests.support.logged_warehouse import CANDIDATE, LAYOUT, LoggedWarehouse
 
 HOUR = 3600.0
-BOUNDED = Plan("bronze", BronzeCursor(1, 1), Base(1, 1, 1), "olga", since=0)
+BOUNDED = Plan(
+    "bronze",
+    BronzeCursor(FIRST_GENERATION, 1),
+    Base(ReleaseNumber(1), GoldVersionNumber(1), SnapshotNumber(1)),
+    "olga",
+    since=0,
+)
 AWAY = NotReadyError("Trino does not answer")
 RAW = RawBuildError("the raw files could not be read")
 TOO_LARGE = BuildFailedError("EXCEEDED_LOCAL_MEMORY_LIMIT", is_too_large=True)
@@ -70,7 +78,7 @@ class World:
             raise error
 
     def drop(self, number: int) -> None:
-        self.warehouse.versions.add_drop(Drop(number, "olga", None, 0, "n"))
+        self.warehouse.versions.add_drop(Drop(GoldVersionNumber(number), "olga", None, 0, "n"))
 
 
 @pytest.fixture
@@ -182,6 +190,6 @@ def test_only_the_first_build_upon_a_copy_compares_columns(world: World, plan: P
     made, found = Rebuild(world.builder, version), []
     for number in (1, 2, 3):
         last = world.warehouse.versions.latest_snapshot(version.version)
-        found += [number] if made._whole(BronzeCursor(1, 1), last).upon_a_copy else []
+        found += [number] if made._whole(BronzeCursor(FIRST_GENERATION, 1), last).upon_a_copy else []
         world.warehouse.snapshot(version, built_before=number)
     assert found == snapshots

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.settings import Settings
 from lakehouse.transform.backfill import reprocess
 from lakehouse.transform.backfill.progress import Phase, Progress, ProgressFile
@@ -24,8 +25,8 @@ class Elsewhere(threading.Thread):
         self.has_begun, self.is_heard = threading.Event(), threading.Event()
 
     def run(self) -> None:
-        progress = ProgressFile(self.builder.files, self.builder.layout, 1)
-        with building(self.builder.settings, 1):
+        progress = ProgressFile(self.builder.files, self.builder.layout, GoldVersionNumber(1))
+        with building(self.builder.settings, GoldVersionNumber(1)):
             self.has_begun.set()
             for phase, rows in ((Phase.SLICES, 0), (Phase.SLICES, 50), (Phase.DONE, 100)):
                 progress.say(phase, rows=rows, rows_total=100)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber, SnapshotNumber
 from lakehouse.errors import RefusedError
 from lakehouse.releases.model import Base, Definition, TableState
 from lakehouse.settings import Settings
@@ -45,12 +46,15 @@ def changed(builder: Builder, folder: Path, file: str, before: str, after: str) 
 
 def test_what_does_not_read_the_changed_model_is_shared(builder: Builder, tmp_path: Path) -> None:
     traffic = changed(builder, tmp_path / "p", "models/gold/merchant_traffic.sql", "count(*)", "2 * count(*)")
-    assert shared_tables(builder, traffic, Base(1, 1, 1)) == ("gold.merchant_sales", *SILVER)
+    assert shared_tables(builder, traffic, Base(ReleaseNumber(1), GoldVersionNumber(1), SnapshotNumber(1))) == (
+        "gold.merchant_sales",
+        *SILVER,
+    )
 
 
 def test_what_reads_the_changed_model_is_not(builder: Builder, tmp_path: Path) -> None:
     facts = changed(builder, tmp_path / "p", "models/silver/sales_facts.sql", "false as replaced", "null as replaced")
-    assert shared_tables(builder, facts, Base(1, 1, 1)) == (
+    assert shared_tables(builder, facts, Base(ReleaseNumber(1), GoldVersionNumber(1), SnapshotNumber(1))) == (
         "gold.merchant_traffic",
         "silver.duplicates",
         "silver.events",
@@ -60,20 +64,20 @@ def test_what_reads_the_changed_model_is_not(builder: Builder, tmp_path: Path) -
 def test_where_one_that_reads_bronze_has_changed_nothing_is_shared(builder: Builder, tmp_path: Path) -> None:
     """Beside the base it would be built from all of bronze, in one query, at every step. ``duplicates`` is the same."""
     events = changed(builder, tmp_path / "p", "models/silver/events.sql", "select", "select\n")
-    assert shared_tables(builder, events, Base(1, 1, 1)) == ()
+    assert shared_tables(builder, events, Base(ReleaseNumber(1), GoldVersionNumber(1), SnapshotNumber(1))) == ()
 
 
 def test_where_a_new_model_reads_bronze_nothing_is_shared(builder: Builder, tmp_path: Path) -> None:
     project = Path(copytree(definition.PROJECT, tmp_path / "p"))
     (project / "models" / "gold" / "days.sql").write_text("select * from {{ ref('touched_days') }}")
     new = definition.freeze(builder.files, builder.layout, project)
-    assert shared_tables(builder, new, Base(1, 1, 1)) == ()
+    assert shared_tables(builder, new, Base(ReleaseNumber(1), GoldVersionNumber(1), SnapshotNumber(1))) == ()
 
 
 def test_another_value_of_a_variable_shares_nothing(builder: Builder, tmp_path: Path) -> None:
     """dbt's states are the same then."""
     variable = changed(builder, tmp_path / "p", "dbt_project.yml", "vars:\n", "vars:\n  least_units: 1\n")
-    assert shared_tables(builder, variable, Base(1, 1, 1)) == ()
+    assert shared_tables(builder, variable, Base(ReleaseNumber(1), GoldVersionNumber(1), SnapshotNumber(1))) == ()
 
 
 @pytest.mark.parametrize(

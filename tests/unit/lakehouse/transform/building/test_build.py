@@ -8,12 +8,21 @@ from shutil import copytree
 import pytest
 from trino.exceptions import TrinoQueryError, TrinoUserError
 
+from lakehouse.contracts.ids import GoldVersionNumber, SnapshotNumber
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.settings import Settings
 from lakehouse.transform import definition
 from lakehouse.transform.building.build import Build, BuildFailedError, run
 from tests.support.scripted_trino import Answer, ScriptedTrino, install, node_of
 
-FIRST = Build(gold_version=2, snapshot=1, generation=1, from_version=-1, to_version=3, order_repeat_days=35)
+FIRST = Build(
+    gold_version=GoldVersionNumber(2),
+    snapshot=SnapshotNumber(1),
+    generation=FIRST_GENERATION,
+    from_version=-1,
+    to_version=3,
+    order_repeat_days=35,
+)
 
 
 @pytest.fixture
@@ -73,7 +82,7 @@ COLUMNS = {
     "merchant_sales": SALES,
     "merchant_traffic": ["merchant_id", "slot", "page_views", "snapshot", "slot_month"],
 }
-COPIED = replace(FIRST, snapshot=2, since=0, upon_a_copy=True)
+COPIED = replace(FIRST, snapshot=SnapshotNumber(2), since=0, upon_a_copy=True)
 """A build upon a copy: what lies before ``since`` is in the tables already."""
 
 
@@ -133,7 +142,7 @@ def test_another_measure_is_refused_before_trino_misses_it(
 
 @pytest.mark.parametrize(
     "build",
-    [replace(FIRST, snapshot=2, from_version=1), replace(FIRST, snapshot=2, since=0)],
+    [replace(FIRST, snapshot=SnapshotNumber(2), from_version=1), replace(FIRST, snapshot=SnapshotNumber(2), since=0)],
     ids=["a cycle", "a slice"],
 )
 def test_what_grows_its_own_tables_compares_nothing(trino: ScriptedTrino, settings: Settings, build: Build) -> None:

@@ -9,6 +9,7 @@ from deltalake import CommitProperties, write_deltalake
 
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.commit_info import BronzeCommit, PartitionRange
+from lakehouse.contracts.ids import GenerationNumber
 from lakehouse.releases.model import BronzeCursor, Snapshot
 from lakehouse.settings import Settings
 from lakehouse.transform.building.builder import Builder
@@ -26,9 +27,9 @@ def offsets(ends: Ends) -> dict[str, dict[int, PartitionRange]]:
 def builder(tmp_path: Path) -> Builder:
     """Bronze of the second generation: commits that end there, and a compaction among them."""
     builder = Builder(Settings(home=tmp_path), LocalFiles(tmp_path))
-    table = f"{tmp_path}{builder.layout.bronze(2)}"
+    table = f"{tmp_path}{builder.layout.bronze(GenerationNumber(2))}"
     for number, ends in enumerate([(4, 1), (6, 1), (6, 5), (9, 9)]):
-        said = BronzeCommit(2, 1, number, offsets(ends), [], rows=1, quarantined=0)
+        said = BronzeCommit(GenerationNumber(2), 1, number, offsets(ends), [], rows=1, quarantined=0)
         properties = CommitProperties(custom_metadata={"userMetadata": msgspec.json.encode(said).decode()})
         write_deltalake(table, pa.table({"n": [number]}), mode="append", commit_properties=properties)
         if number == 1:
@@ -37,7 +38,7 @@ def builder(tmp_path: Path) -> Builder:
 
 
 def at(generation: int, version: int, ends: Ends) -> Snapshot:
-    return snapshot(generation, 1, bronze=BronzeCursor(generation, version), offsets=offsets(ends))
+    return snapshot(generation, 1, bronze=BronzeCursor(GenerationNumber(generation), version), offsets=offsets(ends))
 
 
 @pytest.mark.parametrize(

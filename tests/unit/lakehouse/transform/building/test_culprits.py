@@ -9,13 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.clients.files import LocalFiles
+from lakehouse.contracts.ids import GoldVersionNumber, SnapshotNumber
 from lakehouse.contracts.layout import Layout
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.transform.building.build import Build, BuildFailedError
 from lakehouse.transform.building.culprits import Culprits, DefinitionAtFaultError
 from lakehouse.transform.building.input_rows import InputRow
 from lakehouse.transform.building.set_aside import MOST_ALONE, MOST_RULES, Aside, AsideDocuments, Position, Rule
 
-PLAN = Build(1, snapshot=7, generation=1, from_version=3, to_version=4, order_repeat_days=35)
+PLAN = Build(
+    GoldVersionNumber(1),
+    snapshot=SnapshotNumber(7),
+    generation=FIRST_GENERATION,
+    from_version=3,
+    to_version=4,
+    order_repeat_days=35,
+)
 
 
 def row(number: int, merchant: str = "shop") -> InputRow:
@@ -147,8 +156,8 @@ def test_a_server_that_is_away_ends_the_search() -> None:
 
 def test_what_is_set_aside_is_remembered(tmp_path: Path) -> None:
     documents = AsideDocuments(LocalFiles(tmp_path), Layout("/w"))
-    assert documents.of(1) == Aside()
-    rule = Rule(Position(1, "e", "s", 2), "m", "order.placed", "it's {{ odd }}", 3)
-    documents.keep(1, Aside().with_rule(rule))
-    assert documents.of(1).rules == (rule,)
-    assert documents.of(2) == Aside()
+    assert documents.of(GoldVersionNumber(1)) == Aside()
+    rule = Rule(Position(1, "e", "s", 2), "m", "order.placed", "it's {{ odd }}", SnapshotNumber(3))
+    documents.keep(GoldVersionNumber(1), Aside().with_rule(rule))
+    assert documents.of(GoldVersionNumber(1)).rules == (rule,)
+    assert documents.of(GoldVersionNumber(2)) == Aside()

@@ -5,11 +5,20 @@ from shutil import copytree
 
 import pytest
 
+from lakehouse.contracts.ids import GoldVersionNumber, SnapshotNumber
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.settings import Settings
 from lakehouse.transform import definition
 from lakehouse.transform.building.build import Build, BuildFailedError, parse
 
-FIRST = Build(gold_version=2, snapshot=1, generation=1, from_version=-1, to_version=3, order_repeat_days=35)
+FIRST = Build(
+    gold_version=GoldVersionNumber(2),
+    snapshot=SnapshotNumber(1),
+    generation=FIRST_GENERATION,
+    from_version=-1,
+    to_version=3,
+    order_repeat_days=35,
+)
 
 
 def test_what_dbt_cannot_parse_fails_for_good(tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from lakehouse.clients.files import LocalFiles
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.contracts.layout import Layout
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.model import BronzeCursor, Definition, GoldVersion
 from lakehouse.settings import Settings, TransformSettings
 from lakehouse.transform import definition
@@ -20,7 +22,11 @@ COMMITS = 16
 @pytest.fixture
 def builder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Builder:
     settings = Settings(home=tmp_path / "home", warehouse="/w", transform=TransformSettings(max_rows_per_cycle=256))
-    write(f"{tmp_path}{Layout('/w').bronze(1)}", list(chunks(random_rows(seed=1, count=160), COMMITS)), START)
+    write(
+        f"{tmp_path}{Layout('/w').bronze(FIRST_GENERATION)}",
+        list(chunks(random_rows(seed=1, count=160), COMMITS)),
+        START,
+    )
     monkeypatch.setattr(definition, "thaw", lambda *_: tmp_path)
     monkeypatch.setattr(Builder, "prepare", lambda *_: None)
     for name in ("found", "without_leftovers"):
@@ -48,7 +54,7 @@ def consume_all(builder: Builder, version: GoldVersion) -> int:
     failures = 0
     while True:
         last = builder.versions.latest_snapshot(version.version)
-        found = builder.new_commits(version.version, last.bronze if last else BronzeCursor(1, -1))
+        found = builder.new_commits(version.version, last.bronze if last else BronzeCursor(FIRST_GENERATION, -1))
         if found is None:
             return failures
         try:
@@ -72,7 +78,7 @@ def test_a_backlog_is_built_in_parts_that_fit(builder: Builder, monkeypatch: pyt
 def test_what_one_commit_does_not_fit_into_stays_a_failure(builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
     holding(monkeypatch, 0)
     version = builder.versions.create(Definition("f" * 64))
-    found = builder.new_commits(1, BronzeCursor(1, -1))
+    found = builder.new_commits(GoldVersionNumber(1), BronzeCursor(FIRST_GENERATION, -1))
     assert found is not None
     attempts = 0
     while builder.can_shrink:

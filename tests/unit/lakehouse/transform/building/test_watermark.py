@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from lakehouse.contracts.commit_info import BronzeCommit, EdgeWatermarks, PartitionRange
 from lakehouse.contracts.records import CLOSED_MARK
 from lakehouse.contracts.topics import EVENTS
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.transform.building.watermark import complete_through, fold_marks, fold_offsets
 
 NOW = datetime(2026, 11, 23, 10, 7, tzinfo=UTC)
@@ -17,7 +18,7 @@ QUARTER = 15 * 60 * 1_000_000
 
 
 def commit(*marks: EdgeWatermarks, offsets: dict[str, dict[int, PartitionRange]] | None = None) -> BronzeCommit:
-    return BronzeCommit(1, 1, 1, offsets or {}, list(marks), rows=0, quarantined=0)
+    return BronzeCommit(FIRST_GENERATION, 1, 1, offsets or {}, list(marks), rows=0, quarantined=0)
 
 
 def everywhere(instant: int) -> dict[int, int]:

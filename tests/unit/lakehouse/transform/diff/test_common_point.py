@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.commit_info import PartitionRange
+from lakehouse.contracts.ids import GenerationNumber, GoldVersionNumber, ReleaseNumber, SnapshotNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import RefusedError
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import BronzeCursor, Definition, Snapshot
 from lakehouse.releases.versions import Versions
@@ -26,7 +28,7 @@ def audited(
     version: int, number: int, cursor: int, *, generation: int = 1, ends: tuple[int, ...] = (), part: bool = False
 ) -> Snapshot:
     offsets = {"events": {partition: PartitionRange(0, end) for partition, end in enumerate(ends)}}
-    bronze = BronzeCursor(generation, cursor)
+    bronze = BronzeCursor(GenerationNumber(generation), cursor)
     return snapshot(version, number, bronze=bronze, offsets=offsets, built_before=5 if part else None)
 
 
@@ -59,7 +61,7 @@ def test_it_is_the_newest_point_of_both(
                 common_point(versions, ours[wanted[0]], theirs[wanted[1]])
             return
         one, other = common_point(versions, ours[wanted[0]], theirs[wanted[1]])
-        assert one.bronze == other.bronze == BronzeCursor(1, max(shared))
+        assert one.bronze == other.bronze == BronzeCursor(FIRST_GENERATION, max(shared))
         assert (one.gold_version, other.gold_version) == (1, 2)
 
 
@@ -69,7 +71,11 @@ def test_another_generation_is_compared_by_offsets(tmp_path: Path) -> None:
         versions.add_snapshot(audited(1, number, 100 + number, ends=ends))
     for number, ends in enumerate([(10, 0), (25, 0)], 1):
         versions.add_snapshot(audited(2, number, 7 + number, generation=2, ends=ends))
-    one, other = common_point(versions, versions.snapshot(1, 4), versions.snapshot(2, 2))
+    one, other = common_point(
+        versions,
+        versions.snapshot(GoldVersionNumber(1), SnapshotNumber(4)),
+        versions.snapshot(GoldVersionNumber(2), SnapshotNumber(2)),
+    )
     assert (one.number, other.number) == (2, 1), "equal in sum is not equal in every partition"
 
 
@@ -79,7 +85,7 @@ def test_a_state_that_is_not_whole_is_refused(tmp_path: Path) -> None:
     versions.create(Definition("a" * 64))
     versions.add_snapshot(audited(1, 1, 3, part=True))
     with pytest.raises(RefusedError, match="not built yet"):
-        sides_of(files, LAYOUT, 1, None)
+        sides_of(files, LAYOUT, GoldVersionNumber(1), None)
 
 
 def test_a_release_from_before_the_candidates_time_stands_for_its_version(tmp_path: Path) -> None:
@@ -90,13 +96,15 @@ def test_a_release_from_before_the_candidates_time_stands_for_its_version(tmp_pa
     for state in history(versions, 1, 0, [1, 2, 3]):
         publish_snapshot(log, shown, state)
     history(versions, 2, 2, [3])
-    release, left, right = sides_of(files, LAYOUT, 2, 1)
+    release, left, right = sides_of(files, LAYOUT, GoldVersionNumber(2), ReleaseNumber(1))
     assert (release.number, left.number, right.number) == (1, 3, 3)
     assert left.bronze == right.bronze
 
 
 @pytest.mark.parametrize(("version", "against"), [(1, None), (7, None)])
-def test_there_is_something_to_compare(tmp_path: Path, version: int, against: int | None) -> None:
+def test_there_is_something_to_compare(
+    tmp_path: Path, version: GoldVersionNumber, against: ReleaseNumber | None
+) -> None:
     files = LocalFiles(tmp_path)
     Versions(files, LAYOUT).create(Definition("a" * 64))
     with pytest.raises(RefusedError):

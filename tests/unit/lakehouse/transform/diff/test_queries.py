@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.contracts import tables
+from lakehouse.contracts.ids import SnapshotNumber
 from lakehouse.releases.model import TableState
 from lakehouse.transform.diff import gold_sql, silver_sql
 from lakehouse.transform.diff.columns import columns_of
@@ -80,7 +81,7 @@ def test_a_table_that_one_side_lacks_differs_as_a_table() -> None:
 def sides(**states: TableState | None) -> Sides:
     before, after = states["before"], states["after"]
     columns = columns_of("gold.merchant_sales", GOLD if before else {}, GOLD if after else {})
-    return Sides("gold.merchant_sales", columns, (before, after), (4, 9))
+    return Sides("gold.merchant_sales", columns, (before, after), (SnapshotNumber(4), SnapshotNumber(9)))
 
 
 def test_each_side_is_read_where_its_snapshot_says() -> None:
@@ -105,6 +106,11 @@ def test_a_merchants_name_cannot_leave_its_quotes() -> None:
 def test_replaced_facts_stand_for_nothing() -> None:
     types = dict.fromkeys([*tables.SILVER_KEYS[tables.SILVER_SALES_FACTS], "tax", "replaced"], "varchar")
     state = TableState("silver_v1", "/a", 1)
-    both = Sides("silver.sales_facts", columns_of("silver.sales_facts", types, types), (state, state), (1, 1))
+    both = Sides(
+        "silver.sales_facts",
+        columns_of("silver.sales_facts", types, types),
+        (state, state),
+        (SnapshotNumber(1), SnapshotNumber(1)),
+    )
     assert "WHERE NOT replaced" in silver_sql.months(both, 0)
     assert both.same_files

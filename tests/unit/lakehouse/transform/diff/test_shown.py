@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from lakehouse.contracts.ids import GenerationNumber, GoldVersionNumber, ReleaseNumber, SnapshotNumber
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.model import BronzeCursor
 from lakehouse.transform.diff import page, text
 from lakehouse.transform.diff.document import json_text
@@ -29,8 +31,11 @@ from lakehouse.transform.diff.share import largest_change, share
 from lakehouse.transform.diff.wording import amount
 
 EVIL = "<script>alert('x')</script>\x1b[31m&\""
-CURSOR = BronzeCursor(1, 77)
-BEFORE, AFTER = Side(1, 12, CURSOR, release=42), Side(3, 2, CURSOR)
+CURSOR = BronzeCursor(FIRST_GENERATION, 77)
+BEFORE, AFTER = (
+    Side(GoldVersionNumber(1), SnapshotNumber(12), CURSOR, release=ReleaseNumber(42)),
+    Side(GoldVersionNumber(3), SnapshotNumber(2), CURSOR),
+)
 RETURNS = MetricChange("returns", "BRL", 10**21, 10**21 - 123450, 123456)
 DINARS = MetricChange("net_sales", "KWD", 1000, 2500, 1500)
 YEN = MetricChange("net_sales", "JPY", 5, 5, 8)
@@ -59,7 +64,9 @@ def different() -> Difference:
 
 
 def test_sides_of_two_generations_are_said_to_be_at_the_same_offsets() -> None:
-    found = replace(different(), after=Side(3, 2, BronzeCursor(2, 5)))
+    found = replace(
+        different(), after=Side(GoldVersionNumber(3), SnapshotNumber(2), BronzeCursor(GenerationNumber(2), 5))
+    )
     said = "at the same Kafka offsets: version 77 of bronze generation 1, version 5 of bronze generation 2"
     assert f"both {said}\n" in text.render(found)
     assert f"Both {said}.</p>" in page.render(found)

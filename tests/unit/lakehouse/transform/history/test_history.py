@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from lakehouse.clients.files import LocalFiles
 from lakehouse.clients.trino import Trino
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import GOLD_MEASURES
 from lakehouse.releases.log import Published, ReleaseLog
@@ -131,9 +132,9 @@ def test_a_log_with_its_former_columns_is_renamed_in_one_commit() -> None:
 def test_versions_are_shown_side_by_side_and_a_measure_that_one_lacks_is_zero() -> None:
     whole = frozenset(GOLD_MEASURES["merchant_sales"])
     kept = [
-        Kept(1, "merchant_sales", TableState("gold_v1", "/v1", 7), whole - {"units"}),
-        Kept(2, "merchant_sales", TableState("gold_v2", "/v2", 3), whole),
-        Kept(2, "merchant_traffic", TableState("gold_v1", "/v1t", 9), frozenset({"page_views"})),
+        Kept(GoldVersionNumber(1), "merchant_sales", TableState("gold_v1", "/v1", 7), whole - {"units"}),
+        Kept(GoldVersionNumber(2), "merchant_sales", TableState("gold_v2", "/v2", 3), whole),
+        Kept(GoldVersionNumber(2), "merchant_traffic", TableState("gold_v1", "/v1t", 9), frozenset({"page_views"})),
     ]
     found = views.by_release_statements(kept)
     assert list(found) == ["gold.merchant_sales_by_release", "gold.merchant_traffic_by_release"]

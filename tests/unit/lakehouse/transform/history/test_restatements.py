@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lakehouse.clients.files import LocalFiles
 from lakehouse.clients.trino import QueryFailedError
+from lakehouse.contracts.ids import ReleaseNumber, SnapshotNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.metrics import METRICS
 from lakehouse.contracts.tables import GOLD_TABLES, RESTATEMENT_COLUMNS
@@ -90,9 +91,9 @@ def test_a_measure_that_a_version_does_not_have_was_shown_as_nothing() -> None:
 
 @pytest.mark.parametrize("table", GOLD_TABLES)
 def test_every_additive_metric_is_in_the_statement(table: str) -> None:
-    side = Side(TableState("gold_v1", f"/v1/{table}", 1), 1)
-    other = Side(TableState("gold_v2", f"/v2/{table}", 1), 1)
-    text = insert(Change(table, 2, AT, "new_definition", side, other, AT), Part(table, AT, AT))
+    side = Side(TableState("gold_v1", f"/v1/{table}", 1), SnapshotNumber(1))
+    other = Side(TableState("gold_v2", f"/v2/{table}", 1), SnapshotNumber(1))
+    text = insert(Change(table, ReleaseNumber(2), AT, "new_definition", side, other, AT), Part(table, AT, AT))
     named = {m.name for m in METRICS.values() if m.table == table and m.additive}
     assert all(f"'{name}'" in text for name in named)
     assert not [m.name for m in METRICS.values() if not m.additive and f"'{m.name}'" in text]

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse import table_files
+from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber
 from lakehouse.releases.model import TableState
 from lakehouse.settings import ReleaseSettings, Settings
 from lakehouse.table_files import BrokenLogError
@@ -167,7 +168,9 @@ def warehouse(tmp_path: Path) -> TinyWarehouse:
     return TinyWarehouse(tmp_path)
 
 
-def plan(w: TinyWarehouse, restated_through: int | None = None, cutoff: datetime | None = None) -> vacuum.Plan:
+def plan(
+    w: TinyWarehouse, restated_through: ReleaseNumber | None = None, cutoff: datetime | None = None
+) -> vacuum.Plan:
     at = Moment(w.now, cutoff or w.now - TERMS.vacuum_margin)
     return vacuum.plan(w.files, LAYOUT, TERMS, at, restated_through)
 
@@ -193,10 +196,10 @@ def test_a_former_state_goes_once_its_release_is_beyond_the_retention(warehouse:
 
 def test_restatements_that_are_not_computed_yet_are_waited_for(warehouse: TinyWarehouse) -> None:
     rewritten(warehouse, 4)
-    gone = {n: len(plan(warehouse, n).tables[0].files) for n in (1, 2, 3, 4)}
+    gone = {n: len(plan(warehouse, ReleaseNumber(n)).tables[0].files) for n in (1, 2, 3, 4)}
     assert [table.layer for table in plan(warehouse).tables] == ["gold", "silver"]
     assert gone == {1: 1, 2: 2, 3: 3, 4: 4}
-    assert len(plan(warehouse, 1).tables[1].files) == 4, "restatements do not read silver"
+    assert len(plan(warehouse, ReleaseNumber(1)).tables[1].files) == 4, "restatements do not read silver"
 
 
 def test_a_file_of_a_writer_that_still_runs_stays(warehouse: TinyWarehouse) -> None:
@@ -224,7 +227,7 @@ def test_nothing_goes_of_a_needed_table_whose_log_is_lost(warehouse: TinyWarehou
     that is what a killed creation leaves."""
     rewritten(warehouse, 2)
     table = warehouse.versions[0].tables["gold.merchant_sales"]
-    unnamed = f"{LAYOUT.version_schema(1, 'gold')}/half-made/file"
+    unnamed = f"{LAYOUT.version_schema(GoldVersionNumber(1), 'gold')}/half-made/file"
     warehouse.write(unnamed, b"x")
     warehouse.now += timedelta(days=100)
     assert unnamed in {entry.path for one in plan(warehouse).tables for entry in one.files}

@@ -4,6 +4,7 @@ import threading
 import time
 from functools import partial
 
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.transform.locks import carrying_out, is_carried_out
 from lakehouse.transform.ops_api import requests
 from lakehouse.transform.ops_api.dispatcher import CRASHES, REBUILDS, Dispatcher
@@ -49,7 +50,7 @@ def test_an_order_has_one_process_until_it_has_a_result(warehouse: PromotedWareh
 def test_what_is_carried_elsewhere_is_waited_for(warehouse: PromotedWarehouse) -> None:
     started = Started()
     carrying = dispatcher(warehouse, started)
-    operation = warehouse.give(requests.Drop(2)).id
+    operation = warehouse.give(requests.Drop(GoldVersionNumber(2))).id
     for _ in range(3 * CRASHES):
         carrying.turn()
         started.processes[-1][1].code = ELSEWHERE
@@ -60,7 +61,7 @@ def test_what_is_carried_elsewhere_is_waited_for(warehouse: PromotedWarehouse) -
 def test_no_second_process_is_started_beside_one_that_a_killed_service_has_left(warehouse: PromotedWarehouse) -> None:
     started = Started()
     carrying = dispatcher(warehouse, started)
-    operation = warehouse.give(requests.Drop(2)).id
+    operation = warehouse.give(requests.Drop(GoldVersionNumber(2))).id
     with carrying_out(warehouse.settings, operation) as mine:
         assert mine
         carrying.turn()
@@ -72,7 +73,7 @@ def test_no_second_process_is_started_beside_one_that_a_killed_service_has_left(
 def test_one_that_dies_again_and_again_has_failed(warehouse: PromotedWarehouse) -> None:
     started = Started()
     carrying = dispatcher(warehouse, started)
-    operation = warehouse.give(requests.Drop(2)).id
+    operation = warehouse.give(requests.Drop(GoldVersionNumber(2))).id
     while (result := warehouse.operations.result(operation)) is None:
         carrying.turn()
         started.processes[-1][1].code = -9

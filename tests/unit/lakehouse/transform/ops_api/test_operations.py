@@ -1,5 +1,6 @@
 """Operations as documents: those that were *orders* up to version 0.1.0 are taken over, here as they lay on HDFS."""
 
+from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.transform.ops_api import requests, responses
 from lakehouse.transform.ops_api.operations import End
 from tests.support.promoted_warehouse import PromotedWarehouse
@@ -54,7 +55,7 @@ def test_a_former_order_without_a_result_is_carried_out(warehouse: PromotedWareh
 def test_who_took_over_and_was_killed_goes_on(warehouse: PromotedWarehouse) -> None:
     """A killed service may have moved some of the documents, and an operator may have repeated a request since."""
     former_orders(warehouse)
-    moved = warehouse.give(requests.Rollback(to=1))
+    moved = warehouse.give(requests.Rollback(to=ReleaseNumber(1)))
     warehouse.files.write(warehouse.layout.operation(DONE), b"{}")
     warehouse.operations.take_over_orders()
     assert warehouse.files.read(warehouse.layout.operation(DONE)) == b"{}"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lakehouse.clients.files import LocalFiles
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.errors import LakehouseError, NotReadyError
 from lakehouse.releases.model import Drop, new_nonce
 from lakehouse.tokens import Scope
@@ -137,7 +138,7 @@ def test_the_same_key_gets_the_same_order(ops_api: OpsApi) -> None:
     key = {"Idempotency-Key": "night-7"}
     first = ops_api.post("rollback", {}, **key).json()
     # Another release is current when the request is repeated.
-    ops_api.warehouse.cycle(ops_api.warehouse.versions.get(1))
+    ops_api.warehouse.cycle(ops_api.warehouse.versions.get(GoldVersionNumber(1)))
     assert ops_api.post("rollback", {}, **key).json() == first
     assert problem(ops_api.post("rollback", {"to": 1}, **key)) == (409, "conflict")
     assert problem(ops_api.post("drop", {"gold_version": 2}, **key)) == (409, "conflict")
@@ -158,15 +159,15 @@ def test_a_reprocess_takes_the_definition_that_readers_see(ops_api: OpsApi) -> N
 
 def test_the_state_of_an_order(ops_api: OpsApi) -> None:
     operation = ops_api.post("reprocess", {}).json()["operation"]
-    ops_api.operations.say(operation, "gold version 2 is built", 2)
-    progress = ProgressFile(ops_api.files, LAYOUT, 2)
+    ops_api.operations.say(operation, "gold version 2 is built", GoldVersionNumber(2))
+    progress = ProgressFile(ops_api.files, LAYOUT, GoldVersionNumber(2))
     progress.say(Phase.SLICES, rows=10, rows_total=100)
     progress.settle()
     running = ops_api.get(f"operations/{operation}").json()
     assert (running["state"], running["message"], running["gold_version"]) == ("running", "gold version 2 is built", 2)
     assert (running["progress"]["rows"], running["progress"]["rows_total"]) == (10, 100)
     assert running["progress"]["seconds_left"] is None
-    ops_api.operations.finish(operation, End.DONE, gold_version=2)
+    ops_api.operations.finish(operation, End.DONE, gold_version=GoldVersionNumber(2))
     ops_api.operations.finish(operation, End.FAILED, message="too late")
     done = ops_api.get(f"operations/{operation}").json()
     assert (done["state"], done["message"], done["gold_version"]) == ("done", None, 2)
@@ -187,7 +188,9 @@ def test_gold_versions_and_releases(ops_api: OpsApi) -> None:
 
 def test_a_gold_version_says_who_has_dropped_it(ops_api: OpsApi) -> None:
     assert ops_api.get("gold-versions/2").json()["dropped"] is None
-    ops_api.warehouse.versions.add_drop(Drop(2, "omar", "wrong again", 1_795_471_200_000_000, new_nonce(), "b" * 32))
+    ops_api.warehouse.versions.add_drop(
+        Drop(GoldVersionNumber(2), "omar", "wrong again", 1_795_471_200_000_000, new_nonce(), "b" * 32)
+    )
     dropped = ops_api.get("gold-versions/2").json()
     assert dropped["standing"] == "dropped"
     assert dropped["dropped"] == {
@@ -218,7 +221,7 @@ def test_what_cannot_be_compared(ops_api: OpsApi) -> None:
     assert problem(neither) == (406, "not-acceptable")
     assert ops_api.client.get("/problems/not-acceptable").json()["advice"] == "Accept one of the types in `detail`."
     assert {"application/json", "text/html"} <= set(neither.json()["detail"].split())
-    ops_api.warehouse.versions.add_drop(Drop(2, "olga", None, 1, new_nonce()))
+    ops_api.warehouse.versions.add_drop(Drop(GoldVersionNumber(2), "olga", None, 1, new_nonce()))
     assert problem(ops_api.get("gold-versions/2/diff")) == (409, "conflict")
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from lakehouse import table_files
 from lakehouse.clients import delta_log
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.errors import RefusedError
 from lakehouse.releases.model import Drop, new_nonce
 from lakehouse.transform.building.builder import Builder
@@ -97,12 +98,12 @@ def test_a_candidate_that_is_behind_is_brought_up_to_date_first(
     ops_api: OpsApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gates(monkeypatch, open_gate)
-    ops_api.warehouse.cycle(ops_api.warehouse.versions.get(1))
+    ops_api.warehouse.cycle(ops_api.warehouse.versions.get(GoldVersionNumber(1)))
     plan = ops_api.post("promote", {"gold_version": 2, "dry_run": True}).json()
     assert (plan["is_caught_up"], plan["parent"]) == (False, 2)
     assert plan["steps"][:2] == ["the gate is open", "gold version 2 is brought up to date with release 2 first"]
 
 
 def test_what_has_been_dropped_is_not_dropped_again(ops_api: OpsApi) -> None:
-    ops_api.warehouse.versions.add_drop(Drop(2, "olga", None, 1, new_nonce()))
+    ops_api.warehouse.versions.add_drop(Drop(GoldVersionNumber(2), "olga", None, 1, new_nonce()))
     assert problem(ops_api.post("drop", {"gold_version": 2, "dry_run": True})) == (409, "conflict")

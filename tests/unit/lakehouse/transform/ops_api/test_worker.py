@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber
 from lakehouse.errors import LakehouseError, NotReadyError, RefusedError
 from lakehouse.releases.model import GoldVersion, ReleaseKind
 from lakehouse.settings import Settings
@@ -40,7 +41,7 @@ def test_the_result_is_still_found_after_other_releases(warehouse: PromotedWareh
     operation = warehouse.give(requests.Rollback())
     warehouse.carry(operation)
     warehouse.files.delete(warehouse.layout.operation_result(operation.id))
-    assert warehouse.carry(warehouse.give(requests.Rollback(to=2), seen=3)).release == 4
+    assert warehouse.carry(warehouse.give(requests.Rollback(to=ReleaseNumber(2)), seen=ReleaseNumber(3))).release == 4
     assert warehouse.carry(operation).release == 3
 
 
@@ -50,16 +51,16 @@ def test_what_another_operator_did_since_the_order_was_given_refuses_it(warehous
     result = warehouse.carry(early)
     assert result.end is End.REFUSED
     assert "release 3 (rollback of gold version 1 by olga) was published meanwhile" in str(result.message)
-    promoting = warehouse.carry(warehouse.give(requests.Promote(2)))
+    promoting = warehouse.carry(warehouse.give(requests.Promote(GoldVersionNumber(2))))
     assert (promoting.end, promoting.gold_version) == (End.REFUSED, 2)
     assert "meanwhile" in str(promoting.message)
 
 
 def test_a_refusal_is_a_result(warehouse: PromotedWarehouse) -> None:
-    result = warehouse.carry(warehouse.give(requests.Rollback(to=9)), attempts=5)
+    result = warehouse.carry(warehouse.give(requests.Rollback(to=ReleaseNumber(9))), attempts=5)
     assert (result.end, result.release) == (End.REFUSED, None)
     assert "release 9 does not exist" in str(result.message)
-    assert warehouse.carry(warehouse.give(requests.Promote(9))).end is End.REFUSED
+    assert warehouse.carry(warehouse.give(requests.Promote(GoldVersionNumber(9)))).end is End.REFUSED
     assert "name a `definition`" in str(warehouse.carry(warehouse.give(requests.Reprocess())).message)
 
 
@@ -70,8 +71,8 @@ def test_a_rollback_says_how_stale_it_is(warehouse: PromotedWarehouse) -> None:
     hour = 3_600_000_000
     newer = snapshot(1, 2, complete_through=900 + 5 * hour + hour // 2)
     warehouse.versions.add_snapshot(newer)
-    publish_snapshot(warehouse.log, warehouse.versions.get(1), newer)
-    operation = warehouse.give(requests.Rollback(to=2), seen=4)
+    publish_snapshot(warehouse.log, warehouse.versions.get(GoldVersionNumber(1)), newer)
+    operation = warehouse.give(requests.Rollback(to=ReleaseNumber(2)), seen=ReleaseNumber(4))
     for _ in range(2):
         stale = warehouse.carry(operation)
         assert (stale.end, stale.release, stale.seconds_behind) == (End.DONE, 5, 19_800)
@@ -99,17 +100,17 @@ class Failing:
 def test_what_may_pass_is_tried_again(warehouse: PromotedWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     dropping = Failing(NotReadyError("away"), NotReadyError("away"))
     monkeypatch.setattr(drop, "drop", dropping)
-    operation = warehouse.give(requests.Drop(2))
+    operation = warehouse.give(requests.Drop(GoldVersionNumber(2)))
     assert warehouse.carry(operation, attempts=3).end is End.DONE
     assert dropping.calls == 3
     note = warehouse.operations.note(operation.id)
     assert note is not None
     assert note.message == "attempt 2 of 3 failed, and is repeated: away"
     monkeypatch.setattr(drop, "drop", Failing(NotReadyError("away"), NotReadyError("still away")))
-    given_up = warehouse.carry(warehouse.give(requests.Drop(2)), attempts=2)
+    given_up = warehouse.carry(warehouse.give(requests.Drop(GoldVersionNumber(2))), attempts=2)
     assert (given_up.end, given_up.message) == (End.FAILED, "still away")
     monkeypatch.setattr(drop, "drop", Failing(LakehouseError("damaged")))
-    damaged = warehouse.carry(warehouse.give(requests.Drop(2)), attempts=9)
+    damaged = warehouse.carry(warehouse.give(requests.Drop(GoldVersionNumber(2))), attempts=9)
     assert (damaged.end, damaged.message) == (End.FAILED, "damaged")
 
 
@@ -129,7 +130,7 @@ def test_a_reprocess_keeps_its_gold_version(warehouse: PromotedWarehouse, monkey
         warehouse.carry(operation)
     result = warehouse.carry(operation)
     assert (result.end, result.gold_version, carried) == (End.DONE, 3, [3, 3])
-    planned = warehouse.versions.get(3).plan
+    planned = warehouse.versions.get(GoldVersionNumber(3)).plan
     assert planned is not None
     assert (planned.operation, planned.actor) == (operation.id, "olga")
     warehouse.files.delete(warehouse.layout.operation_note(operation.id))
@@ -155,9 +156,9 @@ def test_bounds_in_the_future_are_refused(warehouse: PromotedWarehouse) -> None:
 
 
 def test_a_promote_is_found_by_its_order(warehouse: PromotedWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    operation = warehouse.give(requests.Promote(1, reason="back"))
-    version = warehouse.versions.get(1)
-    newest = warehouse.versions.latest_snapshot(1)
+    operation = warehouse.give(requests.Promote(GoldVersionNumber(1), reason="back"))
+    version = warehouse.versions.get(GoldVersionNumber(1))
+    newest = warehouse.versions.latest_snapshot(GoldVersionNumber(1))
     assert newest is not None
     release = following(
         warehouse.log.current(), version, newest, ReleaseKind.PROMOTE, actor="olga", operation=operation.id

@@ -12,10 +12,12 @@ import pytest
 from lakehouse.clients import kafka_scan
 from lakehouse.clients.files import LocalFiles
 from lakehouse.clients.trino import Column, Result, Trino
+from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.contracts.tables import GOLD_KEYS, GOLD_MEASURES, GOLD_TABLES, MERCHANT_SALES
 from lakehouse.errors import RefusedError
 from lakehouse.ledger.judge import Verdict, judge
 from lakehouse.ledger.model import Evidence, Stage
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.log import Published
 from lakehouse.releases.model import BronzeCursor, GoldVersion, Release, Snapshot, TableState
 from lakehouse.releases.versions import Versions
@@ -125,7 +127,7 @@ def prospect(*names: str, consumed: int = 1) -> Prospect:
         for version, number in ((1, 1), (2, consumed))
     )
     parent = Published(release(7, live), datetime(2026, 11, 23, tzinfo=UTC))
-    return Prospect(GoldVersion(2, DEFINITION, 0, "n", CANDIDATE), candidate, parent, live)
+    return Prospect(GoldVersion(GoldVersionNumber(2), DEFINITION, 0, "n", CANDIDATE), candidate, parent, live)
 
 
 def whole(tables: Tables, columns: dict[str, set[str]], accept: bool = False) -> str:
@@ -243,7 +245,7 @@ def test_what_the_live_version_has_not_consumed_yet_is_no_difference(
 ) -> None:
     """After a rollback to a version that is behind: compared is the newest point that both have."""
     monkeypatch.setenv(LIMIT, "0.05")
-    candidate = warehouse.versions.get(2)
+    candidate = warehouse.versions.get(GoldVersionNumber(2))
     ahead = warehouse.snapshot(candidate)
     tables.sold = {("gold_v1", 1): 100, ("gold_v2", 1): 103, ("gold_v2", 2): 900}
     said = differs_within_limits(Settings(), warehouse.versions)(after_current(warehouse, candidate, ahead), False)
@@ -256,7 +258,7 @@ def test_without_a_common_point_they_are_compared_as_they_stand(
     """A change is rather refused than let through unseen."""
     monkeypatch.setenv(LIMIT, "0.05")
     late = warehouse.version(CANDIDATE)
-    ahead = warehouse.snapshot(late, bronze=BronzeCursor(1, 9))
+    ahead = warehouse.snapshot(late, bronze=BronzeCursor(FIRST_GENERATION, 9))
     tables.sold = {("gold_v1", 1): 100, ("gold_v3", 1): 110}
     with pytest.raises(RefusedError, match=r"version 3 changes Gross sales \(BRL\) by 10 %"):
         differs_within_limits(Settings(), warehouse.versions)(after_current(warehouse, late, ahead), False)
@@ -268,11 +270,11 @@ def test_what_is_accepted_has_a_reason_which_is_recorded(
     tables.sold = {("gold_v1", 1): 100, ("gold_v2", 1): 110}
     promote = Promote(builder, (), (differs_within_limits(builder.settings, builder.versions),))
     with pytest.raises(RefusedError, match="by 10 %"):
-        promote.run(PromoteRequest(2, "olga", "tax"))
+        promote.run(PromoteRequest(GoldVersionNumber(2), "olga", "tax"))
     with pytest.raises(RefusedError, match="accepted for a reason: give one"):
-        promote.run(PromoteRequest(2, "olga", accept=True))
+        promote.run(PromoteRequest(GoldVersionNumber(2), "olga", accept=True))
     assert len(warehouse.log.refresh()) == 1, "what is refused has changed nothing"
-    published = promote.run(PromoteRequest(2, "olga", "tax", accept=True))
+    published = promote.run(PromoteRequest(GoldVersionNumber(2), "olga", "tax", accept=True))
     assert (published.number, published.release.gold_version, published.release.reason) == (2, 2, "tax")
     assert warehouse.log.current() == published
 
@@ -284,7 +286,7 @@ def test_every_promote_passes_all_gates_in_their_order(
     monkeypatch.setattr(kafka_scan, "KafkaConsumer", Kafka)
     tables.sold = {("gold_v1", 1): 100, ("gold_v2", 1): 110}
     said: list[str] = []
-    Promote.of(builder).run(PromoteRequest(2, "olga", "tax", accept=True), said.append)
+    Promote.of(builder).run(PromoteRequest(GoldVersionNumber(2), "olga", "tax", accept=True), said.append)
     unprepared = "the insights API does not answer: it loads the version when it is back"
     assert said == [
         "whole: all that readers know",

@@ -13,10 +13,12 @@ import pytest
 
 from lakehouse import table_files
 from lakehouse.clients.files import publish
+from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber, SnapshotNumber
 from lakehouse.errors import RefusedError
 from lakehouse.ledger.judge import judge
 from lakehouse.ledger.model import Evidence
 from lakehouse.releases import generations
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.model import Base, BronzeCursor, Definition, GoldVersion, Plan, Snapshot, TableState, new_nonce
 from lakehouse.releases.version_status import Status, version_states
 from lakehouse.settings import Settings
@@ -55,10 +57,10 @@ class World:
     builder: Any
 
     def promote(self, number: int, *slow: Gate) -> Any:
-        return Promote(self.builder, slow, (caught_up,)).run(PromoteRequest(number, "olga"))
+        return Promote(self.builder, slow, (caught_up,)).run(PromoteRequest(GoldVersionNumber(number), "olga"))
 
     def drop(self, number: int) -> None:
-        dropping.drop(self.builder, dropping.DropRequest(number, "otto"))
+        dropping.drop(self.builder, dropping.DropRequest(GoldVersionNumber(number), "otto"))
 
 
 @pytest.fixture
@@ -109,7 +111,15 @@ def test_what_is_promoted_while_a_drop_looks_at_it_is_not_dropped(
 
 def test_what_was_shown_is_refused_for_that_first(world: World) -> None:
     """Nobody should give up what shares its tables only to hear that it stays anyway."""
-    sharing = world.warehouse.version(Plan("bronze", BronzeCursor(1, 2), Base(2, 1, 2), "olga", shared=("silver.x",)))
+    sharing = world.warehouse.version(
+        Plan(
+            "bronze",
+            BronzeCursor(FIRST_GENERATION, 2),
+            Base(ReleaseNumber(2), GoldVersionNumber(1), SnapshotNumber(2)),
+            "olga",
+            shared=("silver.x",),
+        )
+    )
     world.warehouse.snapshot(sharing)
     with pytest.raises(RefusedError, match="what readers see"):
         world.drop(1)
@@ -119,7 +129,15 @@ def test_what_was_shown_is_refused_for_that_first(world: World) -> None:
 
 
 def test_what_shares_tables_is_named_to_who_drops_their_owner(world: World) -> None:
-    sharing = world.warehouse.version(Plan("bronze", BronzeCursor(1, 2), Base(2, 2, 2), "olga", shared=("silver.x",)))
+    sharing = world.warehouse.version(
+        Plan(
+            "bronze",
+            BronzeCursor(FIRST_GENERATION, 2),
+            Base(ReleaseNumber(2), GoldVersionNumber(2), SnapshotNumber(2)),
+            "olga",
+            shared=("silver.x",),
+        )
+    )
     world.warehouse.snapshot(sharing)
     with pytest.raises(RefusedError, match=f"version {sharing.version} shares .* drop {sharing.version} first"):
         world.drop(2)
@@ -129,20 +147,28 @@ def test_a_cycle_tells_that_readers_are_held(world: World) -> None:
     cycle = Cycle(world.builder.settings, world.warehouse.files)
     cycle._step = lambda *_: (0, None)  # type: ignore[method-assign]  # bronze has nothing new
     assert cycle.run().held is None
-    rollback(world.warehouse.log, world.warehouse.versions, RollbackRequest("olga", to=1, exact=True))
+    rollback(world.warehouse.log, world.warehouse.versions, RollbackRequest("olga", to=ReleaseNumber(1), exact=True))
     held = cycle.run().held
     assert held == world.warehouse.log.current()
 
 
 def test_the_version_that_is_held_is_promoted(world: World) -> None:
-    rollback(world.warehouse.log, world.warehouse.versions, RollbackRequest("olga", to=1, exact=True))
+    rollback(world.warehouse.log, world.warehouse.versions, RollbackRequest("olga", to=ReleaseNumber(1), exact=True))
     published = world.promote(1)
     assert (published.release.gold_version, published.release.snapshot, published.release.held) == (1, 2, False)
 
 
 def test_the_owner_of_shared_tables_is_promoted_while_cycles_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cycle of the sharing version has its lock, and then takes the owner's."""
-    sharing = world.warehouse.version(Plan("bronze", BronzeCursor(1, 2), Base(2, 1, 2), "olga", shared=("silver.x",)))
+    sharing = world.warehouse.version(
+        Plan(
+            "bronze",
+            BronzeCursor(FIRST_GENERATION, 2),
+            Base(ReleaseNumber(2), GoldVersionNumber(1), SnapshotNumber(2)),
+            "olga",
+            shared=("silver.x",),
+        )
+    )
     world.warehouse.snapshot(sharing)
     world.warehouse.snapshot(sharing)
     world.warehouse.promote(sharing)
@@ -157,7 +183,7 @@ def test_the_owner_of_shared_tables_is_promoted_while_cycles_run(world: World, m
         with building(world.builder.settings, sharing.version):
             holds.set()
             began.wait()
-            with building(world.builder.settings, 1):
+            with building(world.builder.settings, GoldVersionNumber(1)):
                 pass
 
     monkeypatch.setattr(CatchUp, "run", slow_catch_up)
@@ -172,11 +198,14 @@ def test_a_thread_has_a_lock_that_it_has_and_another_does_not(world: World) -> N
     found: list[bool] = []
 
     def other() -> None:
-        with building(world.builder.settings, 1, wait=False) as mine:
+        with building(world.builder.settings, GoldVersionNumber(1), wait=False) as mine:
             found.append(mine)
 
     for expected in (False, True):
-        with building(world.builder.settings, 1), building(world.builder.settings, 1) as again:
+        with (
+            building(world.builder.settings, GoldVersionNumber(1)),
+            building(world.builder.settings, GoldVersionNumber(1)) as again,
+        ):
             assert again
             if not expected:
                 _run(other)
@@ -188,7 +217,7 @@ def test_a_thread_has_a_lock_that_it_has_and_another_does_not(world: World) -> N
 def test_slow_gates_judge_what_has_caught_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     warehouse = world.warehouse
     for _ in range(3):
-        warehouse.cycle(warehouse.versions.get(1))
+        warehouse.cycle(warehouse.versions.get(GoldVersionNumber(1)))
 
     def catch_up(_: CatchUp, version: GoldVersion, live: Snapshot, say: Any) -> Snapshot:
         newest = warehouse.versions.latest_snapshot(version.version)
@@ -230,10 +259,14 @@ def test_nothing_new_is_built_from_a_generation_that_is_fed_no_more(
     number = generations.next_generation(files, LAYOUT)
     done = generations.Streamed(number, 7, 1, {}, 1, new_nonce())
     publish(files, LAYOUT.staging, LAYOUT.bronze_streamed(number), msgspec.json.encode(done))
-    of_raw = warehouse.version(Plan("raw", BronzeCursor(number, -1), Base(2, 1, 2), "olga"))
+    of_raw = warehouse.version(
+        Plan("raw", BronzeCursor(number, -1), Base(ReleaseNumber(2), GoldVersionNumber(1), SnapshotNumber(2)), "olga")
+    )
     tables = {"gold.merchant_sales": TableState("gold_v3", "/t3", 1)}
     warehouse.versions.add_snapshot(
-        Snapshot(of_raw.version, 1, BronzeCursor(number, 7), tables, [], {}, 1800, True, [], new_nonce())
+        Snapshot(
+            of_raw.version, SnapshotNumber(1), BronzeCursor(number, 7), tables, [], {}, 1800, True, [], new_nonce()
+        )
     )
     warehouse.promote(of_raw)
     world.drop(2)
@@ -242,7 +275,7 @@ def test_nothing_new_is_built_from_a_generation_that_is_fed_no_more(
     with pytest.raises(RefusedError, match="--from raw"):
         world.promote(1)
     monkeypatch.setattr(table_files, "missing", lambda *_: [])
-    roll_back(world.builder.settings, files, warehouse.log, RollbackRequest("olga", to=2, exact=True))
+    roll_back(world.builder.settings, files, warehouse.log, RollbackRequest("olga", to=ReleaseNumber(2), exact=True))
     with pytest.raises(RefusedError, match="--from raw"):
         plan(world.builder, ReprocessRequest(Source.BRONZE, "olga", fingerprint="f" * 64))
     _retire(world, days=30)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lakehouse.contracts import tables
 from lakehouse.errors import RefusedError
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.model import BronzeCursor, TableState
 from lakehouse.settings import Settings
 from lakehouse.transform.sandboxes import dbt as sandbox_dbt
@@ -22,7 +23,7 @@ TABLES = {
     "silver.events": TableState("silver_v2", "/x/events-1", 11),
     "gold.merchant_sales": TableState("gold_v3", "/x/merchant_sales-1", 12),
 }
-RELEASE = release(42, snapshot(3, 7, TABLES, bronze=BronzeCursor(1, 99)))
+RELEASE = release(42, snapshot(3, 7, TABLES, bronze=BronzeCursor(FIRST_GENERATION, 99)))
 
 
 @given(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", fullmatch=True).filter(lambda name: name != "transform"))
