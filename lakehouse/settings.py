@@ -8,8 +8,9 @@ passed down. A wrong value stops the start with a sentence that names the variab
 import math
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lakehouse.errors import RefusedError
@@ -77,6 +78,26 @@ class Ports(Section):
     @property
     def transform(self) -> int:
         return self.base + 12
+
+
+_ADDRESS = r"[^\s:,/]+:\d{1,5}"
+Address = Annotated[str, StringConstraints(pattern=rf"^{_ADDRESS}$")]
+"""HOST:PORT."""
+Addresses = Annotated[str, StringConstraints(pattern=rf"^{_ADDRESS}(,{_ADDRESS})*$")]
+"""HOST:PORT, or several with commas between them."""
+
+
+class AddressSettings(Section):
+    """Where the parts are that run elsewhere. One without an address is on this machine, at the stack's port."""
+
+    kafka: Addresses | None = None
+    hdfs: Address | None = None
+    namenode_http: Address | None = None
+    trino: Address | None = None
+    edge: Address | None = None
+    streaming: Address | None = None
+    transform: Address | None = None
+    insights: Address | None = None
 
 
 class EdgeSettings(Section):
@@ -163,7 +184,9 @@ class TokenSettings(Section):
 class Settings(BaseSettings):
     """The whole tree."""
 
-    model_config = SettingsConfigDict(env_prefix="LAKEHOUSE_", env_nested_delimiter="__", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="LAKEHOUSE_", env_nested_delimiter="__", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
 
     home: Path = Field(default=Path(".lakehouse"), description="State, logs and configuration of one stack.")
     cache: Path = Field(default=Path("~/.cache/merchant-lakehouse"), description="Downloads, shared by all checkouts.")
@@ -171,6 +194,8 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="The address that every server listens on.")
     warehouse: str = Field(default="/lakehouse", description="Root folder on HDFS.")
     trino_memory: str = Field(default="2g", description="Heap of the Trino server.")
+    keys: Path | None = Field(default=None, description="Keys and revocations; by itself, a folder of the home.")
+    at: AddressSettings = AddressSettings()
     edge: EdgeSettings = EdgeSettings()
     streaming: StreamingSettings = StreamingSettings()
     transform: TransformSettings = TransformSettings()
@@ -185,7 +210,7 @@ class Settings(BaseSettings):
     @property
     def hdfs_url(self) -> str:
         """File system root, for example ``hdfs://127.0.0.1:18003``."""
-        return f"hdfs://{self.host}:{self.ports.namenode}"
+        return f"hdfs://{self.at.hdfs or self._here(self.ports.namenode)}"
 
     @property
     def warehouse_url(self) -> str:
@@ -194,19 +219,39 @@ class Settings(BaseSettings):
 
     @property
     def kafka_bootstrap(self) -> str:
-        return f"{self.host}:{self.ports.kafka}"
+        return self.at.kafka or self._here(self.ports.kafka)
 
     @property
     def trino_url(self) -> str:
-        return f"http://{self.host}:{self.ports.trino}"
+        return f"http://{self.at.trino or self._here(self.ports.trino)}"
+
+    @property
+    def trino_address(self) -> tuple[str, int]:
+        host, _, port = self.trino_url.removeprefix("http://").rpartition(":")
+        return host, int(port)
 
     @property
     def edge_url(self) -> str:
-        return f"http://{self.host}:{self.ports.edge}"
+        return f"http://{self.at.edge or self._here(self.ports.edge)}"
 
     @property
     def insights_url(self) -> str:
-        return f"http://{self.host}:{self.ports.insights}"
+        return f"http://{self.at.insights or self._here(self.ports.insights)}"
+
+    @property
+    def streaming_url(self) -> str:
+        return f"http://{self.at.streaming or self._here(self.ports.streaming)}"
+
+    @property
+    def transform_url(self) -> str:
+        return f"http://{self.at.transform or self._here(self.ports.transform)}"
+
+    @property
+    def namenode_http_url(self) -> str:
+        return f"http://{self.at.namenode_http or self._here(self.ports.namenode_http)}"
+
+    def _here(self, port: int) -> str:
+        return f"{self.host}:{port}"
 
     @property
     def logs(self) -> Path:
@@ -224,7 +269,7 @@ class Settings(BaseSettings):
     @property
     def keys_path(self) -> Path:
         """Signing key (issuer only), public keys and revocations."""
-        return self.home_path / "keys"
+        return self.keys.expanduser().absolute() if self.keys is not None else self.home_path / "keys"
 
     @property
     def java_home(self) -> Path:

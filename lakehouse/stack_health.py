@@ -47,9 +47,7 @@ Probe = Callable[[], None]
 
 def probes(settings: Settings) -> dict[str, tuple[str, Probe]]:
     """The address and the question for each service, in path order."""
-    host, ports = settings.host, settings.ports
-    streaming, transform = f"http://{host}:{ports.streaming}", f"http://{host}:{ports.transform}"
-    namenode = f"http://{host}:{ports.namenode_http}"
+    streaming, transform, namenode = settings.streaming_url, settings.transform_url, settings.namenode_http_url
     return {
         "edge": (settings.edge_url, lambda: _answers(f"{settings.edge_url}/readyz")),
         "kafka": (f"kafka://{settings.kafka_bootstrap}", lambda: _kafka(settings)),

@@ -163,14 +163,13 @@ def _print(settings: Settings, lines: list[Line], release: ReleaseNumber | None)
     print(f"\n{table(names, map(_cells, lines), left=('merchant', 'metric', 'in minor units', ''))}")
     merchant = lines[0].merchant_id
     token = issue(settings, merchant, [Scope.EVENTS_WRITE, Scope.INSIGHTS_READ], timedelta(days=1))
-    host, ports = settings.host, settings.ports
     print(
         f"\nRelease {release}. The stack is running:\n"
         f"  edge          {settings.edge_url}/docs\n"
         f"  insights API  {settings.insights_url}/docs\n"
         f"  web page      {settings.insights_url}/  (merchant {merchant}, token below)\n"
         f"  Trino         {settings.trino_url}\n"
-        f"  HDFS          http://{host}:{ports.namenode_http}\n"
+        f"  HDFS          {settings.namenode_http_url}\n"
         f"  state, logs   {settings.home_path}\n\n"
         f"A token for {merchant}, for one day:\n{token}\n\n"
         'Next: `.venv/bin/lakehouse sql "select * from gold.merchant_sales_hourly limit 5"`, '

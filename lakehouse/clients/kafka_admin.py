@@ -21,9 +21,8 @@ _MIN_IN_SYNC = "min.insync.replicas"
 
 def broker_count(bootstrap: str, seconds: float) -> int:
     """How many brokers the cluster says it has; raises :class:`NotReadyError` if it does not answer."""
-    host, _, port = bootstrap.rpartition(":")
     try:
-        socket.create_connection((host, int(port)), seconds).close()  # the client would go on trying a closed port
+        _reach_one(bootstrap, seconds)  # the client would go on trying closed ports
         client = _connect(bootstrap, seconds)
         try:
             return len(client.describe_cluster()["brokers"])
@@ -31,6 +30,19 @@ def broker_count(bootstrap: str, seconds: float) -> int:
             client.close()
     except (KafkaError, OSError) as error:
         raise NotReadyError(f"does not answer ({type(error).__name__})") from error
+
+
+def _reach_one(bootstrap: str, seconds: float) -> None:
+    addresses = bootstrap.split(",")
+    for address in addresses:
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), seconds / len(addresses)).close()
+        except OSError:
+            if address is addresses[-1]:
+                raise
+        else:
+            return
 
 
 def acknowledging_replicas(bootstrap: str, topic: str, seconds: float = 10.0) -> int:

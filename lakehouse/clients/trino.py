@@ -80,7 +80,7 @@ class Trino:
 
     @classmethod
     def of(cls, settings: Settings, *, user: str = _USER, read_only: bool = False) -> "Trino":
-        return cls(settings.host, settings.ports.trino, user=user, read_only=read_only)
+        return cls(*settings.trino_address, user=user, read_only=read_only)
 
     def query(self, sql: str) -> list[Row]:
         """The rows of one statement."""

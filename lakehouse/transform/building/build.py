@@ -255,6 +255,7 @@ def _connect(settings: Settings, user: str) -> None:
     """dbt reads its profile's connection from the environment."""
     for name in [name for name in os.environ if name.startswith("DBT_")]:
         del os.environ[name]  # a stray DBT_FULL_REFRESH of an operator's shell must not rebuild what readers see
-    os.environ["LAKEHOUSE_TRINO_HOST"] = settings.host
-    os.environ["LAKEHOUSE_TRINO_PORT"] = str(settings.ports.trino)
+    host, port = settings.trino_address
+    os.environ["LAKEHOUSE_TRINO_HOST"] = host
+    os.environ["LAKEHOUSE_TRINO_PORT"] = str(port)
     os.environ["LAKEHOUSE_TRINO_USER"] = user

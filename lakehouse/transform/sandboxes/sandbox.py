@@ -171,9 +171,10 @@ def _logs(sandbox: Sandbox) -> Path:
 
 def _connection(sandbox: Sandbox) -> dict[str, str]:
     """dbt reads its profile's connection from the environment."""
+    host, port = sandbox.settings.trino_address
     return {
-        "LAKEHOUSE_TRINO_HOST": sandbox.settings.host,
-        "LAKEHOUSE_TRINO_PORT": str(sandbox.settings.ports.trino),
+        "LAKEHOUSE_TRINO_HOST": host,
+        "LAKEHOUSE_TRINO_PORT": str(port),
         "LAKEHOUSE_TRINO_USER": sandbox.user,
         "LAKEHOUSE_SANDBOX": sandbox.schema,
     }
