@@ -66,7 +66,8 @@ class Edge:
                 self.kafka.send_watermarks_now()
             self.shipper.run_now()
             await asyncio.sleep(0.1)
-        await asyncio.to_thread(self.kafka.stop, 5.0)
+        # One that is still looking for Kafka has nothing under way.
+        await asyncio.to_thread(self.kafka.stop, 5.0 if self.kafka.failure is None else 0.0)
         await asyncio.to_thread(self.shipper.stop, 5.0)
         self.durability.close()
         self._lock.close()
