@@ -43,8 +43,9 @@ class App:
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        edge = Edge(self._settings, self._files, EdgeMetrics())
-        pseudonyms = Pseudonyms(KeyFolder(self._settings.keys_path).personal_key())
+        key = KeyFolder(self._settings.keys_path).personal_key()
+        edge = Edge(self._settings, self._files, EdgeMetrics(), key)
+        pseudonyms = Pseudonyms(key)
         self.events = EventsRoute(edge, Verifier(self._settings), pseudonyms).endpoint
         self.edge = edge
         edge.start()

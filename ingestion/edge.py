@@ -17,6 +17,7 @@ from ingestion.clock import Clock
 from ingestion.durability import Durability, Durable
 from ingestion.incarnation import DONE, REJECTED_KEY, Incarnation, begin
 from ingestion.kafka_sender import KafkaSender
+from ingestion.key_check import KeyCheck
 from ingestion.rejections import Rejection
 from ingestion.segment_log import Position
 from ingestion.shipper import Shipper
@@ -36,7 +37,7 @@ _log = logging.getLogger(__name__)
 class Edge:
     """Started on the event loop that it serves."""
 
-    def __init__(self, settings: Settings, files: Files, metrics: EdgeMetrics) -> None:
+    def __init__(self, settings: Settings, files: Files, metrics: EdgeMetrics, personal_key: bytes) -> None:
         self.settings = settings
         self.metrics = metrics
         self.folder = settings.home_path / "edge" / settings.edge.name
@@ -45,7 +46,9 @@ class Edge:
         self._incarnations = self._unfinished_incarnations()
         self.live: Incarnation = begin(self.folder, self.clock, settings.edge)
         self._incarnations.insert(0, self.live)
-        self.shipper = Shipper(settings.edge, files, Layout(settings.warehouse), self.clock)
+        layout = Layout(settings.warehouse)
+        self.key_check = KeyCheck(files, layout, personal_key if settings.edge.hash_personal_ids else None)
+        self.shipper = Shipper(settings.edge, files, layout, self.clock, self.key_check.ask)
         self.durability = Durability(settings.edge, self.live.log.lines, [self.live.rejected])
         self.kafka = KafkaSender(
             settings, self.clock, self.durability.delivered, self.durability.connected, self._clock_trusted
@@ -95,6 +98,8 @@ class Edge:
 
     def unavailable_reason(self) -> str | None:
         """Why no event can be taken now; None if all is well."""
+        if self.key_check.mismatch is not None:
+            return self.key_check.mismatch
         if self._clock_is_off():
             return f"the clock differs by {self.clock_skew:.0f} s from the NameNode's or the log's; set the clock"
         free, reserve = shutil.disk_usage(self.folder).free, self.settings.edge.disk_reserve_bytes

@@ -10,6 +10,7 @@ import hashlib
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 import msgspec
 
@@ -30,11 +31,19 @@ _log = logging.getLogger(__name__)
 class Shipper:
     """The thread that looks after the logs' far end."""
 
-    def __init__(self, settings: EdgeSettings, files: Files, layout: Layout, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: EdgeSettings,
+        files: Files,
+        layout: Layout,
+        clock: Clock,
+        before_round: Callable[[], None] = lambda: None,
+    ) -> None:
         self._settings = settings
         self._files = files
         self._layout = layout
         self._clock = clock
+        self._before_round = before_round
         self._incarnations: list[Incarnation] = []
         self._published: dict[str, EdgeLedger] = {}
         self._published_at = 0.0
@@ -77,6 +86,7 @@ class Shipper:
 
     def round(self) -> None:
         """Everything that is due now."""
+        self._before_round()
         for incarnation in list(self._incarnations):
             if not incarnation.ended:
                 incarnation.log.seal(self._settings.segment_max_age.total_seconds())

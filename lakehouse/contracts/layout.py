@@ -37,6 +37,11 @@ class Layout:
     def edges(self) -> str:
         return f"{self.root}/edges"
 
+    @property
+    def personal_key(self) -> str:
+        """The fingerprint of the key with which all edges hash personal ids."""
+        return f"{self.root}/personal_key.sha256"
+
     def edge_ledger(self, edge: str, incarnation: str) -> str:
         return f"{self.edges}/{edge}/{incarnation}.json"
 

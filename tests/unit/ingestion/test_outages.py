@@ -35,6 +35,28 @@ def test_an_edge_whose_clock_is_off_is_not_ready(tmp_path: Path) -> None:
         assert "clock" in problem(post(edge, encode([event()])), 503, "unavailable")["detail"]
 
 
+def test_an_edge_with_another_key_for_personal_ids_takes_nothing(tmp_path: Path) -> None:
+    """One that has lost its keys, or an edge on another host that was not given them."""
+    files = LocalFiles(tmp_path / "hdfs")
+
+    def answers(home: Path, wanted: int) -> dict[str, Any]:
+        for edge in serve(settings_of(home), files):
+            deadline = datetime.now(UTC) + timedelta(seconds=20)
+            while not (tmp_path / "hdfs/lakehouse/personal_key.sha256").exists() or (
+                edge.client.get(f"{edge.settings.edge_url}/readyz").status_code != wanted
+            ):
+                assert datetime.now(UTC) < deadline
+            answer = post(edge, encode([event()]))
+            assert answer.status_code == (202 if wanted == 200 else wanted)
+            return dict(answer.json())
+        raise AssertionError
+
+    answers(tmp_path / "one", 200)
+    assert "another key" in answers(tmp_path / "two", 503)["detail"]
+    (tmp_path / "two/keys/personal_ids.key").write_bytes((tmp_path / "one/keys/personal_ids.key").read_bytes())
+    answers(tmp_path / "two", 200)
+
+
 def test_segments_become_raw_files_and_wait_for_kafka(tmp_path: Path) -> None:
     """Shipped at their age; kept on disk, because Kafka does not have them."""
     files = LocalFiles(tmp_path / "hdfs")
