@@ -1,6 +1,7 @@
 """The command ``lakehouse``: one verb a module, loaded when it is called.
 
-In: arguments. Out: results on stdout, progress on stderr; exit 0 done, 1 refused, 2 broken. To add a verb, add one
+In: arguments. Out: results on stdout, progress on stderr; exit 0 done, 1 refused (wrong arguments, too), 2 broken. To
+add a verb, add one
 line to :data:`VERBS` and a module with an ``app``.
 """
 
@@ -12,7 +13,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from lakehouse.errors import LakehouseError
+from lakehouse.errors import LakehouseError, RefusedError
 
 VERBS = {
     "up": "Start the stack on this machine, and wait until it works.",
@@ -54,6 +55,8 @@ class _Verbs(TyperGroup):
         return _Verb(cmd_name, help=VERBS[cmd_name]) if cmd_name in VERBS else None
 
 
+_usage_error: Any = typer.BadParameter.__mro__[1]  # the base of all that is wrong with arguments; it has no public name
+_usage_error.exit_code = RefusedError.exit_code  # by itself 2, which means broken here
 app = typer.Typer(cls=_Verbs, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 

@@ -21,7 +21,7 @@ import typer
 from lakehouse.cli.bars import Counting
 from lakehouse.cli.operator import DryRun
 from lakehouse.cli.output import Format, print_json, print_plan
-from lakehouse.errors import NotFoundError, RefusedError
+from lakehouse.errors import RefusedError
 from lakehouse.replay.batches import batches
 from lakehouse.replay.lines import Line, RejectedLine, content_of, read_lines
 from lakehouse.replay.sender import Sender, Summary
@@ -125,7 +125,7 @@ def _open(file: str) -> BinaryIO:
     try:
         return open(file, "rb")
     except OSError as error:
-        raise NotFoundError(f"{file} cannot be read: {error.strerror}") from error
+        raise RefusedError(f"{file} cannot be read: {error.strerror}") from error
 
 
 def _rejects(file: Path) -> BinaryIO:

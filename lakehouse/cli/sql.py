@@ -81,6 +81,12 @@ def render(result: Result, shape: Shape) -> str:
 
 def json_text(result: Result) -> str:
     """One object a line, so that large answers can be read by line tools too."""
+    names = [column.name for column in result.columns]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise RefusedError(
+            f"more than one column is called {', '.join(twice)}, and an object has each name once; name them with AS, "
+            "or use --format csv"
+        )
     objects = [_encoder.encode({name: plain(value) for name, value in row.items()}) for row in result.as_dicts()]
     return "[" + ",\n ".join(one.decode() for one in objects) + "]\n"
 

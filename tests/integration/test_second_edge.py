@@ -1,6 +1,6 @@
 """An edge on another host: a home, a name and ports of its own, and addresses of everything else.
 
-What is sent again through another edge is the same event, and an edge that is gone leaves nobody waiting.
+What is sent again through another edge is the same event, and an edge that has ended holds nothing back.
 """
 
 import subprocess
@@ -74,8 +74,8 @@ def test_what_is_sent_again_through_another_edge_is_counted_once(
     assert ledger["totals"]["duplicates"] - before["duplicates"] == count
     assert shown(stack, dataset.truth) == expected(dataset.truth)
 
-    process.kill()
-    process.wait()
+    process.terminate()
+    assert process.wait(60) == 0
     later = under_prefix(history, "later-")
     send(stack, later, tmp_path)
     assert settle(stack)["balanced"]

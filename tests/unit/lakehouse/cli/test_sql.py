@@ -42,6 +42,12 @@ def test_values_keep_their_meaning() -> None:
     assert plain({"a": [Decimal(1), None]}) == {"a": [1, None]}
 
 
+def test_two_columns_of_one_name_are_refused_as_json() -> None:
+    twice = Result((Column("a", "integer"), Column("b", "integer"), Column("a", "integer")), [(1, 2, 3)], "q")
+    with pytest.raises(RefusedError, match="called a, and"):
+        render(twice, Shape.JSON)
+
+
 def test_no_rows_is_an_empty_array() -> None:
     assert json.loads(render(result(["a"]), Shape.JSON)) == []
 
