@@ -8,13 +8,11 @@ from lakehouse.cli.operator import Actor, DryRun, Reason
 from lakehouse.cli.output import Format, print_json, print_plan, progress
 from lakehouse.cli.release import summary
 from lakehouse.clients.files import HdfsFiles
-from lakehouse.clients.trino import Trino
 from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.contracts.layout import Layout
-from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.settings import load_settings
-from lakehouse.transform import catalog
+from lakehouse.transform.publishing import everywhere
 from lakehouse.transform.publishing import promote as work
 
 app = typer.Typer(add_completion=False)
@@ -48,8 +46,7 @@ def promote(
         print_plan(work.plan(settings, files, request), output)
         return
     published = work.promote(settings, files, request, progress)
-    log = ReleaseLog(files, Layout(settings.warehouse))
-    catalog.show_published(Trino.of(settings, user=TRANSFORM_USER), log, progress)
+    everywhere.show(settings, ReleaseLog(files, Layout(settings.warehouse)), published, progress)
     if output is Format.JSON:
         print_json(summary(published))
     else:

@@ -8,14 +8,12 @@ from lakehouse.cli.operator import Actor, DryRun, Reason
 from lakehouse.cli.output import Format, print_json, print_plan, progress
 from lakehouse.cli.release import summary
 from lakehouse.clients.files import HdfsFiles
-from lakehouse.clients.trino import Trino
 from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.contracts.layout import Layout
-from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.settings import load_settings
-from lakehouse.transform import catalog
+from lakehouse.transform.publishing import everywhere
 from lakehouse.transform.publishing import rollback as work
 
 app = typer.Typer(add_completion=False)
@@ -55,7 +53,7 @@ def rollback(
     behind = work.seconds_behind(log, published)
     if stale := work.how_stale(published, behind):
         progress(stale)
-    catalog.show_published(Trino.of(settings, user=TRANSFORM_USER), log, progress)
+    everywhere.show(settings, log, published, progress)
     if output is Format.JSON:
         print_json(summary(published) | {"seconds_behind": behind})
     else:

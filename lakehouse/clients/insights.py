@@ -1,14 +1,34 @@
 """The insights API, as an operator's command asks it.
 
-In: its URL. Out: which gold versions it holds in memory, so that a promote can wait until the candidate is among them.
+In: its URL. Out: which gold versions it holds in memory, so that a promote can wait until the candidate is among them,
+and whether it shows a release.
 """
+
+import time
 
 import httpx
 
-from lakehouse.contracts.ids import GoldVersionNumber, SnapshotNumber
+from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber, SnapshotNumber
 
 _TIMEOUT = 2.0
 """Seconds. It answers from memory, so silence means that it is away."""
+_SHOWN_SECONDS = 10.0
+_PAUSE_SECONDS = 0.05
+
+
+def await_shown(url: str, release: ReleaseNumber, seconds: float = _SHOWN_SECONDS) -> bool:
+    """Whether the API answers from this release or a later one, within so many seconds; False at once if it is away."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            answer = httpx.get(f"{url}/v1/status", timeout=_TIMEOUT, trust_env=False)
+            answer.raise_for_status()
+            if (answer.json()["current_release"] or 0) >= release:
+                return True
+        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+            return False
+        time.sleep(_PAUSE_SECONDS)
+    return False
 
 
 def prepared(url: str) -> dict[GoldVersionNumber, SnapshotNumber] | None:

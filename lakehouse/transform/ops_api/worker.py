@@ -12,16 +12,14 @@ import time
 from contextlib import suppress
 
 from lakehouse.clients.files import Files, HdfsFiles
-from lakehouse.clients.trino import QueryFailedError, Trino
+from lakehouse.clients.trino import QueryFailedError
 from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.contracts.layout import Layout
-from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import AlreadyExistsError, LakehouseError, NotFoundError, NotReadyError, RefusedError
 from lakehouse.json_logs import fields, log_as_json
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings, load_settings
-from lakehouse.transform import catalog
 from lakehouse.transform.backfill import plan
 from lakehouse.transform.backfill.reprocess import carry_out
 from lakehouse.transform.building.build import BuildFailedError
@@ -31,7 +29,7 @@ from lakehouse.transform.locks import carrying_out
 from lakehouse.transform.maintenance import drop
 from lakehouse.transform.ops_api import requests
 from lakehouse.transform.ops_api.operations import End, Operation, Operations, Result
-from lakehouse.transform.publishing import promote, rollback
+from lakehouse.transform.publishing import everywhere, promote, rollback
 
 ATTEMPTS = 30
 PAUSE = 10.0
@@ -138,7 +136,7 @@ class Worker:
 
     def _shown(self, published: Published, message: str | None = None, seconds_behind: int | None = None) -> Result:
         self._gold_version = published.release.gold_version
-        catalog.show_published(Trino.of(self._settings, user=TRANSFORM_USER), self._releases, self.say)
+        everywhere.show(self._settings, self._releases, published, self.say)
         return self._end(End.DONE, message=message, release=published.number, seconds_behind=seconds_behind)
 
     def _end(
