@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from lakehouse.cli import rollback
+from lakehouse.clients import insights
 from lakehouse.transform import catalog
 from tests.support.logged_warehouse import CANDIDATE, LAYOUT, LoggedWarehouse
 
@@ -23,6 +24,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     warehouse = LoggedWarehouse(tmp_path / "hdfs")
     monkeypatch.setattr(rollback, "HdfsFiles", lambda _: warehouse.files)
     monkeypatch.setattr(catalog, "show_current", lambda *_: None)  # Trino's views
+    monkeypatch.setattr(insights, "await_shown", lambda *_: True)
 
     def invoke(former: int | None, live: int | None, *arguments: str) -> Result:
         one, two = warehouse.version(), warehouse.version(CANDIDATE)
