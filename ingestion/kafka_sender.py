@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 
@@ -109,15 +110,16 @@ class KafkaSender:
                     self._wake.wait(max(0.0, min(1.0, self._watermarks_due - time.monotonic())))
                     self._wake.clear()
                 if time.monotonic() >= self._replicas_due:
-                    self._look_at_replicas()
+                    with suppress(NotReadyError):  # a broker that is gone ends no session with the others
+                        self._look_at_replicas()
                 if time.monotonic() >= self._watermarks_due:
                     self._send_watermarks(producer)
         finally:
             producer.abandon()
 
     def _look_at_replicas(self) -> None:
-        self._on_connected(acknowledging_replicas(self._settings.kafka_bootstrap, topics.EVENTS.name))
         self._replicas_due = time.monotonic() + REPLICAS_SECONDS
+        self._on_connected(acknowledging_replicas(self._settings.kafka_bootstrap, topics.EVENTS.name))
 
     def _send_backlog(self, producer: AckedProducer) -> bool:
         """Sends the next group; False if nothing waits."""

@@ -102,7 +102,7 @@ class Topic:
 
 def read_topic(stack: EmbeddedStack) -> Topic:
     topic = Topic()
-    for partition, value in records(stack, topics.EVENTS.name):
+    for partition, value in second_broker.patiently(lambda: list(records(stack, topics.EVENTS.name))):
         topic.add(partition, value)
     return topic
 
@@ -178,6 +178,7 @@ def test_with_one_broker_an_answer_says_disk_and_kafka_follows(edge: EmbeddedSta
 
 
 @pytest.mark.stack
+@pytest.mark.chaos
 @pytest.mark.timeout(400)
 def test_an_answer_that_says_kafka_means_two_brokers(edge: EmbeddedStack, tmp_path: Path) -> None:
     """One of two goes and comes back; each answer names what its events survive at that moment."""

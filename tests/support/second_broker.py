@@ -2,19 +2,22 @@
 
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.errors import KafkaError
 
 from compose.local import artifacts, fetch, java, kafka
 from compose.local.program import properties, write_files
 from lakehouse.contracts import topics
 from tests.support.embedded_stack import EmbeddedStack
 
+T = TypeVar("T")
 NODE = 2
 _SECONDS = 60.0
 
@@ -63,14 +66,16 @@ class SecondBroker:
 
     def await_in_sync(self, replicas: int) -> None:
         """Until all partitions of events have so many replicas in sync."""
-        deadline = time.monotonic() + _SECONDS
-        with _admin(self.stack) as admin:
-            while True:
+
+        def in_sync() -> bool:
+            with _admin(self.stack) as admin:
                 (topic,) = admin.describe_topics([topics.EVENTS.name])
-                if all(len(each["isr_nodes"]) == replicas for each in topic["partitions"]):
-                    return
-                assert time.monotonic() < deadline, topic
-                time.sleep(0.3)
+                return all(len(each["isr_nodes"]) == replicas for each in topic["partitions"])
+
+        deadline = time.monotonic() + _SECONDS
+        while not patiently(in_sync):
+            assert time.monotonic() < deadline, f"not {replicas} in sync"
+            time.sleep(0.3)
 
 
 @contextmanager
@@ -84,19 +89,35 @@ def joined(stack: EmbeddedStack, folder: Path, port: int) -> Iterator[SecondBrok
         _acknowledge_by(stack, 2)
         yield second
     finally:
-        _acknowledge_by(stack, 1)
+        patiently(lambda: _acknowledge_by(stack, 1))
         _place(stack, [1])
         second.await_in_sync(1)
         second.kill()
 
 
+def patiently(ask: Callable[[], T]) -> T:
+    """The client fails at once where it asks a broker that is gone and that the cluster has not yet missed."""
+    deadline = time.monotonic() + _SECONDS
+    while True:
+        try:
+            return ask()
+        except KafkaError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.3)
+
+
 def _place(stack: EmbeddedStack, brokers: list[int]) -> None:
     parts = [TopicPartition(topics.EVENTS.name, number) for number in range(topics.EVENTS.partitions)]
+
+    def refused() -> bool:
+        with _admin(stack) as admin:
+            return any(admin.alter_partition_reassignments(dict.fromkeys(parts, brokers)).values())
+
     deadline = time.monotonic() + _SECONDS
-    with _admin(stack) as admin:
-        while any(admin.alter_partition_reassignments(dict.fromkeys(parts, brokers)).values()):
-            assert time.monotonic() < deadline, "the second broker did not come"
-            time.sleep(0.5)
+    while patiently(refused):
+        assert time.monotonic() < deadline, "the second broker did not come"
+        time.sleep(0.5)
 
 
 def _acknowledge_by(stack: EmbeddedStack, brokers: int) -> None:
