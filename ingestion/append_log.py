@@ -48,9 +48,9 @@ class AppendLog:
         self.synced = Cursor(min(self.sizes, default=self.end.number), 0)
         """All lines before it are on disk for good."""
         self._folder_synced = False
-        for number in self.sizes:
+        for number in sorted(self.sizes):  # one open file at a time: a long outage leaves more than a process may open
             self._ended.add(number, os.open(self.path(number), os.O_RDONLY | os.O_CLOEXEC), None)
-        self._settle_ended()
+            self._settle_ended()
 
     def path(self, number: int) -> Path:
         return self.folder / f"{self._prefix}-{number}{SUFFIX}"
