@@ -1,8 +1,7 @@
 """The command ``lakehouse``: one verb a module, loaded when it is called.
 
 In: arguments. Out: results on stdout, progress on stderr; exit 0 done, 1 refused (wrong arguments, too), 2 broken. To
-add a verb, add one
-line to :data:`VERBS` and a module with an ``app``.
+add a verb, add one line to :data:`VERBS` and a module with an ``app``.
 """
 
 import importlib

@@ -105,14 +105,6 @@ def show_current(trino: Trino, log: ReleaseLog, columns: Columns | None = None) 
     return shown
 
 
-def show_published(trino: Trino, log: ReleaseLog, say: Callable[[str], None]) -> None:
-    """After an operator has published. Should Trino be away, the transform service does it once it is back."""
-    try:
-        show_current(trino, log)
-    except LakehouseError as error:
-        say(f"The views of `gold` follow later, for Trino does not answer: {error}")
-
-
 def remove(trino: Trino, version: GoldVersionNumber) -> None:
     """Drops the tables of a gold version that has no snapshot yet, with their files, and its schemas. Safe to
     repeat."""

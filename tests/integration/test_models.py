@@ -1,7 +1,6 @@
 """The models on the real Trino: built in steps they equal a full rebuild, and both equal the naive computation."""
 
 import shutil
-from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,16 +12,15 @@ import pytest
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.columns import GOLD_COLUMNS, SILVER_COLUMNS
-from lakehouse.contracts.ids import GenerationNumber, GoldVersionNumber, ReleaseNumber, SnapshotNumber
+from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber, SnapshotNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import LakehouseError
-from lakehouse.ledger import read_tables
 from lakehouse.ledger.proof import SILVER, Proof
 from lakehouse.ledger.prove import Prover
 from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.log import ReleaseLog
-from lakehouse.releases.model import BronzeCursor, Definition, GoldVersion, Release
+from lakehouse.releases.model import Definition, GoldVersion, Release
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
 from lakehouse.transform import catalog, definition, views
@@ -257,26 +255,6 @@ def test_what_a_build_that_was_too_large_has_left_is_put_back(
         assert consume() == len(rows)
         assert verdicts(trino, stepped) == naive_models.verdicts(seen)
         assert sales(trino, stepped) == expected_sales(seen)
-
-
-@pytest.mark.parametrize("more", [0, 2], ids=["at most twice", "some three times"])
-def test_the_ledger_reads_every_position_as_often_as_it_is_held(warehouse: Settings, more: int) -> None:
-    rows, layout, generation = ROWS + ROWS[:3] * more, Layout(warehouse.warehouse), 8 + more
-    write(f"{warehouse.hdfs_url}{layout.bronze(GenerationNumber(generation))}", [rows], START)
-    write(f"{warehouse.hdfs_url}{layout.quarantine(GenerationNumber(generation))}", [[]], START)
-    trino = Trino.of(warehouse, user=TRANSFORM_USER)
-    catalog.prepare(trino, warehouse, layout, GoldVersionNumber(90), GenerationNumber(generation))
-    cursor, late = BronzeCursor(GenerationNumber(generation), 0), Counter[int]()
-    held = Counter(
-        (run.edge, run.segment, seq)
-        for span in read_tables.spans_of(read_tables.bronze_days(trino, cursor), most=100)
-        for run in read_tables.bronze_runs(trino, cursor, span, late)
-        for seq in range(run.first, run.last + 1)
-    )
-    assert held == Counter(row.position for row in rows)
-    assert (max(held.values()) > 2) == bool(more)
-    overdue = {row.position for row in rows if row.accepted_at > row.time + timedelta(hours=1)}
-    assert late.total() == len(overdue)
 
 
 def as_it_is(settings: Settings, version: int) -> Release:

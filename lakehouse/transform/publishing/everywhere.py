@@ -9,6 +9,7 @@ from collections.abc import Callable
 from lakehouse.clients import insights
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.tables import TRANSFORM_USER
+from lakehouse.errors import LakehouseError
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.settings import Settings
 from lakehouse.transform import catalog
@@ -16,6 +17,9 @@ from lakehouse.transform import catalog
 
 def show(settings: Settings, log: ReleaseLog, published: Published, say: Callable[[str], None]) -> None:
     """Does not fail: what is published is published."""
-    catalog.show_published(Trino.of(settings, user=TRANSFORM_USER), log, say)
+    try:
+        catalog.show_current(Trino.of(settings, user=TRANSFORM_USER), log)
+    except LakehouseError as error:
+        say(f"The views of `gold` follow later, for Trino does not answer: {error}")
     if not insights.await_shown(settings.insights_url, published.number):
         say(f"The insights API follows later: it does not show release {published.number} yet. See `lakehouse status`.")

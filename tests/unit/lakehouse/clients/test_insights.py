@@ -18,7 +18,7 @@ def answering(releases: list[int | None]) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             current = releases.pop(0) if len(releases) > 1 else releases[0]
-            body = json.dumps({"current_release": current}).encode()
+            body = json.dumps({"current_release": current, "prepared": []}).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

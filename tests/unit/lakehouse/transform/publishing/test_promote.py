@@ -62,6 +62,14 @@ class World:
     def drop(self, number: int) -> None:
         dropping.drop(self.builder, dropping.DropRequest(GoldVersionNumber(number), "otto"))
 
+    def sharing_with(self, owner: GoldVersionNumber) -> GoldVersion:
+        """A candidate with a table of the owner's, as of its second snapshot."""
+        base = Base(ReleaseNumber(2), owner, SnapshotNumber(2))
+        plan = Plan("bronze", BronzeCursor(FIRST_GENERATION, 2), base, "olga", shared=("silver.x",))
+        made = self.warehouse.version(plan)
+        self.warehouse.snapshot(made)
+        return made
+
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
@@ -111,16 +119,7 @@ def test_what_is_promoted_while_a_drop_looks_at_it_is_not_dropped(
 
 def test_what_was_shown_is_refused_for_that_first(world: World) -> None:
     """Nobody should give up what shares its tables only to hear that it stays anyway."""
-    sharing = world.warehouse.version(
-        Plan(
-            "bronze",
-            BronzeCursor(FIRST_GENERATION, 2),
-            Base(ReleaseNumber(2), GoldVersionNumber(1), SnapshotNumber(2)),
-            "olga",
-            shared=("silver.x",),
-        )
-    )
-    world.warehouse.snapshot(sharing)
+    world.sharing_with(GoldVersionNumber(1))
     with pytest.raises(RefusedError, match="what readers see"):
         world.drop(1)
     world.promote(2)
@@ -129,16 +128,7 @@ def test_what_was_shown_is_refused_for_that_first(world: World) -> None:
 
 
 def test_what_shares_tables_is_named_to_who_drops_their_owner(world: World) -> None:
-    sharing = world.warehouse.version(
-        Plan(
-            "bronze",
-            BronzeCursor(FIRST_GENERATION, 2),
-            Base(ReleaseNumber(2), GoldVersionNumber(2), SnapshotNumber(2)),
-            "olga",
-            shared=("silver.x",),
-        )
-    )
-    world.warehouse.snapshot(sharing)
+    sharing = world.sharing_with(GoldVersionNumber(2))
     with pytest.raises(RefusedError, match=f"version {sharing.version} shares .* drop {sharing.version} first"):
         world.drop(2)
 
