@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import resource
 import shutil
 import threading
 from collections.abc import Iterator
@@ -285,17 +284,3 @@ def test_half_a_deleted_folder_is_not_taken_for_a_run(tmp_path: Path, monkeypatc
     monkeypatch.setattr("shutil.rmtree", lambda path: (path / "progress.json").unlink())
     assert run.finish()
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [run.id + DONE]
-
-
-def test_what_a_long_outage_left_needs_few_open_files(tmp_path: Path) -> None:
-    for number in range(200):
-        path = tmp_path / "log" / f"{ID}-{number}.ndjson"
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(b"x\n")
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 50, before[1]))
-    try:
-        log = AppendLog(tmp_path / "log", ID, lambda _: b"")
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
-    assert log.ended() == list(range(200))
