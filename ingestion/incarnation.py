@@ -83,6 +83,8 @@ class Incarnation:
         self.rejected_outbox = Outbox(self.rejected, topics.REJECTED.name, Cursor(*self._progress.rejected))
         self.shipped: set[int] = set()
         """Numbers of the segments that have a committed raw file."""
+        self.watermark = 0
+        """The newest that Kafka has acknowledged from this process."""
 
     @property
     def outboxes(self) -> tuple[Outbox, Outbox]:
@@ -118,13 +120,25 @@ class Incarnation:
 
     def ledger(self, at: int) -> EdgeLedger:
         """What this incarnation has accepted; raw files are complete up to the oldest segment that has none."""
+        ended, delivered = self.ended, self.log.sequence_at(self.accepted_outbox.delivered)
         with self._lock:
             next_sequence, hours = self.log.counts()
             for hour, count in self._progress.hours.items():
                 hours[hour] = hours.get(hour, 0) + count
-        closed = self.ended and all(segment.number in self.shipped for segment in self.log.sealed())
-        raw_mark = CLOSED_MARK if closed else self.log.raw_mark(self.shipped)
-        return EdgeLedger(self._edge, self.id, next_sequence, dict(sorted(hours.items())), raw_mark, at, closed)
+        closed = ended and all(segment.number in self.shipped for segment in self.log.sealed())
+        return EdgeLedger(
+            edge=self._edge,
+            incarnation=self.id,
+            next=next_sequence,
+            hours=dict(sorted(hours.items())),
+            raw_mark=CLOSED_MARK if closed else self.log.raw_mark(self.shipped),
+            at=at,
+            closed=closed,
+            delivered=delivered,
+            shipped=next_sequence if closed else self.log.shipped_before(self.shipped),
+            watermark=self.watermark,
+            ended=ended,
+        )
 
     def finish(self) -> bool:
         """Removes the folder if nothing is owed any more; True if so."""

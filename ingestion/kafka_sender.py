@@ -139,6 +139,7 @@ class KafkaSender:
         partitions = producer.partitions(topics.EVENTS.name)
         producer.send([self._record(mark, partition) for mark in marks for partition in partitions])
         for mark in marks:
+            mark.incarnation.watermark = mark.instant
             if mark.closes:
                 mark.incarnation.record_closed_watermarks()
         interval = self._settings.edge.low_mark_interval.total_seconds()

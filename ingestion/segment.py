@@ -14,6 +14,7 @@ from lakehouse import instants
 from lakehouse.errors import LakehouseError
 
 _MERCHANT = re.compile(rb'"merchant_id":"([^"]*)"')
+_FIRST = re.compile(rb'"first":(\d+)')
 _STAMP = re.compile(rb'"accepted_at":(\d+)')
 
 
@@ -64,6 +65,14 @@ def stamp_of(line: bytes) -> int:
     match = _STAMP.search(line, 0, 512)
     if match is None:
         raise LakehouseError("a line of the segment log has no stamp; keep the folder and ask for help")
+    return int(match[1])
+
+
+def first_of(line: bytes) -> int:
+    """The sequence of a line's first event."""
+    match = _FIRST.search(line, 0, 512)
+    if match is None:
+        raise LakehouseError("a line of the segment log has no sequence; keep the folder and ask for help")
     return int(match[1])
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from ingestion.append_log import AppendLog
 from ingestion.clock import Clock
-from ingestion.segment import Segment, header_of, merchant_of, stamp_of
+from ingestion.segment import Segment, first_of, header_of, merchant_of, stamp_of
 from ingestion.tail_cache import Cursor
 from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent
 from lakehouse.contracts.topics import EVENTS
@@ -97,11 +97,24 @@ class SegmentLog:
                 return self._clock.now()
         return stamp_of(self.lines.read(delivered, 1)[0].text)
 
+    def sequence_at(self, delivered: Cursor) -> int:
+        """How many events of this incarnation lie before ``delivered``."""
+        with self._lock:
+            if not self.lines.bytes_after(delivered):
+                return self.next
+        return first_of(self.lines.read(delivered, 1)[0].text)
+
     def raw_mark(self, shipped: set[int]) -> int:
         """Every event accepted before this instant is in one of the ``shipped`` segments or in a deleted one."""
         with self._lock:
             waiting = [segment.first_accepted_at for number, segment in self.segments.items() if number not in shipped]
             return min(waiting, default=self._clock.now())
+
+    def shipped_before(self, shipped: set[int]) -> int:
+        """The first sequence that is in none of the ``shipped`` segments and in no deleted one."""
+        with self._lock:
+            waiting = [segment.first for number, segment in self.segments.items() if number not in shipped]
+            return min(waiting, default=self.next)
 
     def counts(self) -> tuple[int, dict[str, int]]:
         """The next sequence, and events by hour in the segments that are still here."""

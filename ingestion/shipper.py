@@ -20,7 +20,7 @@ from ingestion.segment import Segment
 from lakehouse import instants
 from lakehouse.clients.files import Files, publish, replace
 from lakehouse.contracts.layout import Layout
-from lakehouse.contracts.records import EdgeLedger, RawManifest
+from lakehouse.contracts.records import RawManifest
 from lakehouse.errors import LakehouseError, NotFoundError
 from lakehouse.settings import EdgeSettings
 
@@ -45,7 +45,6 @@ class Shipper:
         self._clock = clock
         self._before_round = before_round
         self._incarnations: list[Incarnation] = []
-        self._published: dict[str, EdgeLedger] = {}
         self._published_at = 0.0
         self._stopping = threading.Event()
         self._tick = threading.Event()
@@ -142,11 +141,14 @@ class Shipper:
     def _publish_ledger(self, incarnation: Incarnation) -> None:
         ledger = incarnation.ledger(self._clock.now())
         path = self._layout.edge_ledger(ledger.edge, ledger.incarnation)
+        if ledger.owes_nothing:
+            path = self._layout.closed_ledger(ledger.edge, ledger.incarnation)
         before = instants.now_micros()
         replace(self._files, self._layout.staging, path, msgspec.json.encode(ledger))
         self._compare_clocks(before, self._files.stat(path).modified_at * 1000, instants.now_micros())
-        self._published[incarnation.id] = ledger
-        if ledger.closed:
+        if ledger.owes_nothing:
+            # A crash before this leaves both; readers take the one that is closed, and the next start deletes again.
+            self._files.delete(self._layout.edge_ledger(ledger.edge, ledger.incarnation))
             incarnation.record_closed_ledger()
 
     def _compare_clocks(self, before: int, stamp: int, after: int) -> None:

@@ -93,7 +93,9 @@ class EdgeLedger(msgspec.Struct, frozen=True):
 
     ``next`` is the sequence that comes next (so ``next`` events were accepted); ``hours`` counts them by acceptance
     hour; all of the incarnation's events accepted before ``raw_mark`` are in committed raw files; ``closed`` says that
-    the process has ended and its log is shipped whole.
+    the process has ended and its log is shipped whole. ``delivered`` and ``shipped`` count the events that Kafka has
+    acknowledged and those in committed raw files; ``watermark`` is the newest that Kafka has acknowledged, 0 for none;
+    ``ended`` says that nothing more will be accepted. These four only tell an operator how far an edge is.
     """
 
     edge: str
@@ -103,6 +105,15 @@ class EdgeLedger(msgspec.Struct, frozen=True):
     raw_mark: int
     at: int
     closed: bool = False
+    delivered: int = 0
+    shipped: int = 0
+    watermark: int = 0
+    ended: bool = False
+
+    @property
+    def owes_nothing(self) -> bool:
+        """Whether this ledger is the incarnation's last. Those of version 0.1.0 do not say what is delivered."""
+        return self.closed and (self.delivered >= self.next or not self.ended)
 
 
 def incarnation_of(segment: str) -> str:

@@ -4,26 +4,57 @@ In: the folders ``edges`` and ``raw``. Out: ledgers, runs of the committed raw f
 waiting can fill. A manifest that contradicts itself commits nothing.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from pathlib import PurePosixPath
 from types import MappingProxyType
 
 import msgspec
 
-from lakehouse.clients.files import Files
+from lakehouse.clients.files import Entry, Files
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import EdgeLedger, RawManifest, incarnation_of
+from lakehouse.errors import NotFoundError
 from lakehouse.ledger.accepted import ledger_hours
 from lakehouse.ledger.model import Run, Stream, hour_of
 
 _MANIFEST = ".manifest.json"
+_LEDGER = re.compile(r"[^.]+\.json")
+"""Other documents of an incarnation have one more dot in their names."""
 
 
 def read_ledgers(files: Files, layout: Layout) -> Iterator[EdgeLedger]:
     """The newest ledger of every incarnation."""
     for edge in files.list(layout.edges):
-        for document in files.list(edge.path):
-            yield msgspec.json.decode(files.read(document.path), type=EdgeLedger)
+        opened = list(
+            open_ledgers(files, edge.path)
+        )  # before the closed ones: an edge writes those first, then deletes
+        closed = list(files.list(layout.closed_ledgers(edge.name)))
+        for entry in closed:
+            yield _ledger(files, entry.path)
+        known = {entry.name for entry in closed}
+        for entry in opened:
+            if entry.name not in known:
+                yield read_open_ledger(files, layout, entry)
+
+
+def open_ledgers(files: Files, folder: str) -> Iterator[Entry]:
+    """An edge's ledgers that may still change; one that has just closed is there under both names."""
+    return (entry for entry in files.list(folder) if _LEDGER.fullmatch(entry.name))
+
+
+def read_open_ledger(files: Files, layout: Layout, entry: Entry) -> EdgeLedger:
+    """Where it has closed since it was listed, as it closed."""
+    try:
+        return _ledger(files, entry.path)
+    except NotFoundError:
+        folder = PurePosixPath(entry.path).parent
+        return _ledger(files, f"{layout.closed_ledgers(folder.name)}/{entry.name}")
+
+
+def _ledger(files: Files, path: str) -> EdgeLedger:
+    return msgspec.json.decode(files.read(path), type=EdgeLedger)
 
 
 def read_manifests(files: Files, layout: Layout, since: date = date.min) -> Iterator[RawManifest]:

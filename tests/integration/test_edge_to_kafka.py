@@ -135,8 +135,9 @@ def await_closed(stack: EmbeddedStack, incarnations: set[str]) -> Topic:
 
 
 def ledger(stack: EmbeddedStack, incarnation: str) -> EdgeLedger:
+    """The last one, of an incarnation that has ended and owes nothing."""
     files, layout = HdfsFiles(stack.settings.hdfs_url), Layout(stack.settings.warehouse)
-    return msgspec.json.decode(files.read(layout.edge_ledger(stack.settings.edge.name, incarnation)), type=EdgeLedger)
+    return msgspec.json.decode(files.read(layout.closed_ledger(stack.settings.edge.name, incarnation)), type=EdgeLedger)
 
 
 def is_closed(stack: EmbeddedStack, incarnation: str) -> bool:
