@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench.by_hand import report as by_hand
 from bench.history import History, midnight
+from bench.ingestion import report as ingestion
 from bench.releases import rebuild, switch, undisturbed
 from bench.releases.scene import DAYS, Scene, furnish
 from bench.report import Report
@@ -44,6 +45,7 @@ class Stages:
 
     def end(self) -> None:
         self._open.close()
+        self._scene = None
 
 
 def main() -> int:
@@ -93,12 +95,20 @@ def _hot_routes(arguments: argparse.Namespace, _: Stages) -> Report:
     return hot_routes.run(arguments.route_rounds, say)
 
 
+def _ingestion(arguments: argparse.Namespace, stages: Stages) -> Report:
+    stages.end()
+    sizes = ingestion.Sizes(arguments.turns, arguments.turn, arguments.records, arguments.open)
+    with station(arguments.home.absolute() / "ingestion", arguments.port_base) as own:
+        return ingestion.run(own, sizes, say)
+
+
 BENCHMARKS: dict[str, Callable[[argparse.Namespace, Stages], Report]] = {
     "rebuild": _rebuild,
     "switch": _switch,
     "undisturbed": _undisturbed,
     "by-hand": _by_hand,
     "hot-routes": _hot_routes,
+    "ingestion": _ingestion,
 }
 
 
@@ -124,6 +134,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--gold", type=int, default=1_000_000, help="by-hand: rows of gold")
     parser.add_argument("--by-hand-rounds", type=int, default=7, help="by-hand: rounds that count")
     parser.add_argument("--route-rounds", type=int, default=15, help="hot-routes: rounds that count")
+    parser.add_argument("--turns", type=int, default=5, help="ingestion: rounds that count")
+    parser.add_argument("--turn", type=float, default=4, help="ingestion: seconds of a contender's turn")
+    parser.add_argument("--records", type=int, default=3_000_000, help="ingestion: records of Kafka's tool a round")
+    parser.add_argument("--open", type=float, default=8, help="ingestion: seconds of an open loop")
     found = parser.parse_args()
     if unknown := set(found.benchmarks) - BENCHMARKS.keys():
         parser.error(f"there is no {', '.join(sorted(unknown))}")

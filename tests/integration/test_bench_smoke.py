@@ -28,13 +28,18 @@ SMALL = [
     "--gold=3000",
     "--by-hand-rounds=1",
     "--route-rounds=1",
+    "--turns=1",
+    "--turn=1",
+    "--records=3000",
+    "--open=1",
 ]
 PEERS = [] if COMMAND.exists() else ["--without-peers"]
-BARS = {"rebuild": 2, "switch": 2 if PEERS else 4, "undisturbed": 3, "by-hand": 3, "hot-routes": 2}
+NO_STACK_OF_RELEASES = {"by-hand": 3, "hot-routes": 2} | ({} if PEERS else {"ingestion": 6})
+BARS = {"rebuild": 2, "switch": 2 if PEERS else 4, "undisturbed": 3} | NO_STACK_OF_RELEASES
 
 
 def file(name: str) -> str:
-    return name if name in ("by-hand", "hot-routes") else f"releases-{name}"
+    return name if name in NO_STACK_OF_RELEASES else f"releases-{name}"
 
 
 @pytest.fixture(scope="module")
