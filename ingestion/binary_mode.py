@@ -66,9 +66,18 @@ def _id(headers: Headers) -> str | None:
     return None
 
 
+def _utf8(value: bytes) -> bytes:
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1").encode()
+    return value
+
+
 def header_value(value: bytes, name: str) -> str:
-    """An attribute from a header: quotes undone, then percent-decoded once, as CloudEvents' HTTP binding says."""
-    text = value.strip()
+    """An attribute from a header: quotes undone, then percent-decoded once, as CloudEvents' HTTP binding says. What
+    is no UTF-8 is read as Latin-1: the HTTP clients of Node and Python send texts so."""
+    text = _utf8(value.strip())
     if len(text) >= 2 and text[:1] == text[-1:] == b'"':
         text = strict_json.unquote(text)
     try:
