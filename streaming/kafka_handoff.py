@@ -2,9 +2,9 @@
 Spark job.
 
 In: the segments that bronze has whole, and what Kafka retains. Out: the *handoff offset* of each partition: that of
-the first batch whose segment is not in bronze, or the end. So every batch before the handoff is in bronze, whatever an
-edge's clock says and however late it ships; the stream reads every batch behind it, and leaves out those that bronze
-has. What Kafka no longer retains must be in raw files; the ledger names what is not.
+the first record with a batch whose segment is not in bronze, or the end. So every batch before the handoff is in
+bronze, whatever an edge's clock says and however late it ships; the stream reads every batch behind it, and leaves out
+those that bronze has. What Kafka no longer retains must be in raw files; the ledger names what is not.
 """
 
 import json
@@ -15,6 +15,7 @@ from pyspark.sql import functions as f
 
 from lakehouse.contracts.commit_info import PartitionRange, SegmentRanges
 from lakehouse.contracts.topics import EVENTS
+from streaming.frames import lines
 from streaming.kafka_source import Source
 from streaming.offsets import Bounds
 from streaming.segment_ranges import is_among
@@ -33,16 +34,15 @@ def find_handoff(
         for partition, bound in partitions.items()
     }
     unknown = (f.col("topic") == EVENTS.name) & _is_batch() & ~is_among(known, _head("segment"))
-    found = (
-        records(spark, source, whole).where(unknown).groupBy("topic", "partition").agg(f.min("offset").alias("handoff"))
-    )
+    batches = lines(records(spark, source, whole)).where(unknown)
+    found = batches.groupBy("topic", "partition").agg(f.min("offset").alias("handoff"))
     handoffs = {(row["topic"], row["partition"]): row["handoff"] for row in found.collect()}
     return {place: PartitionRange(range_.start, handoffs.get(place, range_.end)) for place, range_ in whole.items()}
 
 
 def without_batches(spark: SparkSession, source: Source, ranges: Ranges) -> DataFrame:
-    """Watermarks, what the edge rejected, and what is no record of ours."""
-    return records(spark, source, ranges).where(~_is_batch())
+    """Lines: watermarks, what the edge rejected, and what is no line of ours."""
+    return lines(records(spark, source, ranges)).where(~_is_batch())
 
 
 def records(spark: SparkSession, source: Source, ranges: Ranges) -> DataFrame:
@@ -63,5 +63,5 @@ def _is_batch() -> Column:
 
 
 def _head(name: str) -> Column:
-    """A field of a record, without a look at its events. A record that is no JSON has none."""
+    """A field of a line, without a look at its events. One that is no JSON has none."""
     return f.from_json(f.col("value").cast("string"), "kind string, segment string")[name]

@@ -1,10 +1,10 @@
 """Records into rows: pure functions from DataFrame to DataFrame.
 
-In: records with the columns ``topic``, ``partition``, ``offset``, ``value`` (the JSON that the edge wrote; lines of
-raw files have the same bytes, topic ``events``, and no partition and offset). Out: bronze rows, one an event, each
-with its position; quarantine rows; and a summary of the batch. Promise: every record becomes rows, a watermark or
-quarantine. No record is dropped, and none is taken in part: a record with one bad event is quarantined whole, with its
-bytes.
+In: records with the columns ``topic``, ``partition``, ``offset``, ``value`` (lines that the edge wrote; those of raw
+files have the same bytes, topic ``events``, and no partition and offset). Out: bronze rows, one an event, each
+with its position; quarantine rows; and a summary of the batch. Promise: every line becomes rows, a watermark or
+quarantine. No line is dropped, and none is taken in part: a line with one bad event is quarantined whole, with its
+bytes, and its neighbours in the record are taken.
 
 The edge is the only writer that is meant to be here, and what it writes always fits. From another writer, a number
 where text is expected is read as its text; anything else that does not fit is refused.
@@ -20,6 +20,7 @@ from pyspark.sql import types as t
 from lakehouse.contracts import tables, topics
 from lakehouse.contracts.commit_info import SegmentRanges
 from lakehouse.contracts.records import CLOSED_MARK
+from streaming.frames import lines
 from streaming.record_schema import KIND, KINDS, record_schema, required, required_of_event
 from streaming.segment_ranges import is_among
 
@@ -30,7 +31,7 @@ ALLOWED = {topics.EVENTS.name: (BATCH, LOW_MARK), topics.REJECTED.name: (REJECTE
 
 
 class Refusal(StrEnum):
-    """Why the streaming stage put a record into quarantine."""
+    """Why the streaming stage put a line into quarantine."""
 
     NO_VALUE = "no_value"
     NOT_UTF8 = "not_utf8"
@@ -51,15 +52,17 @@ class Stage(StrEnum):
 
 
 def parse(records: DataFrame, known: SegmentRanges | None = None) -> DataFrame:
-    """Adds the parsed ``record``, ``refusal`` (why it is refused; null if good) and ``refusal_detail``.
+    """A row for each line of the records: adds the parsed ``record``, ``refusal`` (why it is refused; null if good) and
+    ``refusal_detail``.
 
     Adds ``known`` too: the batch is of a segment that bronze has from its raw file, and makes no row again.
     """
     _refuse_partial_results(records)
+    each = lines(records)
     # read as an array of one: a struct alone would be taken from the front of the text, whatever follows it
     text = f.concat(f.lit("["), f.col("value").cast("string"), f.lit("]"))
     array = f.from_json(text, t.ArrayType(record_schema()), {"mode": "PERMISSIVE"})
-    parsed = records.withColumn("_array", array)
+    parsed = each.withColumn("_array", array)
     parsed = parsed.withColumn(RECORD, f.when(f.size("_array") == 1, f.get("_array", f.lit(0)))).drop("_array")
     judged = parsed.withColumn(REFUSAL, _refusal())
     judged = judged.withColumn(DETAIL, f.when(f.col(REFUSAL).isNotNull(), _detail()))
@@ -91,7 +94,7 @@ def split_events(records: DataFrame) -> DataFrame:
 
 
 def quarantine_rows(parsed: DataFrame, epoch: int, batch: int, at: datetime) -> DataFrame:
-    """What the edge rejected (its body), and what this stage refuses (the record's bytes)."""
+    """What the edge rejected (its body), and what this stage refuses (the line's bytes)."""
     refused = f.col(REFUSAL).isNotNull()
     stage = f.when(refused, Stage.STREAMING.value).otherwise(Stage.EDGE.value)
     instant = f.when(refused, f.lit(at.replace(microsecond=at.microsecond // 1000 * 1000))).otherwise(

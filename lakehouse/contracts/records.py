@@ -1,7 +1,9 @@
 """What the edge writes: to its segment log, to Kafka and, as raw files, to HDFS. The bytes are the same in all three.
 
-A segment file is a sequence of lines, each the JSON of one :class:`AcceptedBatch`; a Kafka record's value on the
-events topic is that same line without its newline, or a :class:`Watermark`. Instants are microseconds since 1970 (UTC).
+A segment file is a sequence of lines, each the JSON of one :class:`AcceptedBatch`. A Kafka record's value on the
+events topic is a *frame*: one or more of these same lines, whole, of one incarnation and in order, with a newline
+between them (so a frame of one line is that line); or it is a :class:`Watermark`. A reader splits the value at its
+newlines, and judges each line by itself. Instants are microseconds since 1970 (UTC).
 
 **Positions.** One run of an edge process is an *incarnation* (16 random hex digits). It writes segments one after the
 other, named ``<incarnation>-<number>``, so a segment id is random and never used again. The sequence counts events
@@ -9,7 +11,23 @@ from 0 in each incarnation and runs on through its segments without a gap: a mis
 the ``last`` of one manifest and the ``first`` of the next. The position of an event is (edge, segment, sequence).
 """
 
+from collections.abc import Sequence
+
 import msgspec
+
+FRAME_BYTES = 2 << 20
+"""What a frame holds at most, unless its only line is longer."""
+_NEWLINE = b"\n"
+
+
+def frame_of(lines: Sequence[bytes]) -> bytes:
+    """The value of one record that holds these lines. JSON has no newline in itself."""
+    return _NEWLINE.join(lines)
+
+
+def lines_of(value: bytes) -> list[bytes]:
+    """The lines of a record's value."""
+    return value.split(_NEWLINE)
 
 
 class AcceptedEvent(msgspec.Struct, frozen=True, omit_defaults=True):

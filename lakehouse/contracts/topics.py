@@ -1,8 +1,8 @@
 """Kafka topics and what a record on them is.
 
-A record on :data:`EVENTS` is one accepted batch or one watermark (``records.py``), keyed by the merchant; a record on
-:data:`REJECTED` is what the edge refused. The broker's and the topics' largest message exceeds the edge's largest body
-plus its envelope.
+A record on :data:`EVENTS` is a frame of accepted batches or one watermark (``records.py``), on any partition; a record
+on :data:`REJECTED` is one thing that the edge refused. The broker's and the topics' largest message exceeds a frame,
+and the edge's largest body plus its envelope.
 """
 
 from dataclasses import dataclass

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from lakehouse.clients.kafka_scan import Record, scan
+from lakehouse.contracts.records import lines_of
 from lakehouse.contracts.topics import EVENTS
 from lakehouse.ledger.model import MICROSECONDS_PER_HOUR, Run, hour_of
 
@@ -48,8 +49,7 @@ def read_kafka(bootstrap: str, since: int) -> KafkaRuns:
 def runs_of(records: Iterable[Record]) -> Iterator[Run]:
     """One run a batch, neighbours joined. What is no batch of ours holds no position and is passed over."""
     open_runs: dict[tuple[str, str, int], Run] = {}
-    for record in records:
-        run = _run_of(record.value)
+    for run in (_run_of(line) for record in records for line in lines_of(record.value)):
         if run is None:
             continue
         key = (run.edge, run.segment, run.hour)
@@ -62,9 +62,9 @@ def runs_of(records: Iterable[Record]) -> Iterator[Run]:
     yield from open_runs.values()
 
 
-def _run_of(value: bytes) -> Run | None:
+def _run_of(line: bytes) -> Run | None:
     try:
-        batch = _heads.decode(value)
+        batch = _heads.decode(line)
     except msgspec.DecodeError:
         return None
     if isinstance(batch, _Other) or not batch.events:

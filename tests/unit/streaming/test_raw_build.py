@@ -20,7 +20,7 @@ from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.commit_info import BronzeCommit
 from lakehouse.contracts.ids import GenerationNumber
 from lakehouse.contracts.layout import Layout
-from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, RawManifest, Watermark
+from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, RawManifest, Watermark, frame_of
 from lakehouse.releases import generations
 from lakehouse.releases.generations import Streamed
 from streaming import kafka_handoff, raw_build
@@ -177,6 +177,22 @@ def test_whatever_it_is_killed_at_every_position_is_there_once(world: World, kil
     commits = len(world.commits())
     assert world.build() == made
     assert len(world.commits()) == commits
+
+
+def test_the_handoff_is_the_first_frame_with_a_batch_that_bronze_lacks(world: World) -> None:
+    """The stream reads all of that frame, and leaves out what bronze has."""
+    world.kafka[0] = [
+        frame_of([line("ab", 0, 0), b"garbage", line("ab", 0, 2)]),
+        mark(0, AT),
+        frame_of([line("ab", 1, 4), b"\xff bad", line("cd", 0, 0), line("ab", 1, 6)]),
+    ]
+    world.kafka[1] = [frame_of([line("ab", 2, 8), line("ab", 2, 10)]), line("ab", 0, 0)]
+    made = world.build()
+    assert world.cut() == {0: 2, 1: 2}
+    world.stream_rest(made)
+    assert world.positions() == Counter(EVERYTHING)
+    assert [commit.quarantined for commit in world.commits() if commit.offsets][:1] == [1]
+    assert sum(commit.quarantined for commit in world.commits()) == 2
 
 
 def test_what_kafka_retains_no_more_is_nothing_to_look_for(world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 from lakehouse.clients.files import LocalFiles
 from lakehouse.clients.kafka_scan import Record
 from lakehouse.contracts.layout import Layout
-from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, EdgeLedger, RawManifest, Watermark
+from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, EdgeLedger, RawManifest, Watermark, frame_of
 from lakehouse.ledger import read_edges
 from lakehouse.ledger.model import MICROSECONDS_PER_HOUR, Run, Stream
 from lakehouse.ledger.read_kafka import runs_of
@@ -54,6 +54,15 @@ def test_kafka_records_become_runs_and_neighbours_are_joined() -> None:
         Run("edge-1", segment, 0, 4, HOUR),
         Run("edge-1", segment, 0, 6, HOUR),
         Run("edge-1", segment, 9, 9, HOUR),
+    ]
+
+
+def test_a_frame_holds_the_positions_of_its_lines() -> None:
+    each = [batch(0, 5), batch(5, 2), b"\xff", batch(9, 1), batch(20, 0)]
+    alone = runs_of(Record(0, offset, line) for offset, line in enumerate(each))
+    assert list(runs_of([Record(0, 0, frame_of(each))])) == list(alone)
+    assert list(runs_of([Record(0, 0, frame_of(each[:2])), Record(0, 1, batch(7, 2))])) == [
+        Run("edge-1", f"{STREAM}-0", 0, 8, HOUR)
     ]
 
 
