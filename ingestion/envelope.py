@@ -21,6 +21,7 @@ from ingestion.json_split import UnreadableError, elements_of
 from ingestion.pseudonyms import Pseudonyms
 from ingestion.rejections import Reason, RejectedError, Rejection
 from ingestion.strict_json import BYTE_ORDER_MARK
+from ingestion.trace_context import with_context
 from ingestion.validate import ValidEvent, check
 from lakehouse.contracts.records import AcceptedEvent
 from lakehouse.http.asgi import Headers
@@ -146,7 +147,7 @@ class Envelope:
             strict_json.compact(checked.data),
             checked.subject,
             checked.dataschema,
-            checked.extensions,
+            with_context(checked.extensions, sender.trace),
             replay_of,
         )
 

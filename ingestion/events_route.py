@@ -76,7 +76,9 @@ class EventsRoute:
         """Charges the events, and quarantines a body that cannot be read."""
         merchant_id, counted = principal.merchant_id, 1
         try:
-            reading = await self._bodies.read(mode, plain, request.ce, _sender(principal), self._edge.clock.now())
+            reading = await self._bodies.read(
+                mode, plain, request.ce, _sender(principal, request), self._edge.clock.now()
+            )
             counted = len(reading.events) + len(reading.rejections)
         except TooManyEventsError as error:
             counted = error.counted
@@ -142,6 +144,6 @@ class EventsRoute:
             raise responses.unavailable(str(error)) from error
 
 
-def _sender(principal: Principal) -> Sender:
+def _sender(principal: Principal, request: Request) -> Sender:
     types = None if principal.has(Scope.EVENTS_WRITE) else _BROWSER_TYPES
-    return Sender(principal.merchant_id, types, principal.has(Scope.OPS))
+    return Sender(principal.merchant_id, types, principal.has(Scope.OPS), request.trace)

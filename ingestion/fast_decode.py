@@ -15,6 +15,7 @@ from msgspec import UNSET
 from ingestion import event_structs, rfc3339
 from ingestion.pseudonyms import Pseudonyms
 from ingestion.rejections import RejectedError
+from ingestion.trace_context import TraceContext
 from lakehouse.contracts.events import DataShape
 from lakehouse.contracts.records import AcceptedEvent
 
@@ -25,11 +26,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Sender:
-    """Who sends, and what the token allows. ``types`` is None for every type."""
+    """Who sends, and what the token allows. ``types`` is None for every type; ``trace`` is the request's context."""
 
     merchant_id: str
     types: frozenset[str] | None = None
     may_replay: bool = False
+    trace: TraceContext | None = None
 
 
 class FastDecoder:
@@ -87,6 +89,7 @@ class FastDecoder:
                     _encode(data).decode(),
                     None if subject is UNSET else subject,
                     None if schema is UNSET else schema,
+                    sender.trace,
                 )
             )
         return accepted

@@ -105,6 +105,7 @@ def _operation() -> Json:
         "summary": "Send events",
         "description": "One CloudEvent, a batch, or CloudEvents' binary mode (`ce-` headers, JSON body). "
         "gzip or zstd as Content-Encoding, of any number of members or frames; a byte order mark is skipped. "
+        "A valid `traceparent` header, with `tracestate`, becomes an extension of the events that have none. "
         "Repeating a request with the same ids is harmless. The merchant is the token's `sub`: "
         f"{MERCHANT_ID_RULE}. There is a quota of events and one of bytes a second, before or after decompression, "
         "whichever are more; what is refused is charged, too.",

@@ -7,10 +7,13 @@ import asyncio
 from collections.abc import Callable
 
 from ingestion import content_headers
+from ingestion.trace_context import trace_context
 from lakehouse.http.asgi import Headers, Receive, Scope
 from lakehouse.http.problems import Kind, ProblemError
 
-_KNOWN = frozenset({b"content-type", b"content-encoding", b"content-length", b"authorization"})
+_KNOWN = frozenset(
+    {b"content-type", b"content-encoding", b"content-length", b"authorization", b"traceparent", b"tracestate"}
+)
 _LONGEST_LENGTH = 20
 BODY_SECONDS = 30.0
 DRAIN_BYTES = 16 << 20
@@ -20,7 +23,7 @@ DRAIN_BYTES = 16 << 20
 class Request:
     """``ce`` are the headers of CloudEvents' binary mode; the others are None where they are absent."""
 
-    __slots__ = ("authorization", "ce", "encoding", "length", "query", "specversion", "type")
+    __slots__ = ("authorization", "ce", "encoding", "length", "query", "specversion", "trace", "type")
 
     def __init__(self, scope: Scope) -> None:
         fields: dict[bytes, list[bytes]] = {}
@@ -34,6 +37,7 @@ class Request:
         self.type = _joined(fields.get(b"content-type"))
         self.encoding = _joined(fields.get(b"content-encoding"))
         self.authorization = _joined(fields.get(b"authorization"))
+        self.trace = trace_context(_joined(fields.get(b"traceparent")), _joined(fields.get(b"tracestate")))
         self.query = scope.get("query_string", b"").decode("latin-1")
         length = _joined(fields.get(b"content-length")) or ""
         self.length = int(length) if len(length) < _LONGEST_LENGTH and length.isdecimal() else 0

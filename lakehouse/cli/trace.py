@@ -1,9 +1,11 @@
 """``lakehouse trace ID``: one event's path from the edge to the numbers that count it.
 
-In: an event's id. Out: its position, raw file, Kafka offset, bronze commit, verdict, and the row of gold with the
-release that showed it first. Exit 1 if no stage knows the event.
+In: an event's id. Out: its extensions (such as the ``traceparent`` of the shop's own trace), position, raw file, Kafka
+offset, bronze commit, verdict, and the row of gold with the release that showed it first. Exit 1 if no stage knows the
+event.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -50,6 +52,8 @@ def as_text(document: dict[str, Any]) -> Iterator[str]:
     """The path, one stage a line."""
     for copy in document["copies"]:
         yield f"{copy['type']} {copy['id']} of {copy['merchant_id']}, from {copy['source']}, at {copy['time']}"
+        if copy["extensions"]:
+            yield f"  extensions {json.dumps(copy['extensions'], ensure_ascii=False)}"
         at = copy["accepted"]
         yield f"  accepted   {at['accepted_at']} as {at['edge']}/{at['segment']}/{at['seq']}"
         raw = copy["raw"]

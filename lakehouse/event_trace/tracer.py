@@ -4,6 +4,7 @@ In: the stages of a stack and an event's id. Out: for each copy that was accepte
 bronze commit, verdict, and the numbers that count it with the release that showed them first.
 """
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -52,6 +53,7 @@ class Tracer:
         shipped = stages.raw_manifest(self._files, self._layout, row)
         identity = {name: row[name] for name in ("merchant_id", "source", "id", "type", "time")}
         return _plain(identity) | {
+            "extensions": json.loads(row["extensions"] or "{}"),
             "accepted": _plain({name: row[name] for name in ("edge", "segment", "seq", "accepted_at")}),
             "raw": {"file": shipped[0], "first": shipped[1].first, "last": shipped[1].last} if shipped else None,
             "bronze": [_delivery(one, versions, generation) for one in rows],
