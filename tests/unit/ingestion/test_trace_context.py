@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from ingestion.content_headers import ContentMode
 from ingestion.fast_decode import Sender
-from ingestion.trace_context import trace_context, with_context
+from ingestion.trace_context import TraceContext, trace_context, with_context
 from tests.support.envelopes import read
 from tests.support.running_edge import RunningEdge, event, post
 from tests.support.valid_events import encode, order
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 OTHER = "00-11111111111111111111111111111111-2222222222222222-00"
-CONTEXT = {"traceparent": PARENT, "tracestate": "shop=7"}
+CONTEXT: TraceContext = {"traceparent": PARENT, "tracestate": "shop=7"}
 
 
 @pytest.mark.parametrize("parent", [PARENT, f" {PARENT} ", "cc" + PARENT[2:], f"cc{PARENT[2:]}-what-comes"])
