@@ -47,11 +47,11 @@ Probe = Callable[[], None]
 
 def probes(settings: Settings) -> dict[str, tuple[str, Probe]]:
     """The address and the question for each service, in path order."""
-    streaming, transform, namenode = settings.streaming_url, settings.transform_url, settings.namenode_http_url
+    streaming, transform = settings.streaming_url, settings.transform_url
     return {
         "edge": (settings.edge_url, lambda: _answers(f"{settings.edge_url}/readyz")),
         "kafka": (f"kafka://{settings.kafka_bootstrap}", lambda: _kafka(settings)),
-        "hdfs": (settings.hdfs_url, lambda: _hdfs(namenode)),
+        "hdfs": (settings.hdfs_url, lambda: ask_hdfs(settings)),
         "streaming": (streaming, lambda: _answers(f"{streaming}/healthz")),
         "trino": (settings.trino_url, lambda: _trino(settings.trino_url)),
         "transform": (transform, lambda: _answers(f"{transform}/healthz")),
@@ -59,11 +59,11 @@ def probes(settings: Settings) -> dict[str, tuple[str, Probe]]:
     }
 
 
-def check(settings: Settings, services: Sequence[str] | None = None, also: Probe | None = None) -> list[ServiceHealth]:
+def check(settings: Settings, services: Sequence[str] | None = None, also: Sequence[Probe] = ()) -> list[ServiceHealth]:
     """Ask the named services, or all of them; and, at the same time, something else."""
     asked = {name: found for name, found in probes(settings).items() if services is None or name in services}
     questions = {name: probe for name, (_, probe) in asked.items()}
-    verdicts = ask_all({**questions, "": also} if also else questions)
+    verdicts = ask_all(questions | {f"also {number}": probe for number, probe in enumerate(also)})
     return [ServiceHealth(name, url, verdicts[name]) for name, (url, _) in asked.items()]
 
 
@@ -119,7 +119,9 @@ def _kafka(settings: Settings) -> None:
         raise Unhealthy("has no broker")
 
 
-def _hdfs(namenode: str) -> None:
+def ask_hdfs(settings: Settings) -> None:
+    """Raises where HDFS does not work."""
+    namenode = settings.namenode_http_url
     system, info = (_bean(namenode, name) for name in ("FSNamesystemState", "NameNodeInfo"))
     if info["Safemode"]:
         raise Unhealthy("the NameNode is in safe mode")

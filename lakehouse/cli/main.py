@@ -29,6 +29,7 @@ VERBS = {
     "diff": "Show what a gold version would change, in rows and in money.",
     "release": "List the releases, or show one of them.",
     "reconcile": "Prove that every accepted event is counted exactly once.",
+    "edge": "List the edges, or retire one whose disk is gone.",
     "trace": "Follow one event from the edge to the numbers that count it.",
     "vacuum": "Remove the files that no retained release and no gold version needs.",
     "sandbox": "Run dbt on the models of this checkout, in a schema of your own.",

@@ -19,7 +19,7 @@ from lakehouse.contracts.records import EdgeLedger
 from lakehouse.errors import NotReadyError
 from lakehouse.ledger.gather import Gathered, Gatherer
 from lakehouse.ledger.judge import Verdict, judge
-from lakehouse.ledger.report import as_document, as_text
+from lakehouse.ledger.report import as_document, as_text, retired_document, retired_text
 from lakehouse.ledger.spans import size
 from lakehouse.settings import load_settings
 
@@ -47,9 +47,10 @@ def reconcile(
     silent_after = settings.transform.edge_silent_after
     gathered, verdict = _settle(gatherer, timeout, silent_after) if wait else _once(gatherer)
     if output is Format.JSON:
-        print_json(as_document(verdict) | {"release": gathered.release, "kafka_from_bronze": _aged(gathered)})
+        more = {"release": gathered.release, "kafka_from_bronze": _aged(gathered)}
+        print_json(as_document(verdict) | more | {"retired": retired_document(gathered.retirements)})
     else:
-        print(as_text(verdict))
+        print("\n".join((*retired_text(gathered.retirements), as_text(verdict))))
     raise typer.Exit(0 if verdict.balanced else 1)
 
 

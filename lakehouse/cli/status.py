@@ -4,8 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
-from lakehouse import stack_health
+from lakehouse import instants, stack_health
 from lakehouse.cli.output import Format, print_json
+from lakehouse.clients.files import HdfsFiles
+from lakehouse.contracts.layout import Layout
+from lakehouse.ledger.edge_list import EdgeState, ListedEdge, list_edges
 from lakehouse.settings import Settings, load_settings
 from lakehouse.stack_health import ServiceHealth
 
@@ -25,21 +28,47 @@ def status(
     """
     settings = load_settings()
     facts: dict[str, Any] = {}
-    services = stack_health.check(settings, also=lambda: facts.update(release_facts(settings)))
+    silent: dict[str, list[ListedEdge]] = {}
+    services = stack_health.check(
+        settings,
+        also=(
+            lambda: facts.update(release_facts(settings)),
+            lambda: silent.update(edges=silent_edges(settings)),
+        ),
+    )
+    edges = silent.get("edges")  # None where HDFS does not say
     report = {
         "services": [{"name": each.name, "url": each.url, "healthy": each.healthy} for each in services],
         **{name: facts.get(name) for name in (*RELEASE_FACTS, "set_aside")},
+        "edges": {"silent": None if edges is None else [one.document() for one in edges]},
     }
     if output is Format.JSON:
         print_json(report)
     else:
-        print(render(services, facts))
+        print("\n".join((render(services, facts), *map(render_silent, edges or ()))))
 
 
 def release_facts(settings: Settings) -> dict[str, Any]:
     """What the insights API says of the current release."""
     facts: dict[str, Any] = stack_health.read_json(f"{settings.insights_url}/v1/status")
     return facts
+
+
+def silent_edges(settings: Settings) -> list[ListedEdge]:
+    """The edges that have not been heard for long and still owe something."""
+    stack_health.ask_hdfs(settings)  # which fails at once; the client tries for some seconds
+    files, layout = HdfsFiles(settings.hdfs_url), Layout(settings.warehouse)
+    found = list_edges(files, layout, instants.now(), settings.transform.edge_silent_after)
+    return [one for one in found if one.state is EdgeState.SILENT]
+
+
+def render_silent(edge: ListedEdge) -> str:
+    """Which, for how long, and what to do."""
+    silence = instants.now().replace(microsecond=0) - edge.heard_at.replace(microsecond=0)
+    return (
+        f"silent edge        {edge.name} for {silence}: numbers go on without it. Start it again, and it delivers; if "
+        f"its disk is gone: `lakehouse edge retire {edge.ledger.incarnation} --lost --reason ...`"
+    )
 
 
 def render(services: list[ServiceHealth], facts: dict[str, Any]) -> str:

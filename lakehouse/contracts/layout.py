@@ -42,20 +42,24 @@ class Layout:
         """The fingerprint of the key with which all edges hash personal ids."""
         return f"{self.root}/personal_key.sha256"
 
+    def edge_folder(self, edge: str) -> str:
+        """Its ledgers that may still change, and what has been retired of it."""
+        return f"{self.edges}/{edge}"
+
     def edge_ledger(self, edge: str, incarnation: str) -> str:
         """What an incarnation states that it has accepted; replaced until it owes nothing."""
-        return f"{self.edges}/{edge}/{incarnation}.json"
+        return f"{self.edge_folder(edge)}/{incarnation}.json"
 
     def closed_ledgers(self, edge: str) -> str:
         """The last ledgers of incarnations that owe nothing: who looks at the others need not list them."""
-        return f"{self.edges}/{edge}/closed"
+        return f"{self.edge_folder(edge)}/closed"
 
     def closed_ledger(self, edge: str, incarnation: str) -> str:
         return f"{self.closed_ledgers(edge)}/{incarnation}.json"
 
     def retirement(self, edge: str, incarnation: str, number: int) -> str:
         """There once an operator has given up what an incarnation still owes; another number where more was lost."""
-        return f"{self.edges}/{edge}/{incarnation}.retired-{number}.json"
+        return f"{self.edge_folder(edge)}/{incarnation}.retired-{number}.json"
 
     def bronze(self, generation: GenerationNumber) -> str:
         """The bronze events table of a generation."""

@@ -8,9 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from lakehouse.contracts.records import EdgeLedger
 from lakehouse.ledger import spans
-from lakehouse.ledger.model import MICROSECONDS_PER_HOUR, Evidence, Run, Stage, Stream, parse_hour
+from lakehouse.ledger.model import COUNTED, MICROSECONDS_PER_HOUR, Evidence, Run, Stage, Stream, parse_hour
 from lakehouse.ledger.spans import Spans
 
 Hours = dict[int, Spans]
@@ -33,11 +32,12 @@ class LedgerWatermark:
 def accepted_hours(evidence: Evidence) -> dict[Stream, Hours]:
     """Spans by incarnation and hour.
 
-    A ledger is some seconds old, so what the stages have seen beyond it was accepted too.
+    A ledger is some seconds old, so what the stages have seen beyond it was accepted too; so was what is booked as
+    lost.
     """
     ledgers = {Stream(ledger.edge, ledger.incarnation): ledger for ledger in evidence.ledgers}
     found = {stream: ledger_hours(ledger.hours) for stream, ledger in ledgers.items()}
-    for stream, runs in by_stream(evidence.runs(*Stage)).items():
+    for stream, runs in by_stream((*evidence.runs(*Stage), *evidence.lost)).items():
         hours = found.setdefault(stream, {})
         reached = ledgers[stream].next if stream in ledgers else 0
         known: Spans = [(0, reached)] if reached else []
@@ -70,24 +70,37 @@ def watermark(evidence: Evidence) -> LedgerWatermark:
 def _owed(evidence: Evidence) -> Iterator[tuple[str, int]]:
     """Incarnations that hold the judgement back, and at which instant.
 
-    An incarnation whose events are all in raw files owes nothing, however old its ledger is; one that has no ledger
-    yet owes everything from its first hour on.
+    An incarnation whose events are all in raw files, or booked as lost or as absent there, owes nothing, however old
+    its ledger is; one that has no ledger yet owes everything from its first hour on.
     """
     seen = by_stream(evidence.runs(*Stage))
-    raw = by_stream(evidence.runs(Stage.RAW))
+    raw = by_stream((*evidence.runs(Stage.RAW), *evidence.lost, *evidence.raw_gaps))
     ledgers = {Stream(ledger.edge, ledger.incarnation): ledger for ledger in evidence.ledgers}
-    for stream, ledger in ledgers.items():
-        if not ledger.closed and not _shipped(ledger, seen.get(stream, []), raw.get(stream, [])):
-            yield "/".join(stream), ledger.raw_mark
-    for stream in seen.keys() - ledgers.keys():
-        yield "/".join(stream), min(run.hour for run in seen[stream]) * MICROSECONDS_PER_HOUR
+    for stream in ledgers.keys() | seen.keys():
+        ledger, runs = ledgers.get(stream), seen.get(stream, [])
+        stated = max(ledger.next if ledger else -1, evidence.retired.get(stream, -1))
+        if not (ledger and ledger.closed) and not _shipped(stated, runs, raw.get(stream, [])):
+            first = min((run.hour for run in runs), default=0) * MICROSECONDS_PER_HOUR
+            yield "/".join(stream), ledger.raw_mark if ledger else first
 
 
-def _shipped(ledger: EdgeLedger, seen: list[Run], raw: list[Run]) -> bool:
-    if any(run.last >= ledger.next for run in seen):
+def _shipped(stated: int, seen: list[Run], raw: list[Run]) -> bool:
+    """Whether all is in raw files of an incarnation that has stated that it accepted so many; -1 for not a word."""
+    if stated < 0 or any(run.last >= stated for run in seen):
         return False
-    everything = [(0, ledger.next)] if ledger.next else []
+    everything = [(0, stated)] if stated else []
     return not spans.subtract(everything, spans.merge(run.span for run in raw))
+
+
+def given_up(evidence: Evidence) -> dict[Stream, Spans]:
+    """What is booked as lost and has not been counted after all."""
+    counted = by_stream(evidence.runs(*COUNTED))
+    return {
+        stream: spans.subtract(
+            spans.merge(run.span for run in runs), spans.merge(run.span for run in counted.get(stream, ()))
+        )
+        for stream, runs in by_stream(evidence.lost).items()
+    }
 
 
 def by_stream(runs: Iterable[Run]) -> dict[Stream, list[Run]]:

@@ -5,7 +5,7 @@ is then seen at the stages before it, and never looks as if it had come from now
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lakehouse.clients.files import Files
 from lakehouse.clients.trino import Trino
@@ -15,6 +15,7 @@ from lakehouse.ledger import read_edges, read_tables
 from lakehouse.ledger.model import Evidence, Run, Stage
 from lakehouse.ledger.proof import Proof
 from lakehouse.ledger.read_kafka import KafkaRuns, read_kafka
+from lakehouse.ledger.retirement import Retirement, read_retirements
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import Release
 from lakehouse.releases.versions import Versions
@@ -32,6 +33,7 @@ class Gathered:
     evidence: Evidence
     release: ReleaseNumber | None
     aged_out: tuple[Run, ...]
+    retirements: list[Retirement] = field(default_factory=list)
 
 
 class Gatherer:
@@ -57,8 +59,12 @@ class Gatherer:
         raw = tuple(read_edges.raw_runs(manifests))
         late: Counter[int] = Counter()
         tables, aged_out = self._tables(shown, kafka, raw, late, since)
+        retirements = read_retirements(self._files, self._layout)
         evidence = Evidence(
             ledgers=ledgers,
+            lost=tuple(run for one in retirements for run in one.runs(one.lost)),
+            raw_gaps=tuple(run for one in retirements for run in one.runs(one.raw_gaps)),
+            retired={one.stream: one.accepted for one in retirements},
             stages={**tables, Stage.KAFKA: (*kafka.runs, *aged_out), Stage.RAW: raw},
             raw_holes=tuple(read_edges.raw_holes(manifests, ledgers, proof.reached if proof else {})),
             late=late,
@@ -66,7 +72,7 @@ class Gatherer:
             unreadable=read_tables.unreadable_hours(self._trino, shown) if shown and proof is None else Counter(),
             complete_through=shown.complete_through if shown else None,
         )
-        return Gathered(evidence, shown.release if shown else None, aged_out)
+        return Gathered(evidence, shown.release if shown else None, aged_out, retirements)
 
     def _tables(
         self, release: Release | None, kafka: KafkaRuns, raw: tuple[Run, ...], late: Counter[int], since: int

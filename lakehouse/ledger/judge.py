@@ -1,4 +1,5 @@
 """The arithmetic of promise 1: accepted = kafka = raw = bronze = silver + duplicates + quarantined (+ lost).
+Where a disk was lost, raw + raw_gaps stands for raw.
 
 In: :class:`Evidence`. Out: a :class:`Verdict` with a line for every acceptance hour and, by name, each position that is
 missing at a stage or counted twice. An hour before the watermark is judged. In a later one, a position counts once it
@@ -10,14 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from lakehouse.ledger import spans
-from lakehouse.ledger.accepted import Hours, LedgerWatermark, accepted_hours, by_stream, watermark
+from lakehouse.ledger.accepted import Hours, LedgerWatermark, accepted_hours, by_stream, given_up, watermark
 from lakehouse.ledger.model import COUNTED, Discrepancy, Evidence, Stage, Stream
 from lakehouse.ledger.segments import Segments
 from lakehouse.ledger.spans import Spans
 
 COLUMNS = (
     *("accepted", "kafka", "raw", "bronze", "silver", "duplicates", "quarantined", "lost"),
-    *("redelivered", "rejected", "late", "in_flight", "unreadable_by_model"),
+    *("redelivered", "rejected", "late", "in_flight", "unreadable_by_model", "raw_gaps"),
 )
 
 
@@ -32,7 +33,7 @@ class HourLine:
     @property
     def balanced(self) -> bool:
         count = self.counts
-        columns = [count[stage] for stage in (Stage.KAFKA, Stage.RAW, Stage.BRONZE)]
+        columns = [count[Stage.KAFKA], count[Stage.RAW] + count["raw_gaps"], count[Stage.BRONZE]]
         columns.append(sum(count[stage] for stage in COUNTED))
         return all(column + count["lost"] == count["accepted"] for column in columns)
 
@@ -57,7 +58,8 @@ class Verdict:
 
 @dataclass(frozen=True)
 class _Held:
-    """What the stages hold of one incarnation. ``twice`` are positions that are counted more than once."""
+    """What the stages hold of one incarnation. ``twice`` are positions that are counted more than once, ``raw_gaps``
+    those that need not be in raw files: what is booked as absent there, or as lost, and has come by Kafka."""
 
     kafka: Spans
     raw: Spans
@@ -66,9 +68,10 @@ class _Held:
     settled: Spans
     twice: Spans
     lost: Spans
+    raw_gaps: Spans
 
     def everywhere(self, accepted: Spans) -> Spans:
-        for stage in (self.kafka, self.raw, self.bronze, self.settled):
+        for stage in (self.kafka, spans.merge([*self.raw, *self.raw_gaps]), self.bronze, self.settled):
             accepted = spans.intersect(accepted, stage)
         return accepted
 
@@ -91,7 +94,7 @@ def judge(evidence: Evidence, *, everything: bool = False) -> Verdict:
             if line.judged:
                 missing += segments.name(stream, hour, _missing(positions, held[stream]))
             doubled += segments.name(stream, hour, _doubled(positions, held[stream]))
-    missing += _holes(evidence, lines)
+    missing += _holes(evidence, lines, held)
     for hour, line in lines.items():
         line.counts.update(late=evidence.late[hour], rejected=evidence.rejected[hour])
         line.counts.update(unreadable_by_model=evidence.unreadable[hour])
@@ -102,12 +105,13 @@ def judge(evidence: Evidence, *, everything: bool = False) -> Verdict:
 
 def _count(line: HourLine, accepted: Spans, held: _Held) -> None:
     """Adds one incarnation's positions of one hour."""
-    lost = spans.subtract(spans.intersect(accepted, held.lost), held.settled)
+    lost = spans.intersect(accepted, held.lost)
     arrived = accepted if line.judged else spans.merge([*held.everywhere(accepted), *lost])
     line.counts["accepted"] += spans.size(arrived)
     line.counts["in_flight"] += spans.size(accepted) - spans.size(arrived)
     line.counts["lost"] += spans.size(lost)
     kept = spans.subtract(arrived, lost)
+    line.counts["raw_gaps"] += spans.size(spans.intersect(kept, held.raw_gaps))
     for stage, positions in (("kafka", held.kafka), ("raw", held.raw), ("bronze", held.bronze)):
         line.counts[stage] += spans.size(spans.intersect(kept, positions))
     for counted, positions in held.counted.items():
@@ -118,7 +122,7 @@ def _missing(accepted: Spans, held: _Held) -> Iterator[tuple[str, Spans]]:
     """A position is named at the first stage of its path that lacks it, and besides at the raw files."""
     due = spans.subtract(accepted, held.lost)
     yield Stage.KAFKA, spans.subtract(due, held.kafka)
-    yield Stage.RAW, spans.subtract(due, held.raw)
+    yield Stage.RAW, spans.subtract(spans.subtract(due, held.raw), held.raw_gaps)
     yield Stage.BRONZE, spans.subtract(spans.intersect(due, held.kafka), held.bronze)
     yield Stage.SILVER, spans.subtract(spans.intersect(due, held.bronze), held.settled)
 
@@ -127,16 +131,20 @@ def _doubled(accepted: Spans, held: _Held) -> Iterator[tuple[str, Spans]]:
     yield Stage.SILVER, spans.intersect(accepted, held.twice)
 
 
-def _holes(evidence: Evidence, lines: dict[int, HourLine]) -> Iterator[Discrepancy]:
+def _holes(evidence: Evidence, lines: dict[int, HourLine], held: dict[Stream, _Held]) -> Iterator[Discrepancy]:
     """Segments that a later manifest or an edge's own word proves to be missing; judged hours name them already."""
     for run in evidence.raw_holes:
         if run.hour not in lines or not lines[run.hour].judged:
-            yield Discrepancy(run.hour, run.edge, run.segment, run.first, run.last, Stage.RAW)
+            known = held.get(run.stream)
+            booked = spans.merge([*known.lost, *known.raw_gaps]) if known else []
+            for start, end in spans.subtract([run.span], booked):
+                yield Discrepancy(run.hour, run.edge, run.segment, start, end - 1, Stage.RAW)
 
 
 def _held(evidence: Evidence, streams: Iterable[Stream]) -> dict[Stream, _Held]:
     by_stage = {stage: by_stream(evidence.runs(stage)) for stage in Stage}
-    lost = by_stream(evidence.lost)
+    lost = given_up(evidence)
+    not_in_raw = by_stream((*evidence.lost, *evidence.raw_gaps))
 
     def of(stream: Stream, *stages: Stage) -> list[tuple[int, int]]:
         return [run.span for stage in stages for run in by_stage[stage].get(stream, ())]
@@ -149,7 +157,10 @@ def _held(evidence: Evidence, streams: Iterable[Stream]) -> dict[Stream, _Held]:
             counted={stage: spans.merge(of(stream, stage)) for stage in COUNTED},
             settled=spans.merge(of(stream, *COUNTED)),
             twice=spans.repeated(of(stream, *COUNTED)),
-            lost=spans.merge(run.span for run in lost.get(stream, ())),
+            lost=lost.get(stream, []),
+            raw_gaps=spans.subtract(
+                spans.merge(run.span for run in not_in_raw.get(stream, ())), spans.merge(of(stream, Stage.RAW))
+            ),
         )
         for stream in streams
     }

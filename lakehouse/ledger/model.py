@@ -76,7 +76,9 @@ class Discrepancy:
 class Evidence:
     """Everything that the arithmetic needs.
 
-    ``lost`` are positions that an operator has given up. ``late``, ``rejected`` and ``unreadable`` (events of silver
+    ``lost`` are positions that an operator has given up, ``raw_gaps`` those that no raw file holds because an edge's
+    disk is gone, and ``retired`` says of such an incarnation which sequence comes after all that it is known to have
+    accepted. ``late``, ``rejected`` and ``unreadable`` (events of silver
     that a model could not read, and that count nothing) count by hour and are only shown.
     ``complete_through`` is the current release's, in microseconds.
     """
@@ -84,6 +86,8 @@ class Evidence:
     ledgers: tuple[EdgeLedger, ...] = ()
     stages: Mapping[Stage, tuple[Run, ...]] = field(default_factory=dict)
     lost: tuple[Run, ...] = ()
+    raw_gaps: tuple[Run, ...] = ()
+    retired: Mapping[Stream, int] = field(default_factory=dict)
     raw_holes: tuple[Run, ...] = ()
     late: Counter[int] = field(default_factory=Counter)
     rejected: Counter[int] = field(default_factory=Counter)

@@ -11,7 +11,8 @@ import msgspec
 
 from lakehouse.contracts import tables
 from lakehouse.contracts.ids import GoldVersionNumber, SnapshotNumber
-from lakehouse.ledger.accepted import accepted_hours
+from lakehouse.ledger import spans
+from lakehouse.ledger.accepted import accepted_hours, given_up
 from lakehouse.ledger.judge import Verdict
 from lakehouse.ledger.model import MICROSECONDS_PER_HOUR, Evidence, Run, Stage, Stream
 from lakehouse.releases.model import BronzeCursor, Release, TableState
@@ -21,7 +22,8 @@ SILVER = tuple(f"{tables.SILVER_SCHEMA}.{name}" for name in (tables.SILVER_EVENT
 
 
 class Proved(msgspec.Struct, frozen=True, array_like=True):
-    """Positions ``first`` to ``last`` of an incarnation, accepted in ``hour``: at every stage, counted once."""
+    """Positions ``first`` to ``last`` of an incarnation, accepted in ``hour``: at every stage (but
+    for raw gaps that are booked), counted once."""
 
     edge: str
     incarnation: str
@@ -58,13 +60,13 @@ def proof_of(release: Release, evidence: Evidence, verdict: Verdict) -> Proof | 
     """None where no hour has been judged; the verdict must be balanced."""
     if verdict.watermark.instant is None:
         return None
-    through = verdict.watermark.instant // MICROSECONDS_PER_HOUR
+    through, lost = verdict.watermark.instant // MICROSECONDS_PER_HOUR, given_up(evidence)
     positions = [
         Proved(stream.edge, stream.incarnation, hour, start, end - 1)
         for stream, hours in accepted_hours(evidence).items()
         for hour, held in hours.items()
         if hour < through
-        for start, end in held
+        for start, end in spans.subtract(held, lost.get(stream, []))
     ]
     states = {name: release.tables[name] for name in SILVER}
     return Proof(release.gold_version, release.snapshot, release.bronze, through, states, positions)

@@ -27,10 +27,8 @@ _LEDGER = re.compile(r"[^.]+\.json")
 def read_ledgers(files: Files, layout: Layout) -> Iterator[EdgeLedger]:
     """The newest ledger of every incarnation."""
     for edge in files.list(layout.edges):
-        opened = list(
-            open_ledgers(files, edge.path)
-        )  # before the closed ones: an edge writes those first, then deletes
-        closed = list(files.list(layout.closed_ledgers(edge.name)))
+        opened = open_ledgers(files.list(edge.path))  # first: an edge writes the closed one, and then deletes
+        closed = files.list(layout.closed_ledgers(edge.name))
         for entry in closed:
             yield _ledger(files, entry.path)
         known = {entry.name for entry in closed}
@@ -39,9 +37,9 @@ def read_ledgers(files: Files, layout: Layout) -> Iterator[EdgeLedger]:
                 yield read_open_ledger(files, layout, entry)
 
 
-def open_ledgers(files: Files, folder: str) -> Iterator[Entry]:
-    """An edge's ledgers that may still change; one that has just closed is there under both names."""
-    return (entry for entry in files.list(folder) if _LEDGER.fullmatch(entry.name))
+def open_ledgers(folder: Iterable[Entry]) -> list[Entry]:
+    """Of an edge's folder the ledgers that may still change; one that has just closed is there under both names."""
+    return [entry for entry in folder if _LEDGER.fullmatch(entry.name)]
 
 
 def read_open_ledger(files: Files, layout: Layout, entry: Entry) -> EdgeLedger:

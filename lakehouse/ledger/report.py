@@ -1,10 +1,13 @@
 """The verdict as contract 3 wants it, and as a table for people. Pure."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from lakehouse import instants
 from lakehouse.ledger.judge import COLUMNS, HourLine, Verdict
 from lakehouse.ledger.model import Discrepancy, show_hour
+from lakehouse.ledger.retirement import Booked, Retirement
+from lakehouse.ledger.spans import size
 
 _MOST_SHOWN = 20
 
@@ -34,6 +37,35 @@ def as_text(verdict: Verdict) -> str:
     if len(wrong) > _MOST_SHOWN:
         lines.append(f"... and {len(wrong) - _MOST_SHOWN} more; --format json names all of them")
     return "\n".join([header, *rows, *lines, _conclusion(verdict)])
+
+
+def retired_document(retirements: Iterable[Retirement]) -> list[dict[str, Any]]:
+    """What operators have booked; of ``lost`` and ``raw_gaps`` some may have arrived since."""
+    return [
+        {
+            "edge": one.edge,
+            "incarnation": one.incarnation,
+            "lost": _size(one.lost),
+            "raw_gaps": _size(one.raw_gaps),
+            "actor": one.actor,
+            "reason": one.reason,
+            "retired_at": _instant(one.retired_at),
+        }
+        for one in retirements
+    ]
+
+
+def retired_text(retirements: Iterable[Retirement]) -> list[str]:
+    """A line for each."""
+    return [
+        "retired: {edge}/{incarnation} at {retired_at} by {actor} ({reason}): {lost:,} events booked as lost, "
+        "{raw_gaps:,} as raw gaps".format(**row)
+        for row in retired_document(retirements)
+    ]
+
+
+def _size(booked: Iterable[Booked]) -> int:
+    return size([one.span for one in booked])
 
 
 def _conclusion(verdict: Verdict) -> str:

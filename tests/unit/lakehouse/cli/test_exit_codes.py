@@ -20,6 +20,7 @@ LAKEHOUSE = Path(sys.executable).with_name("lakehouse")
         ["sql", "select 1", "--format", "xml"],
         ["replay", "/no/such/file"],
         ["status", "--no-such-option"],
+        ["edge", "retire", "0123456789abcdef", "--lost"],
     ],
     ids=" ".join,
 )

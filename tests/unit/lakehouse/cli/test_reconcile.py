@@ -13,7 +13,7 @@ from tests.support.ledger_worlds import Position, evidence_of, without, worlds
 
 COLUMNS = {
     *("accepted", "kafka", "raw", "bronze", "silver", "duplicates", "quarantined", "lost"),
-    *("redelivered", "rejected", "late", "in_flight", "unreadable_by_model"),
+    *("redelivered", "rejected", "late", "in_flight", "unreadable_by_model", "raw_gaps"),
 }
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 
