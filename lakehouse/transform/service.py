@@ -25,6 +25,7 @@ from lakehouse.settings import Settings
 from lakehouse.transform import catalog
 from lakehouse.transform.building.builder import Builder
 from lakehouse.transform.cycle import Cycle, Outcome
+from lakehouse.transform.edge_watch import EdgeWatch
 from lakehouse.transform.gold_columns import Columns
 from lakehouse.transform.history import restatements
 from lakehouse.transform.history.by_release import History
@@ -52,12 +53,14 @@ class Transform:
         self._history = History(self._builder.trino, self._log, settings.releases.retention)
         self._columns = Columns(self._builder.trino)
         self._shown: Published | None = None
+        self._edges = EdgeWatch(self._builder.files, self._builder.layout, settings.transform.edge_silent_after)
 
     def turn(self) -> Outcome:
         """One live cycle; then SQL is shown what is current, also where somebody else has published it."""
         started = time.monotonic()
         outcome = self._cycle.run(self._beat)
         self._show()
+        self._edges.look(instants.now())
         self._beat("waiting")
         self._report(outcome, time.monotonic() - started)
         return outcome

@@ -1,0 +1,39 @@
+"""Which edges are silent, for the service's metrics and log: an alarm needs nobody who looks.
+
+In: the edges' ledgers on HDFS. Out: a gauge by state, and a warning for each edge that has fallen silent. It changes
+nothing: numbers go on without a silent edge anyway (``building/watermark.py``).
+"""
+
+import logging
+from collections import Counter
+from datetime import datetime, timedelta
+
+from prometheus_client import Gauge
+
+from lakehouse.clients.files import Files
+from lakehouse.contracts.layout import Layout
+from lakehouse.json_logs import fields
+from lakehouse.ledger.edge_list import EdgeState, list_edges
+
+log = logging.getLogger(__name__)
+_edges = Gauge("lakehouse_edges", "Incarnations of edges that accept or owe something, by state.", ["state"])
+
+
+class EdgeWatch:
+    """Warns of each incarnation once, and again if it has been heard meanwhile."""
+
+    def __init__(self, files: Files, layout: Layout, silent_after: timedelta) -> None:
+        self._files = files
+        self._layout = layout
+        self._silent_after = silent_after
+        self._silent: set[str] = set()
+
+    def look(self, now: datetime) -> None:
+        found = list_edges(self._files, self._layout, now, self._silent_after)
+        counts = Counter(one.state for one in found)
+        for state in (EdgeState.LIVE, EdgeState.DRAINING, EdgeState.SILENT, EdgeState.RETIRED):
+            _edges.labels(state).set(counts[state])
+        silent = {one.name: one for one in found if one.state is EdgeState.SILENT}
+        for name in sorted(silent.keys() - self._silent):
+            log.warning("an edge is silent", extra=fields(edge=name, heard_at=silent[name].heard_at.isoformat()))
+        self._silent = set(silent)
