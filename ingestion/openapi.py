@@ -8,12 +8,14 @@ from fastapi import FastAPI
 from ingestion.content_headers import BATCH_TYPE, EVENT_TYPE
 from ingestion.rejections import Reason
 from lakehouse.contracts.events import SHAPES
-from lakehouse.http.openapi import NEEDS_TOKEN, Json, extend, in_query, reference, response
-from lakehouse.http.problems import CONTENT_TYPE, Kind
+from lakehouse.http.openapi import NEEDS_TOKEN, Json, extend, in_query, problem_responses, reference, response
+from lakehouse.http.problems import Kind
 from lakehouse.tokens import MERCHANT_ID_RULE
 
 EVENTS_PATH = "/v1/events"
 _PROBLEMS = (
+    Kind.UNREADABLE_BODY,
+    Kind.ALL_REJECTED,
     Kind.UNAUTHORIZED,
     Kind.FORBIDDEN,
     Kind.TIMEOUT,
@@ -33,6 +35,7 @@ _PROBLEM: Json = {
         "rejected": {"type": "array", "items": reference("Rejected")},
     },
 }
+_RETRY_AFTER: Json = {"description": "Whole seconds.", "schema": {"type": "integer", "minimum": 1}}
 _REJECTED: Json = {
     "type": "object",
     "required": ["index", "id", "reason", "detail"],
@@ -123,11 +126,14 @@ def _operation() -> Json:
         },
         "responses": {
             "202": response("Every accepted event is durable.", reference("EventsTaken")),
-            "400": _problem("The body cannot be read, or every event was rejected."),
-        }
-        | {str(kind.status): _problem(kind.title) for kind in _PROBLEMS},
+            **_problems(),
+        },
     }
 
 
-def _problem(description: str) -> Json:
-    return response(description, reference("Problem"), CONTENT_TYPE)
+def _problems() -> Json:
+    """The two that are worth sending again say when."""
+    found = problem_responses(_PROBLEMS, reference("Problem"))
+    for kind in (Kind.QUOTA_EXCEEDED, Kind.UNAVAILABLE):
+        found[str(kind.status)]["headers"] = {"Retry-After": _RETRY_AFTER}
+    return found
