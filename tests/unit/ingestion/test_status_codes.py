@@ -49,8 +49,8 @@ class Case:
     answer: dict[str, str | None] = field(default_factory=dict)
 
 
-BEARER = {"www-authenticate": None}
-TYPES = {"accept": f"{BATCH_TYPE}, {EVENT_TYPE}, application/json, text/plain"}
+BEARER: dict[str, str | None] = {"www-authenticate": None}
+TYPES: dict[str, str | None] = {"accept": f"{BATCH_TYPE}, {EVENT_TYPE}, application/json, text/plain"}
 TEXT = {"Content-Type": "text/plain"}
 ALONE = {"Content-Type": EVENT_TYPE}
 
