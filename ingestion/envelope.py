@@ -29,7 +29,7 @@ from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.settings import EdgeSettings
 
 REPLAY_EXTENSION = "replayof"
-"""Sent by operators (scope ``ops``): the position that the event replays."""
+"""Sent by operators (scope ``ops``): the position, or the entry in quarantine, that the event replays."""
 
 _log = logging.getLogger(__name__)
 

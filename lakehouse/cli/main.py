@@ -31,6 +31,7 @@ VERBS = {
     "reconcile": "Prove that every accepted event is counted exactly once.",
     "edge": "List the edges, or retire one whose disk is gone.",
     "trace": "Follow one event from the edge to the numbers that count it.",
+    "quarantine": "List, show and replay what was refused, with its bytes.",
     "vacuum": "Remove the files that no retained release and no gold version needs.",
     "sandbox": "Run dbt on the models of this checkout, in a schema of your own.",
     "sql": "Run a query over gold, silver, bronze and ops.",

@@ -6,12 +6,10 @@ In: one CloudEvent a line. Out: a summary ``{"sent", "accepted", "rejected", "re
 
 import base64
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -25,13 +23,12 @@ from lakehouse.errors import RefusedError
 from lakehouse.replay.batches import batches
 from lakehouse.replay.lines import Line, RejectedLine, content_of, read_lines
 from lakehouse.replay.sender import Sender, Summary
-from lakehouse.settings import Settings, load_settings
+from lakehouse.replay.tokens import issued
+from lakehouse.settings import load_settings
 from lakehouse.tokens import MERCHANT_ID, MERCHANT_ID_RULE, Scope
-from lakehouse.tokens.issue import issue
 from lakehouse.verb_plan import VerbPlan
 
 app = typer.Typer(add_completion=False)
-_TOKEN_TTL = timedelta(hours=1)
 _MOST_WAITING = 20_000
 _MOST_SHOWN = 10
 """Rejected lines on stderr; a file keeps all."""
@@ -76,7 +73,7 @@ def replay(
         keep = stack.enter_context(_rejects(rejects)) if rejects else None
         sender = Sender(
             url=edge or settings.edge_url,
-            token_of=_constant(token) if token else _tokens(settings),
+            token_of=_constant(token) if token else issued(settings, Scope.EVENTS_WRITE),
             on_rejected=_reporter(bar, keep),
             on_progress=bar.update,
             connections=connections,
@@ -145,20 +142,6 @@ def _bar(file: str) -> Counting:
 
 def _constant(token: str) -> Callable[[str], str]:
     return lambda _: token
-
-
-def _tokens(settings: Settings) -> Callable[[str], str]:
-    """Tokens signed with this stack's own key, kept for half of their life."""
-    kept: dict[str, tuple[float, str]] = {}
-
-    def token_of(merchant_id: str) -> str:
-        made, token = kept.get(merchant_id, (float("-inf"), ""))
-        if time.monotonic() - made > _TOKEN_TTL.total_seconds() / 2:
-            token = issue(settings, merchant_id, [Scope.EVENTS_WRITE], _TOKEN_TTL)
-            kept[merchant_id] = (time.monotonic(), token)
-        return token
-
-    return token_of
 
 
 def _reporter(bar: Counting, keep: BinaryIO | None, most_shown: int = _MOST_SHOWN) -> Callable[[RejectedLine], None]:

@@ -42,7 +42,7 @@ class AcceptedEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     dataschema: str | None = None
     extensions: dict[str, str | int | bool] | None = None
     replay_of: str | None = None
-    """The position that this event replays, as ``edge/segment/sequence``."""
+    """What this event replays: a position, as ``edge/segment/sequence``, or the name of an entry in quarantine."""
 
 
 class AcceptedBatch(msgspec.Struct, frozen=True, tag="batch", tag_field="kind"):

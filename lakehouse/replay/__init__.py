@@ -1,1 +1,3 @@
-"""Sends a file of events through the edge: ``lines`` (read), ``batches`` (group), ``sender`` (send, and send again)."""
+"""Sends events through the edge: ``lines`` (read), ``batches`` (group), ``tokens`` (whose), ``sender`` (send, and send
+again).
+"""

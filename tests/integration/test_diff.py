@@ -82,7 +82,7 @@ def seen_rows() -> list[Row]:
 @pytest.fixture(scope="module")
 def expected() -> dict[Any, dict[str, tuple[int, int]]]:
     """Measures by gold key, as (wrong, right)."""
-    right, counted_once = naive_models.sales(seen_rows()), naive_models._measures
+    right, counted_once = naive_models.sales(seen_rows()), naive_models.measures
 
     def counted_twice(kind: str, body: dict[str, Any]) -> dict[str, int]:
         found = counted_once(kind, body)
@@ -91,7 +91,7 @@ def expected() -> dict[Any, dict[str, tuple[int, int]]]:
         return found
 
     with pytest.MonkeyPatch.context() as planted:
-        planted.setattr(naive_models, "_measures", counted_twice)
+        planted.setattr(naive_models, "measures", counted_twice)
         wrong = naive_models.sales(seen_rows())
     assert wrong != right
     return paired(wrong, right)

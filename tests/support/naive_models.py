@@ -52,7 +52,7 @@ def sales(rows: list[Row]) -> dict[Key, dict[str, int]]:
         if repeats and row.type != "order.cancelled":
             continue
         currency = body.get("currency") or _currency_of_order(row, body["order_id"], orders)
-        for name, value in _measures(row.type, body).items():
+        for name, value in measures(row.type, body).items():
             counts = name != "orders_cancelled" or not repeats
             totals[(row.merchant_id, slot_of(row.time), currency)][name] += value * counts
     return {key: dict(found) for key, found in totals.items() if any(found.values())}
@@ -100,7 +100,7 @@ def _is_whole(value: Any, least: int, most: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
-def _measures(kind: str, body: dict[str, Any]) -> dict[str, int]:
+def measures(kind: str, body: dict[str, Any]) -> dict[str, int]:
     shipping, tax = body.get("shipping_minor") or 0, body.get("tax_minor") or 0
     if kind != "order.placed":
         money = {"returns": 0, "shipping": 0, "tax": 0}

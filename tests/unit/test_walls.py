@@ -26,8 +26,8 @@ SHARED = (
     *("errors", "instants", "json_logs", "settings"),
 )
 APPLICATION = {
-    *("cli", "event_trace", "ledger", "replay", "simulate", "stack_health", "table_files", "transform"),
-    *("trino_plugin", "verb_plan"),
+    *("cli", "event_trace", "ledger", "quarantine", "replay", "simulate", "stack_health", "table_files"),
+    *("transform", "trino_plugin", "verb_plan"),
 }
 """The shared floor: what the hops may import of ``lakehouse``. Everything else there is the application floor."""
 

@@ -1,0 +1,85 @@
+"""What was refused is listed, shown with its bytes, mended, sent again, and counted: over the whole stack."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from lakehouse.tokens import Scope
+from lakehouse.tokens.issue import issue
+from tests.datasets.shown import settle
+from tests.support.embedded_stack import EmbeddedStack
+
+pytestmark = pytest.mark.stack
+
+SHOP = "quarantined-shop"
+AT = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+Document = dict[str, Any]
+
+
+def order(number: int, currency: str, price: int) -> Document:
+    lines = [{"product_id": "p", "quantity": 2, "unit_price_minor": price}]
+    data = {"order_id": f"o{number}", "currency": currency, "items": lines, "customer_id": "ana"}
+    return {"specversion": "1.0", "id": f"e{number}", "source": "/q", "type": "order.placed", "time": AT, "data": data}
+
+
+def send(stack: EmbeddedStack, *events: Document) -> int:
+    token = issue(stack.settings, SHOP, [Scope.EVENTS_WRITE])
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/cloudevents-batch+json"}
+    answer = httpx.post(f"{stack.settings.edge_url}/v1/events", json=list(events), headers=headers, trust_env=False)
+    return len(answer.json()["rejected"])
+
+
+def run(stack: EmbeddedStack, *arguments: str) -> Any:
+    done = stack.run("quarantine", *arguments, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def listed(stack: EmbeddedStack, *more: str) -> Document:
+    found: Document = run(stack, "list", "--merchant", SHOP, *more)
+    return found
+
+
+def counted(stack: EmbeddedStack) -> list[Document]:
+    sums = "sum(orders) AS orders, sum(gross_sales) AS gross"
+    query = f"SELECT currency, {sums} FROM gold.merchant_sales WHERE merchant_id = '{SHOP}' GROUP BY 1"
+    found: list[Document] = json.loads(stack.run("sql", query, "--format", "json").stdout)
+    return found
+
+
+@pytest.mark.timeout(1500)
+def test_what_was_refused_is_mended_and_counted(stack: EmbeddedStack) -> None:
+    assert send(stack, order(1, "brl", 50), order(2, "BRL", 7), order(3, "BRL", 9)) == 1
+    assert send(stack, order(3, "BRL", 10)) == 0, "it differs from the one before, and is accepted"
+    settle(stack)
+    found = listed(stack)
+    assert {row["reason"]: row["entries"] for row in found["by_reason"]} == {
+        "unknown_currency": 1,
+        "conflicting_duplicate": 1,
+    }
+    assert counted(stack) == [{"currency": "BRL", "orders": 2, "gross": 32}]
+    (rejected,) = listed(stack, "--reason", "unknown_currency")["entries"]
+    (conflict,) = listed(stack, "--station", "models", "--since", AT)["entries"]
+    assert (rejected["id"], rejected["detail"], rejected["replays"]) == ("e1", "data.currency", [])
+    shown = run(stack, "show", rejected["entry"])
+    assert json.loads(shown["text"])["data"]["currency"] == "brl"
+    assert "ana" not in shown["text"]
+    shown = run(stack, "show", conflict["entry"])
+    assert shown["counted"]["differs_in"] == ["data"]
+    assert json.loads(shown["text"])["data"]["items"][0]["unit_price_minor"] == 10
+
+    upper = (rejected["entry"], "--mend", ".data.currency |= ascii_upcase")
+    (preview,) = run(stack, "replay", *upper, "--dry-run")["preview"]
+    assert (preview["currency"], preview["orders"], preview["gross_sales"]) == ("BRL", 1, 100)
+    other = '.id = "e4" | .data.order_id = "o4"'
+    conflicts = ("--where", "reason=conflicting_duplicate", f"merchant={SHOP}", "--mend", other)
+    assert [run(stack, "replay", *asked)["accepted"] for asked in (upper, upper, conflicts)] == [1, 1, 1]
+    settle(stack)
+    assert counted(stack) == [{"currency": "BRL", "orders": 4, "gross": 152}]
+    replays = {row["entry"]: len(row["replays"]) for row in listed(stack)["entries"]}
+    assert replays == {rejected["entry"]: 2, conflict["entry"]: 1}
+    assert run(stack, "replay", *upper, "--dry-run")["replayed_before"] == 1
+    assert stack.run("quarantine", "show", "20261123T100501123Z-9f86d081884c7d65").returncode == 1
