@@ -9,6 +9,7 @@ import uvicorn
 from ingestion.app import App
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.errors import LakehouseError
+from lakehouse.http.whole_answers import WholeAnswers
 from lakehouse.json_logs import log_as_json
 from lakehouse.settings import load_settings
 
@@ -30,7 +31,7 @@ def main() -> int:
         host=settings.host,
         port=settings.ports.edge,
         loop="uvloop",
-        http="httptools",
+        http=WholeAnswers,
         access_log=False,
         proxy_headers=False,
         log_config=None,

@@ -28,8 +28,8 @@ def to_micros(text: str) -> int:
         rest = text[19:]
         if rest in _UTC:
             return known
-        fraction = rest[1:-1]
-        if rest[0:1] == "." and rest[-1] == "Z" and fraction.isdecimal() and fraction.isascii():
+        fraction = rest[1:-1] if rest[-1:] == "Z" else rest[1:-6] if rest[-6:] == "+00:00" else ""
+        if rest[0:1] == "." and fraction.isdecimal() and fraction.isascii():
             return known + int(f"{fraction:0<6.6}")
     return _parse(text)
 

@@ -22,6 +22,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+EXTENSION = "http.response.whole"
+"""Of a scope: a function that sends a whole answer at once (``whole_answers``)."""
 _WITHOUT_LENGTH = (204, 304)
 _log = logging.getLogger(__name__)
 
@@ -79,7 +81,7 @@ class Endpoint:
         except Exception:
             _log.exception("request failed: %s %s", scope["method"], scope["path"])
             response = problem_response(internal_error(), self._headers)
-        await _send(send, response, scope["method"])
+        await _send(scope, send, response)
         self._answered(response.status, started)
 
     def _handler(self, method: str) -> Handler:
@@ -107,9 +109,12 @@ def as_starlette(response: Response) -> StarletteResponse:
     return made
 
 
-async def _send(send: Send, response: Response, method: str) -> None:
-    await send({"type": "http.response.start", "status": response.status, "headers": _with_length(response)})
-    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else response.body})
+async def _send(scope: Scope, send: Send, response: Response) -> None:
+    headers, body = _with_length(response), b"" if scope["method"] == "HEAD" else response.body
+    at_once = scope.get("extensions", {}).get(EXTENSION)
+    if at_once is None or not at_once(response.status, headers, body):
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
 
 def _with_length(response: Response) -> Headers:
