@@ -5,7 +5,6 @@ quarantined (+ lost), and by name what is missing. Exit 0 balanced, 1 not balanc
 """
 
 import time
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -15,10 +14,10 @@ from lakehouse import instants
 from lakehouse.cli.output import Format, print_json, progress
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.trino import QueryFailedError
-from lakehouse.contracts.records import EdgeLedger
 from lakehouse.errors import NotReadyError
 from lakehouse.ledger.gather import Gathered, Gatherer
 from lakehouse.ledger.judge import Verdict, judge
+from lakehouse.ledger.model import Evidence, Stream
 from lakehouse.ledger.report import as_document, as_text, retired_document, retired_text
 from lakehouse.ledger.spans import size
 from lakehouse.settings import load_settings
@@ -75,18 +74,22 @@ def _settle(gatherer: Gatherer, timeout: float, silent_after: timedelta) -> tupl
             time.sleep(_PAUSE)
             continue
         flying = verdict.totals["in_flight"]
-        silent = unheard(gathered.evidence.ledgers, began, silent_after)
+        silent = unheard(gathered.evidence, began, silent_after)
         if not (flying or silent) or time.monotonic() > deadline:
             return gathered, judge(gathered.evidence, everything=True)
         progress(f"{flying:,} events are in flight" if flying else f"Waiting for the ledger of {', '.join(silent)}")
         time.sleep(_PAUSE)
 
 
-def unheard(ledgers: Iterable[EdgeLedger], since: datetime, silent_after: timedelta) -> list[str]:
-    """Edges that have not yet said what they had accepted by then, but for those that are silent for long."""
+def unheard(evidence: Evidence, since: datetime, silent_after: timedelta) -> list[str]:
+    """Edges that have not yet said what they had accepted by then, but for those that are silent for long or that an
+    operator has given up."""
     newest, oldest = (int(at.timestamp() * 1_000_000) for at in (since, since - silent_after))
-    open_ledgers = (ledger for ledger in ledgers if not ledger.closed)
-    return [f"{ledger.edge}/{ledger.incarnation}" for ledger in open_ledgers if oldest <= ledger.at < newest]
+    return [
+        f"{one.edge}/{one.incarnation}"
+        for one in evidence.ledgers
+        if not one.closed and Stream(one.edge, one.incarnation) not in evidence.retired and oldest <= one.at < newest
+    ]
 
 
 def _aged(gathered: Gathered) -> int:

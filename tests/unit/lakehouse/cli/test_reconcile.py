@@ -7,7 +7,7 @@ from hypothesis import given
 from lakehouse.cli.reconcile import unheard
 from lakehouse.contracts.records import EdgeLedger
 from lakehouse.ledger.judge import judge
-from lakehouse.ledger.model import Stage
+from lakehouse.ledger.model import Evidence, Stage, Stream
 from lakehouse.ledger.report import as_document, as_text
 from tests.support.ledger_worlds import Position, evidence_of, without, worlds
 
@@ -51,5 +51,7 @@ def test_live_edges_are_waited_for_until_they_have_spoken() -> None:
         ledger("live", NOW - timedelta(seconds=5)),
         ledger("closed", NOW - timedelta(seconds=5), closed=True),
         ledger("silent", NOW - timedelta(minutes=11)),
+        ledger("retired", NOW - timedelta(seconds=5)),
     ]
-    assert unheard(ledgers, NOW, timedelta(minutes=10)) == ["edge-1/live"]
+    evidence = Evidence(ledgers=tuple(ledgers), retired={Stream("edge-1", "retired"): 0})
+    assert unheard(evidence, NOW, timedelta(minutes=10)) == ["edge-1/live"]
