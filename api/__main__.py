@@ -6,6 +6,7 @@ from contextlib import suppress
 import uvicorn
 
 from api.app import create_app
+from lakehouse.http.bounded import BoundedHttp
 from lakehouse.json_logs import log_as_json
 from lakehouse.settings import load_settings
 
@@ -19,7 +20,7 @@ def main() -> None:
         host=settings.host,
         port=settings.ports.insights,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttp,
         access_log=False,
         log_config=None,
         server_header=False,

@@ -22,6 +22,7 @@ _PROBLEMS = (
     Kind.TOO_LARGE,
     Kind.UNSUPPORTED_MEDIA_TYPE,
     Kind.QUOTA_EXCEEDED,
+    Kind.HEAD_TOO_LARGE,
     Kind.UNAVAILABLE,
 )
 _PROBLEM: Json = {

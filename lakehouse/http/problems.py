@@ -23,6 +23,7 @@ class Kind(Enum):
         "The body cannot be read",
         "Correct the body; do not repeat it.",
     )
+    NOT_HTTP = ("not-http", 400, "The request is not HTTP", "Send HTTP/1.1.")
     ALL_REJECTED = ("all-rejected", 400, "Every event was rejected", "See `rejected` for each reason.")
     BAD_PARAMETER = ("bad-parameter", 400, "A parameter is wrong", "See `detail`; correct the request.")
     UNAUTHORIZED = (
@@ -56,6 +57,12 @@ class Kind(Enum):
         "Send less at once; the limits are in `detail`.",
     )
     UNSUPPORTED_MEDIA_TYPE = ("unsupported-media-type", 415, "Unknown media type or coding", "See `Accept`.")
+    HEAD_TOO_LARGE = (
+        "head-too-large",
+        431,
+        "The head of the request is too large",
+        "Send fewer and shorter headers, and wait for answers.",
+    )
     QUOTA_EXCEEDED = (
         "quota-exceeded",
         429,

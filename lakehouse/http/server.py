@@ -10,6 +10,8 @@ from typing import Any
 
 import uvicorn
 
+from lakehouse.http.bounded import BoundedHttp
+
 _GRACE = 5
 """Seconds for requests that are at work when it is closed."""
 
@@ -22,7 +24,7 @@ class Listening:
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
             app,
-            http="httptools",
+            http=BoundedHttp,
             access_log=False,
             log_config=None,
             server_header=False,

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol, which also takes a whole answer at once.
+"""The HTTP protocol of the services, which also takes a whole answer at once.
 
 In: ASGI requests, each with the extension :data:`EXTENSION`: a function of status, headers and body. Out: the answer in
 one write. Two messages are two system calls, and their checks cost a hot route more than its own work. An application
@@ -10,12 +10,13 @@ Promise: what the client reads is what uvicorn would have written for the two me
 from functools import partial
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from lakehouse.http.asgi import EXTENSION, Headers
+from lakehouse.http.bounded import BoundedHttp
 
 
-class WholeAnswers(HttpToolsProtocol):
+class WholeAnswers(BoundedHttp):
     """Given to uvicorn as ``http``."""
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:

@@ -87,6 +87,7 @@ CASES = [
         headers={"Content-Encoding": "br"},
         answer={"accept-encoding": "gzip, zstd"},
     ),
+    Case("headers of more than 80 KiB", 431, "head-too-large", headers={"X-Long": "x" * 100_000}),
 ]
 
 
