@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ingestion.atomic_file import sync_folder
+from ingestion.atomic_file import sync_folder, write_file
 from ingestion.ended_files import EndedFiles
 from ingestion.tail_cache import Cursor, Line, TailCache
 from lakehouse.errors import NotReadyError
@@ -142,6 +142,11 @@ class AppendLog:
             file.truncate(size)
             os.fsync(file.fileno())
         self.sizes[number] = size
+
+    def replace(self, number: int, data: bytes) -> None:
+        """Gives an ended file other lines, in one step."""
+        write_file(self.path(number), data)
+        self.sizes[number] = len(data)
 
     def drop_torn_tail(self) -> None:
         """Cuts each file after its last newline."""

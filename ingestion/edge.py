@@ -15,7 +15,8 @@ import msgspec
 
 from ingestion.clock import Clock
 from ingestion.durability import Durability, Durable
-from ingestion.incarnation import DONE, REJECTED_KEY, Incarnation, begin
+from ingestion.healer import Healer
+from ingestion.incarnation import DAMAGED, DONE, REJECTED_KEY, Incarnation, begin
 from ingestion.kafka_sender import KafkaSender
 from ingestion.key_check import KeyCheck
 from ingestion.rejections import Rejection
@@ -43,7 +44,9 @@ class Edge:
         self.folder = settings.home_path / "edge" / settings.edge.name
         self._lock = self._take_lock()
         self.clock = Clock(self.folder / "clock.json")
-        self._incarnations = self._unfinished_incarnations()
+        unfinished = self._unfinished_incarnations()
+        self._incarnations = [run for run in unfinished if not run.torn]
+        self.healer = Healer(settings, [run for run in unfinished if run.torn], self._incarnations.append)
         self.live: Incarnation = begin(self.folder, self.clock, settings.edge)
         self._incarnations.insert(0, self.live)
         layout = Layout(settings.warehouse)
@@ -57,6 +60,7 @@ class Edge:
     def start(self) -> None:
         self.kafka.start(self.live, self._incarnations)
         self.shipper.start(self._incarnations)
+        self.healer.start()
         _log.info("edge %s runs as incarnation %s", self.settings.edge.name, self.live.id)
 
     async def stop(self) -> None:
@@ -72,6 +76,7 @@ class Edge:
         # One that is still looking for Kafka has nothing under way.
         await asyncio.to_thread(self.kafka.stop, 5.0 if self.kafka.failure is None else 0.0)
         await asyncio.to_thread(self.shipper.stop, 5.0)
+        await asyncio.to_thread(self.healer.stop, 1.0)
         self.durability.close()
         self._lock.close()
         if self.live in self._incarnations:
@@ -166,7 +171,7 @@ class Edge:
         """Earlier incarnations that still have something to deliver. One that cannot be read does not keep the edge
         from starting."""
         found = []
-        for path in sorted(path for path in self.folder.iterdir() if path.is_dir()):
+        for path in sorted(path for path in self.folder.iterdir() if path.is_dir() and path.name != DAMAGED):
             if path.name.endswith(DONE):
                 shutil.rmtree(path)
                 continue

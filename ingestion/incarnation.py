@@ -8,13 +8,17 @@ watermarks are acknowledged and the ledger is published as closed.
 import secrets
 import shutil
 import threading
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
+from ingestion import machine
 from ingestion.append_log import AppendLog
 from ingestion.atomic_file import read_json, sync_folder, write_json
 from ingestion.clock import Clock
+from ingestion.recovery import put_back
 from ingestion.segment import Segment
 from ingestion.segment_log import SegmentLog
 from ingestion.tail_cache import Cursor
@@ -26,22 +30,30 @@ REJECTED_KEY = b""
 DONE = ".done"
 """Renamed to this before it is deleted: after a crash in the middle of the deletion, half a folder
 would look like an incarnation that accepted less."""
+DAMAGED = "damaged"
+"""Beside the incarnations: files as they were found, where a disk has lost data."""
 _PROGRESS = "progress.json"
 
 
 class Progress(msgspec.Struct, frozen=True):
     """What must survive of an incarnation besides its lines.
 
-    ``next`` and ``hours`` count what was in segments that are deleted; the cursors say what Kafka has acknowledged, and
-    may lag: what comes after them is sent again.
+    ``next`` and ``hours`` count what was in segments that are deleted, the last of it accepted at ``through``; the
+    cursors say what Kafka has acknowledged, and may lag: what comes after them is sent again. ``boot`` is the machine's
+    when the run began, at ``begun`` (microseconds). ``whole`` says that the log holds all that can be had: the run
+    ended it, or Kafka has been asked.
     """
 
     next: int = 0
+    through: int = 0
     hours: dict[str, int] = {}
     accepted: tuple[int, int] = (0, 0)
     rejected: tuple[int, int] = (0, 0)
     marks_closed: bool = False  # on disk under this name: the watermarks
     ledger_closed: bool = False
+    boot: str | None = None
+    begun: int = 0
+    whole: bool = False
 
 
 class Outbox:
@@ -70,16 +82,23 @@ class Incarnation:
         self.folder = folder
         self.ended = ended
         self._edge = settings.name
+        self._settings = settings
         self._clock = clock
         self._lock = threading.Lock()
         self._progress = read_json(folder / _PROGRESS, Progress) or Progress()
         self.log = SegmentLog(
-            folder / "accepted", settings.name, self.id, clock, settings.segment_max_bytes, self._progress.next
+            folder / "accepted",
+            settings.name,
+            self.id,
+            clock,
+            settings.segment_max_bytes,
+            folder.with_name(DAMAGED),
+            self._progress.next,
         )
         self.rejected = AppendLog(folder / "rejected", "rejected", lambda _: REJECTED_KEY)
         if ended:
             self.rejected.drop_torn_tail()
-        self.accepted_outbox = Outbox(self.log.lines, topics.EVENTS.name, Cursor(*self._progress.accepted))
+        self.accepted_outbox = Outbox(self.log.lines, topics.EVENTS.name, self._before(self.log.mended))
         self.rejected_outbox = Outbox(self.rejected, topics.REJECTED.name, Cursor(*self._progress.rejected))
         self.shipped: set[int] = set()
         """Numbers of the segments that have a committed raw file."""
@@ -105,6 +124,24 @@ class Incarnation:
     def owes_ledger(self) -> bool:
         return not self._progress.ledger_closed
 
+    @property
+    def torn(self) -> bool:
+        """Whether Kafka may have lines that this log lacks: the machine went down under it, or its disk lost data."""
+        cut_off = self._progress.boot is not None and self._progress.boot != machine.boot_id()
+        return self.ended and not self._progress.whole and (cut_off or bool(self.log.holes()))
+
+    @property
+    def torn_since(self) -> int:
+        """All that the log may lack was accepted at this instant (microseconds) or later."""
+        return max(self._progress.begun, self._progress.through, self.log.known_through())
+
+    def restore(self, lines: Iterable[bytes]) -> "Incarnation":
+        """The same with these lines, which Kafka had and it lacked. It is whole then: nobody else has more."""
+        changed = put_back(self.log.lines, self.id, lines)
+        accepted = self._before([*self.log.mended, *changed])
+        self._write(msgspec.structs.replace(self._progress, accepted=tuple(accepted), whole=True))
+        return Incarnation(self.folder, self._clock, self._settings, ended=True)
+
     def save(self) -> None:
         """Notes how far Kafka has acknowledged."""
         self._save()
@@ -123,8 +160,7 @@ class Incarnation:
         ended, delivered = self.ended, self.log.sequence_at(self.accepted_outbox.delivered)
         with self._lock:
             next_sequence, hours = self.log.counts()
-            for hour, count in self._progress.hours.items():
-                hours[hour] = hours.get(hour, 0) + count
+            hours.update(self._progress.hours)
         closed = ended and all(segment.number in self.shipped for segment in self.log.sealed())
         return EdgeLedger(
             edge=self._edge,
@@ -157,18 +193,22 @@ class Incarnation:
         self.log.seal()
         self.rejected.roll()
         self.ended = True
+        self._save(whole=True)
 
     def _is_delivered(self, number: int, outbox: Outbox) -> bool:
         return outbox.delivered >= Cursor(number, outbox.log.sizes[number])
+
+    def _before(self, changed: Iterable[int]) -> Cursor:
+        """How far Kafka has acknowledged, but nothing of files that have changed since."""
+        return min([Cursor(*self._progress.accepted), *(Cursor(number, 0) for number in changed)])
 
     def _delete(self, segment: Segment) -> None:
         """The counts by hour are saved first; the next start drops a segment that is below ``next``."""
         self._clock.keep(segment.last_accepted_at)
         with self._lock:
-            hours = dict(self._progress.hours)
-            for hour, count in segment.hours.items():
-                hours[hour] = hours.get(hour, 0) + count
-            self._write(msgspec.structs.replace(self._progress, next=segment.next, hours=hours))
+            hours = dict(segment.hours + segment.lost + Counter(self._progress.hours))
+            through = segment.last_accepted_at
+            self._write(msgspec.structs.replace(self._progress, next=segment.next, through=through, hours=hours))
             self.log.delete(segment)
 
     def _save(self, **changes: bool) -> None:
@@ -188,4 +228,5 @@ def begin(folder: Path, clock: Clock, settings: EdgeSettings) -> Incarnation:
     path = folder / secrets.token_hex(8)
     path.mkdir()
     sync_folder(folder)
+    write_json(path / _PROGRESS, Progress(boot=machine.boot_id(), begun=clock.now()))
     return Incarnation(path, clock, settings, ended=False)

@@ -6,6 +6,7 @@ In: lines as ``segment_log`` writes them. Out: a :class:`Segment` for the ledger
 
 import re
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 
 import msgspec
@@ -32,24 +33,42 @@ _HEADER = msgspec.json.Decoder(BatchHeader)
 
 @dataclass
 class Segment:
-    """What one segment file holds. ``next`` is the sequence after its last event."""
+    """What one segment file holds. ``next`` is the sequence after its last event.
+
+    ``ranges`` are its sequences, both ends included, and ``hours`` counts them by acceptance hour. ``lost`` counts
+    those before or between them that the disk has lost, by the hour of what follows them.
+    """
 
     number: int
     id: str
-    first: int
     next: int
     first_accepted_at: int = 0
     last_accepted_at: int = 0
-    hours: dict[str, int] = field(default_factory=dict)
+    ranges: list[tuple[int, int]] = field(default_factory=list)
+    hours: Counter[str] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
     opened: float = field(default_factory=time.monotonic)
 
-    def add(self, accepted_at: int, count: int) -> None:
-        if self.next == self.first:
+    def add(self, first: int, accepted_at: int, count: int) -> None:
+        """A line with ``count`` events from the sequence ``first`` on, which is ``next`` unless lines are lost."""
+        hour = instants.hour_text(accepted_at)
+        if not self.ranges:
             self.first_accepted_at = accepted_at
         self.last_accepted_at = accepted_at
-        self.next += count
-        hour = instants.hour_text(accepted_at)
-        self.hours[hour] = self.hours.get(hour, 0) + count
+        if first > self.next:
+            self.lost[hour] += first - self.next
+        begin = self.ranges.pop()[0] if self.ranges and self.ranges[-1][1] + 1 == first else first
+        self.next = first + count
+        self.ranges.append((begin, self.next - 1))
+        self.hours[hour] += count
+
+    @property
+    def first(self) -> int:
+        return self.ranges[0][0]
+
+    @property
+    def count(self) -> int:
+        return self.hours.total()
 
 
 def merchant_of(line: bytes) -> bytes:

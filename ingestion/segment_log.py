@@ -1,22 +1,24 @@
 """Gives every accepted event its position; nothing else does.
 
 In: the events of one request. Out: an :class:`~lakehouse.contracts.records.AcceptedBatch`, written as one line of a
-segment, and its :class:`Position`. Promise: sequences have no gap, whatever fails, because a position is given with
-the line's write.
+segment, and its :class:`Position`. Promise: sequences are given without a gap, whatever fails, because a position is
+given with the line's write; what a disk loses of them later is a hole that is known.
 """
 
 import time
+from collections import Counter
 from pathlib import Path
 
 import msgspec
 
 from ingestion.append_log import AppendLog
 from ingestion.clock import Clock
+from ingestion.recovery import recover
 from ingestion.segment import Segment, first_of, header_of, merchant_of, stamp_of
 from ingestion.tail_cache import Cursor
-from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent
+from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, incarnation_of
 from lakehouse.contracts.topics import EVENTS
-from lakehouse.errors import LakehouseError, RefusedError
+from lakehouse.errors import RefusedError
 
 MAX_LINE_BYTES = EVENTS.max_message_bytes - 4096
 """A line is one Kafka record: what no broker takes must not get into the log, where it would block all that follows."""
@@ -37,7 +39,14 @@ class SegmentLog:
     """The segments of one incarnation: of this run, or of one that has ended (then nothing is appended)."""
 
     def __init__(
-        self, folder: Path, edge: str, incarnation: str, clock: Clock, max_bytes: int, first_sequence: int = 0
+        self,
+        folder: Path,
+        edge: str,
+        incarnation: str,
+        clock: Clock,
+        max_bytes: int,
+        damaged: Path,
+        first_sequence: int = 0,
     ) -> None:
         self.edge = edge
         self.incarnation = incarnation
@@ -45,9 +54,11 @@ class SegmentLog:
         self._clock = clock
         self._max_bytes = max_bytes
         self._lock = self.lines.lock
-        self.next = first_sequence
+        self.next = self._kept_from = first_sequence
         self.segments: dict[int, Segment] = {}
-        self._recover()
+        self.mended: list[int] = []
+        """Numbers of the files whose lines are no longer where an earlier run wrote them."""
+        self._recover(damaged)
 
     def append(self, merchant_id: str, events: list[AcceptedEvent]) -> Position:
         """Gives positions to the events of one request; raises NotReadyError if they cannot be written.
@@ -66,7 +77,7 @@ class SegmentLog:
                 )
             end = self.lines.append(merchant_id.encode(), line)
             self.segments[number] = segment
-            segment.add(accepted_at, len(events))
+            segment.add(self.next, accepted_at, len(events))
             position = Position(segment.id, self.next, self.next + len(events) - 1, end)
             self.next += len(events)
             return position
@@ -116,57 +127,54 @@ class SegmentLog:
             waiting = [segment.first for number, segment in self.segments.items() if number not in shipped]
             return min(waiting, default=self.next)
 
-    def counts(self) -> tuple[int, dict[str, int]]:
-        """The next sequence, and events by hour in the segments that are still here."""
+    def counts(self) -> tuple[int, Counter[str]]:
+        """The next sequence, and positions by hour in the segments that are here, what these have lost included."""
         with self._lock:
-            hours: dict[str, int] = {}
+            hours: Counter[str] = Counter()
             for segment in self.segments.values():
-                for hour, count in segment.hours.items():
-                    hours[hour] = hours.get(hour, 0) + count
+                hours += segment.hours + segment.lost
             return self.next, hours
 
-    def _segment(self, number: int) -> Segment:
-        return Segment(number, f"{self.incarnation}-{number}", self.next, self.next)
+    def holes(self) -> list[tuple[int, int]]:
+        """Sequences that lines before and behind prove, and no line has; both ends included."""
+        with self._lock:
+            held = [bounds for _, segment in sorted(self.segments.items()) for bounds in segment.ranges]
+        begins = [self._kept_from, *(last + 1 for _, last in held)]
+        return [(begin, first - 1) for begin, (first, _) in zip(begins, held, strict=False) if begin < first]
 
-    def _recover(self) -> None:
-        """Reads what an earlier run left: counts it, and cuts the torn tail of the last file."""
-        numbers = sorted(self.lines.sizes)
-        for number in numbers:
+    def lacks(self, text: bytes) -> bool:
+        """Whether this is a line (without newline) of this incarnation that the log has lost."""
+        header = header_of(text + b"\n")
+        if header is None or incarnation_of(header.segment) != self.incarnation or header.first < self._kept_from:
+            return False
+        ranges = [bounds for segment in self.segments.values() for bounds in segment.ranges]
+        return not any(first <= header.first <= last for first, last in ranges)
+
+    def known_through(self) -> int:
+        """What the log may have lost was accepted at this instant or later."""
+        stamp = 0
+        for _, segment in sorted(self.segments.items()):
+            if segment.lost:
+                break
+            stamp = segment.last_accepted_at
+        return stamp
+
+    def _segment(self, number: int) -> Segment:
+        return Segment(number, f"{self.incarnation}-{number}", self.next)
+
+    def _recover(self, damaged: Path) -> None:
+        """Counts what an earlier run left, and mends it."""
+        for number in list(self.lines.sizes):
             if self._is_counted(number):
                 self.lines.delete(number)
-                continue
-            segment = self._segment(number)
-            good = self._scan(segment)
-            if good < self.lines.sizes[number]:
-                if number != numbers[-1]:
-                    raise LakehouseError(
-                        f"{self.lines.path(number)} is damaged at byte {good}: its disk has lost data. Nothing more of "
-                        "this run is sent; what Kafka and the raw files have is counted. Keep its folder: once the "
-                        "file is put back whole, the next start of the edge sends the rest. `lakehouse reconcile` "
-                        "names what is missing."
-                    )
-                self.lines.cut(number, good)
-            if segment.next > segment.first:
-                self.segments[number] = segment
-                self._clock.raise_to(segment.last_accepted_at)
-            else:
-                self.lines.delete(number)
+        segments, self.mended = recover(self.lines, self.incarnation, self.next, damaged)
+        for segment in segments:
+            self.segments[segment.number] = segment
+            self.next = segment.next
+            self._clock.raise_to(segment.last_accepted_at)
 
     def _is_counted(self, number: int) -> bool:
         """True for a segment whose sum was saved and that was about to be deleted when the run ended."""
         with self.lines.path(number).open("rb") as file:
             header = header_of(file.readline())
-        return header is not None and header.first < self.next
-
-    def _scan(self, segment: Segment) -> int:
-        """Adds up a file; returns where its last good line ends."""
-        good = 0
-        with self.lines.path(segment.number).open("rb") as file:
-            for line in file:
-                header = header_of(line)
-                if header is None or header.first != self.next or header.segment != segment.id:
-                    break
-                segment.add(header.accepted_at, len(header.events))
-                self.next += len(header.events)
-                good += len(line)
-        return good
+        return header is not None and header.first < self._kept_from

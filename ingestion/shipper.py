@@ -20,8 +20,8 @@ from ingestion.segment import Segment
 from lakehouse import instants
 from lakehouse.clients.files import Files, publish, replace
 from lakehouse.contracts.layout import Layout
-from lakehouse.contracts.records import RawManifest
-from lakehouse.errors import LakehouseError, NotFoundError
+from lakehouse.contracts.records import EdgeLedger, RawManifest
+from lakehouse.errors import AlreadyExistsError, LakehouseError, NotFoundError, RefusedError
 from lakehouse.settings import EdgeSettings
 
 TICK_SECONDS = 1.0
@@ -92,27 +92,49 @@ class Shipper:
                 if incarnation.rejected.end.offset and incarnation.rejected_outbox.done:
                     incarnation.rejected.roll()
             incarnation.delete_delivered()
-        for incarnation in list(self._incarnations):
-            for segment in incarnation.log.sealed():
-                if segment.number not in incarnation.shipped:
-                    self._ship(incarnation, segment)
+        refusals = [self._ship_sealed(incarnation) for incarnation in list(self._incarnations)]
         self._publish_ledgers()
         for incarnation in list(self._incarnations):
             incarnation.delete_delivered()
             if incarnation.finish():
                 self._incarnations.remove(incarnation)
+        for refusal in filter(None, refusals):
+            raise refusal
+
+    def _ship_sealed(self, incarnation: Incarnation) -> RefusedError | None:
+        """In order. One that is refused holds back those behind it, of its own run alone."""
+        for segment in incarnation.log.sealed():
+            if segment.number not in incarnation.shipped:
+                try:
+                    self._ship(incarnation, segment)
+                except RefusedError as refusal:
+                    return refusal
+        return None
 
     def _ship(self, incarnation: Incarnation, segment: Segment) -> None:
         """The file, then its manifest: the manifest is the commit."""
         data = incarnation.log.lines.path(segment.number).read_bytes()
         manifest = self._manifest(segment, data)
-        encoded = msgspec.json.encode(manifest)
         date = instants.from_micros(segment.first_accepted_at).date().isoformat()
-        if self._read(self._layout.raw_manifest(date, segment.id)) != encoded:
-            publish(self._files, self._layout.staging, self._layout.raw_file(date, segment.id), data)
+        committed = self._committed(self._layout.raw_manifest(date, segment.id))
+        if committed is None:
+            encoded = msgspec.json.encode(manifest)
+            self._put(self._layout.raw_file(date, segment.id), data)
             publish(self._files, self._layout.staging, self._layout.raw_manifest(date, segment.id), encoded)
+        elif not _holds(committed, manifest):
+            raise RefusedError(
+                f"the raw file of {segment.id} on HDFS is another than the segment in {incarnation.folder}, and lacks "
+                "events of it. Both are kept; compare them, and move the one away that is wrong."
+            )
         incarnation.shipped.add(segment.number)
         self._published_at = 0.0
+
+    def _put(self, path: str, data: bytes) -> None:
+        """The file itself. One without a manifest does not exist: it may be half of what a lost node has left."""
+        try:
+            publish(self._files, self._layout.staging, path, data)
+        except AlreadyExistsError:
+            replace(self._files, self._layout.staging, path, data)
 
     def _manifest(self, segment: Segment, data: bytes) -> RawManifest:
         return RawManifest(
@@ -120,12 +142,13 @@ class Shipper:
             segment=segment.id,
             first=segment.first,
             last=segment.next - 1,
-            count=segment.next - segment.first,
+            count=segment.count,
             bytes=len(data),
             checksum=hashlib.sha256(data).hexdigest(),
-            hours=segment.hours,
+            hours=dict(segment.hours),
             first_accepted_at=segment.first_accepted_at,
             last_accepted_at=segment.last_accepted_at,
+            ranges=segment.ranges,
         )
 
     def _publish_ledgers(self) -> None:
@@ -141,6 +164,8 @@ class Shipper:
     def _publish_ledger(self, incarnation: Incarnation) -> None:
         ledger = incarnation.ledger(self._clock.now())
         path = self._layout.edge_ledger(ledger.edge, ledger.incarnation)
+        if incarnation.ended:
+            ledger = _not_less(ledger, self._said_before(ledger))
         if ledger.owes_nothing:
             path = self._layout.closed_ledger(ledger.edge, ledger.incarnation)
         before = instants.now_micros()
@@ -156,8 +181,34 @@ class Shipper:
         ahead = before - stamp if stamp < before else min(0, after - stamp)
         self.clock_skew = 0.0 if abs(ahead) < 1_000 else ahead / 1_000_000
 
+    def _committed(self, path: str) -> RawManifest | None:
+        found = self._read(path)
+        return None if found is None else msgspec.json.decode(found, type=RawManifest)
+
+    def _said_before(self, ledger: EdgeLedger) -> EdgeLedger | None:
+        """The incarnation's ledger as it is on HDFS."""
+        found = self._read(self._layout.edge_ledger(ledger.edge, ledger.incarnation))
+        found = found or self._read(self._layout.closed_ledger(ledger.edge, ledger.incarnation))
+        return None if found is None else msgspec.json.decode(found, type=EdgeLedger)
+
     def _read(self, path: str) -> bytes | None:
         try:
             return self._files.read(path)
         except NotFoundError:
             return None
+
+
+def _holds(committed: RawManifest, manifest: RawManifest) -> bool:
+    """Whether a raw file has all sequences of a segment. It may have more: the disk lost some after it was shipped."""
+    return all(any(start <= first and last <= end for start, end in committed.held) for first, last in manifest.held)
+
+
+def _not_less(ledger: EdgeLedger, before: EdgeLedger | None) -> EdgeLedger:
+    """What was said to be accepted stays so, although the disk has lost its end and Kafka does not have it: nothing is
+    left to send of that, and ``reconcile`` names it as missing."""
+    if before is None or before.next <= ledger.next:
+        return ledger
+    lost = before.next - ledger.next
+    delivered = ledger.delivered + lost if ledger.delivered == ledger.next else ledger.delivered
+    shipped = ledger.shipped + lost if ledger.shipped == ledger.next else ledger.shipped
+    return msgspec.structs.replace(ledger, next=before.next, hours=before.hours, delivered=delivered, shipped=shipped)

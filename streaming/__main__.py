@@ -28,6 +28,7 @@ from streaming.generations_health import GenerationsHealth
 from streaming.kafka_bounds import read_bounds
 from streaming.kafka_source import Source
 from streaming.kafka_to_bronze import KafkaToBronze, retry_until_ready
+from streaming.known_batches import known_of
 from streaming.query_supervisor import QuerySupervisor
 from streaming.spark import end_jvm, jars_in, open_session
 
@@ -107,7 +108,7 @@ def _sink(
     layout = Layout(settings.warehouse)
     made = generations.streamed(files, layout, generation)
     paths = BronzePaths(settings.hdfs_url, layout, generation)
-    return GenerationSink(spark, files, paths, health, made.segments if made else None)
+    return GenerationSink(spark, files, paths, health, known_of([made] if made else []))
 
 
 def _active(files: Files, layout: Layout, only: GenerationNumber | None) -> list[GenerationNumber]:

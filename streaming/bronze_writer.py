@@ -22,13 +22,14 @@ from lakehouse import instants
 from lakehouse.clients import delta_log
 from lakehouse.clients.files import Files
 from lakehouse.contracts import tables
-from lakehouse.contracts.commit_info import BronzeCommit, PartitionRange, SegmentRanges
+from lakehouse.contracts.commit_info import BronzeCommit, PartitionRange
 from lakehouse.errors import LakehouseError, SupersededError
 from lakehouse.json_logs import fields
 from streaming import split_events
 from streaming.batch_summary import BatchSummary, summarize
 from streaming.bronze_tables import BronzePaths
 from streaming.epochs import epoch_of, transaction_version
+from streaming.known_batches import NOTHING, Known
 from streaming.offsets import Offsets, advance, ends_of
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class Written:
 class BronzeWriter:
     """The only writer of a bronze generation, as long as its epoch is the highest.
 
-    Batches of segments that are ``known``, because bronze has their raw files, make no rows.
+    Batches that are ``known``, because bronze has them from raw files, make no rows.
     """
 
     def __init__(
@@ -57,13 +58,13 @@ class BronzeWriter:
         files: Files,
         paths: BronzePaths,
         epoch: int,
-        known: SegmentRanges | None = None,
+        known: Known = NOTHING,
     ) -> None:
         self._spark = spark
         self._files = files
         self._paths = paths
         self._epoch = epoch
-        self._known = known or {}
+        self._known = known
         self._batch = 0
         self._head = -1
         self._consumed: Offsets = {}
@@ -101,7 +102,7 @@ class BronzeWriter:
         summary = summarize(split_events.summary(parsed).collect())
         return self._write(parsed, summary) if summary.read else None
 
-    def write_segments(self, lines: DataFrame, segments: SegmentRanges, expected: int) -> Written:
+    def write_raw_files(self, lines: DataFrame, held: Known, expected: int) -> Written:
         """Writes the lines of whole raw files, which hold ``expected`` events."""
         parsed = split_events.parse(lines)
         summary = summarize(split_events.summary(parsed).collect())
@@ -110,13 +111,13 @@ class BronzeWriter:
                 f"{summary.rows} events were read from raw files whose manifests say {expected}. Nothing was written; "
                 "start the build again, and if it says this again, look at HDFS with `lakehouse status`."
             )
-        return self._write(parsed, summary, segments)
+        return self._write(parsed, summary, held)
 
     def write_handoff(
         self,
         records: DataFrame,
         ranges: dict[tuple[str, int], PartitionRange],
-        known: SegmentRanges,
+        known: Known,
         older: DataFrame | None,
     ) -> Written:
         """Takes what is no batch from ``ranges`` of Kafka, in which bronze has all batches from raw files already.
@@ -132,7 +133,7 @@ class BronzeWriter:
         self,
         parsed: DataFrame,
         summary: BatchSummary,
-        segments: SegmentRanges | None = None,
+        held: Known = NOTHING,
         older: DataFrame | None = None,
     ) -> Written:
         if summary.quarantined:
@@ -142,13 +143,13 @@ class BronzeWriter:
             summary = replace(summary, quarantined=summary.quarantined + older.count())
         tasks = 1 if summary.rows <= ROWS_PER_FILE else 2
         rows = split_events.bronze_rows(parsed).coalesce(tasks) if summary.rows else self._empty()
-        return self._commit(rows, summary, segments)
+        return self._commit(rows, summary, held)
 
     def _quarantine(self, rows: DataFrame) -> None:
         chosen = [f.col(name).cast(type_) for name, type_ in tables.QUARANTINE_COLUMNS.items()]
         rows.select(*chosen).coalesce(1).write.format("delta").mode("append").save(self._paths.quarantine_url)
 
-    def _commit(self, rows: DataFrame, summary: BatchSummary, segments: SegmentRanges | None = None) -> Written:
+    def _commit(self, rows: DataFrame, summary: BatchSummary, held: Known = NOTHING) -> Written:
         commit = BronzeCommit(
             generation=self._paths.generation,
             epoch=self._epoch,
@@ -157,7 +158,8 @@ class BronzeWriter:
             marks=summary.marks,
             rows=summary.rows,
             quarantined=summary.quarantined,
-            segments=segments or {},
+            segments=held.segments,
+            sequences=held.sequences,
         )
         version = self._confirmed(commit, lambda: self._append(rows, commit))
         self._consumed = ends_of(commit)

@@ -13,7 +13,6 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as f
 
 from lakehouse.clients.files import Files
-from lakehouse.contracts.commit_info import SegmentRanges
 from lakehouse.errors import NotReadyError
 from lakehouse.http.health import Health
 from lakehouse.json_logs import fields
@@ -21,6 +20,7 @@ from streaming import telemetry
 from streaming.bronze_tables import BronzePaths, create_tables
 from streaming.bronze_writer import BronzeWriter
 from streaming.epochs import next_epoch
+from streaming.known_batches import NOTHING, Known
 from streaming.lease import Holder, Lease, this_process
 from streaming.offsets import Offsets
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 class GenerationSink:
     """One driver's hold of one generation, from takeover to release.
 
-    ``known`` are the segments that the generation was made from: Kafka may bring them again, and they are left out.
+    ``known`` are the batches that the generation was made from: Kafka may bring them again, and they are left out.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class GenerationSink:
         files: Files,
         paths: BronzePaths,
         health: Health,
-        known: SegmentRanges | None = None,
+        known: Known = NOTHING,
     ) -> None:
         self._spark = spark
         self._files = files

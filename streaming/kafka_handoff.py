@@ -1,10 +1,10 @@
 """The Kafka offsets at which the stream takes over a generation that was made from raw files. Reads Kafka once, in one
 Spark job.
 
-In: the segments that bronze has whole, and what Kafka retains. Out: the *handoff offset* of each partition: that of
-the first record with a batch whose segment is not in bronze, or the end. So every batch before the handoff is in
-bronze, whatever an edge's clock says and however late it ships; the stream reads every batch behind it, and leaves out
-those that bronze has. What Kafka no longer retains must be in raw files; the ledger names what is not.
+In: the batches that bronze has, and what Kafka retains. Out: the *handoff offset* of each partition: that of the first
+record with a batch that is not in bronze, or the end. So every batch before the handoff is in bronze, whatever an
+edge's clock says and however late it ships; the stream reads every batch behind it, and leaves out those that bronze
+has. What Kafka no longer retains must be in raw files; the ledger names what is not.
 """
 
 import json
@@ -13,19 +13,19 @@ from collections.abc import Mapping
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as f
 
-from lakehouse.contracts.commit_info import PartitionRange, SegmentRanges
+from lakehouse.contracts.commit_info import PartitionRange
 from lakehouse.contracts.topics import EVENTS
 from streaming.frames import lines
 from streaming.kafka_source import Source
+from streaming.known_batches import Known
 from streaming.offsets import Bounds
-from streaming.segment_ranges import is_among
 from streaming.split_events import BATCH
 
 Ranges = dict[tuple[str, int], PartitionRange]
 
 
 def find_handoff(
-    spark: SparkSession, source: Source, bounds: Mapping[str, Mapping[int, Bounds]], known: SegmentRanges
+    spark: SparkSession, source: Source, bounds: Mapping[str, Mapping[int, Bounds]], known: Known
 ) -> Ranges:
     """What bronze has no need to read: of each partition, from its earliest offset up to the handoff."""
     whole = {
@@ -33,7 +33,7 @@ def find_handoff(
         for topic, partitions in bounds.items()
         for partition, bound in partitions.items()
     }
-    unknown = (f.col("topic") == EVENTS.name) & _is_batch() & ~is_among(known, _head("segment"))
+    unknown = (f.col("topic") == EVENTS.name) & _is_batch() & ~known.is_known(_head("segment"), _head("first"))
     batches = lines(records(spark, source, whole)).where(unknown)
     found = batches.groupBy("topic", "partition").agg(f.min("offset").alias("handoff"))
     handoffs = {(row["topic"], row["partition"]): row["handoff"] for row in found.collect()}
@@ -64,4 +64,4 @@ def _is_batch() -> Column:
 
 def _head(name: str) -> Column:
     """A field of a line, without a look at its events. One that is no JSON has none."""
-    return f.from_json(f.col("value").cast("string"), "kind string, segment string")[name]
+    return f.from_json(f.col("value").cast("string"), "kind string, segment string, first bigint")[name]

@@ -3,15 +3,16 @@
 In: committed raw files on HDFS, then one scan of Kafka. Out: bronze ``G``, complete, and
 ``streamed.json``: from then on the streaming service feeds it. Killed anywhere, a new start continues.
 
-**Nothing is doubled.** A commit names the segments that it holds, all of each, in the same atomic step as their rows. A
-new start takes only segments that no commit names, and fences its predecessor out first, like every writer of bronze.
+**Nothing is doubled.** A commit names the raw files that it holds, all of each, in the same atomic step as their rows.
+A new start takes only files that no commit names, and fences its predecessor out first, like every writer of bronze.
 
 **Nothing is lost**, though live traffic goes on meanwhile. Once few raw files are left, they are written too, and the
-set of segments that bronze has, S, is final. Then Kafka is read through once for the *handoff*: of each partition, the
-offset of the first batch whose segment is not in S.
+set of positions that bronze has, P, is final: ranges of sequences, because a segment's name does not say what of it the
+edge's disk has kept. Then Kafka is read through once for the *handoff*: of each partition, the offset of the first
+batch that is not in P.
 
-- A batch before the handoff is of a segment in S: bronze has it from the raw file.
-- A batch behind the handoff is read by the stream, which begins there and leaves out what is of a segment in S.
+- A batch before the handoff is in P: bronze has it from the raw file.
+- A batch behind the handoff is read by the stream, which begins there and leaves out what is in P.
 - A batch that has not reached Kafka yet will be behind the handoff.
 - A batch that Kafka retains no more is in its raw file, which its edge shipped long before. (If not, it is missing here
   as well as at the stage ``raw``, and ``lakehouse reconcile`` names it.)
@@ -36,7 +37,7 @@ from pyspark.sql import functions as f
 from lakehouse import instants
 from lakehouse.clients import delta_log
 from lakehouse.clients.files import Files, publish
-from lakehouse.contracts.commit_info import BronzeCommit, SegmentRanges
+from lakehouse.contracts.commit_info import BronzeCommit
 from lakehouse.contracts.topics import EVENTS
 from lakehouse.errors import AlreadyExistsError, SupersededError
 from lakehouse.releases import generations
@@ -50,9 +51,9 @@ from streaming.carried_quarantine import carried_quarantine
 from streaming.epochs import next_epoch
 from streaming.kafka_bounds import read_bounds
 from streaming.kafka_source import Source
+from streaming.known_batches import Known, held_by, known_of
 from streaming.lease import Holder, Lease, this_process
 from streaming.raw_files import RawFile
-from streaming.segment_ranges import ranges_of, union
 
 EVENTS_PER_COMMIT = 1_000_000
 """What a kill costs at most, and what one Spark job writes."""
@@ -104,7 +105,7 @@ class RawFilesToBronze:
         self._lease.take(epoch)
         writer = BronzeWriter(self._spark, self._files, self._paths, epoch)
         consumed = writer.fence()
-        known = union(commit.segments for _, commit in self._commits())
+        known = known_of(commit for _, commit in self._commits())
         if not consumed:
             known = self._write_raw_files(writer, known)
             self._write_handoff(writer, known)
@@ -112,24 +113,24 @@ class RawFilesToBronze:
         self._lease.release()
         return published
 
-    def _write_raw_files(self, writer: BronzeWriter, known: SegmentRanges) -> SegmentRanges:
+    def _write_raw_files(self, writer: BronzeWriter, known: Known) -> Known:
         """Until what has come in meanwhile fits into one commit."""
         while True:
             waiting = raw_files.missing(self._files, self._paths.layout, known)
             progress = BuildProgress(len(waiting), sum(each.manifest.count for each in waiting))
             self._say(f"{len(waiting):,} raw files are not in generation {self._paths.generation} yet")
             for group in raw_files.groups(waiting, self._events_per_commit):
-                known = union([known, self._write_group(writer, group)])
+                known |= self._write_group(writer, group)
                 self._say(progress.line(len(group), sum(each.manifest.count for each in group)))
                 self._lease.renew()
             if progress.events <= self._events_per_commit:
                 return known
 
-    def _write_group(self, writer: BronzeWriter, group: list[RawFile]) -> SegmentRanges:
+    def _write_group(self, writer: BronzeWriter, group: list[RawFile]) -> Known:
         raw_files.check(self._files, group)
-        segments = ranges_of(each.manifest.segment for each in group)
-        writer.write_segments(self._lines(group), segments, sum(each.manifest.count for each in group))
-        return segments
+        held = held_by(each.manifest for each in group)
+        writer.write_raw_files(self._lines(group), held, sum(each.manifest.count for each in group))
+        return held
 
     def _lines(self, group: list[RawFile]) -> DataFrame:
         """Lines as if they were records: the same bytes, without partition and offset."""
@@ -142,7 +143,7 @@ class RawFilesToBronze:
             f.col("value").cast("binary").alias("value"),
         )
 
-    def _write_handoff(self, writer: BronzeWriter, known: SegmentRanges) -> None:
+    def _write_handoff(self, writer: BronzeWriter, known: Known) -> None:
         """The last commit of the build: one, so that a kill leaves all of it or nothing."""
         self._say("looking for where to go on in Kafka")
         found = read_bounds(self._spark, self._source.bootstrap, self._source.topics)
@@ -167,13 +168,15 @@ class RawFilesToBronze:
         """Publishes that the generation is complete: up to the commit that holds the handoff."""
         commits = list(self._commits())
         version = next(version for version, commit in commits if commit.offsets)
+        known = known_of(commit for _, commit in commits)
         document = Streamed(
             generation=self._paths.generation,
             delta_version=version,
             rows=sum(commit.rows for _, commit in commits),
-            segments=union(commit.segments for _, commit in commits),
+            segments=known.segments,
             at=instants.now_micros(),
             nonce=new_nonce(),
+            sequences=known.sequences,
         )
         layout = self._paths.layout
         try:

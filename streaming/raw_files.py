@@ -13,11 +13,10 @@ from dataclasses import dataclass
 import msgspec
 
 from lakehouse.clients.files import Files
-from lakehouse.contracts.commit_info import SegmentRanges
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import RawManifest
 from lakehouse.errors import LakehouseError
-from streaming.segment_ranges import holds
+from streaming.known_batches import Known
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +39,8 @@ class RawFile:
     manifest: RawManifest
 
 
-def missing(files: Files, layout: Layout, known: SegmentRanges) -> list[RawFile]:
-    """The raw files of segments that are not ``known``, oldest first."""
+def missing(files: Files, layout: Layout, known: Known) -> list[RawFile]:
+    """The raw files that are not in bronze yet, oldest first."""
     found = [
         entry.path
         for day in files.list(layout.raw)
@@ -89,19 +88,18 @@ def _checksum(files: Files, path: str) -> tuple[int, str]:
     return len(data), hashlib.sha256(data).hexdigest()
 
 
-def _is_known(known: SegmentRanges, segment: str) -> bool:
+def _is_known(known: Known, segment: str) -> bool:
     try:
-        return holds(known, segment)
+        return known.holds_file(segment)
     except ValueError:
         return False
 
 
 def _is_sound(path: str, manifest: RawManifest) -> bool:
-    whole = manifest.count == manifest.last - manifest.first + 1 == sum(manifest.hours.values())
-    if not whole:
+    if not manifest.consistent:
         log.warning("%s contradicts itself, and its raw file is left out", path)
     elif manifest.encoding != _ENCODING:
         raise LakehouseError(
             f"{path} names the encoding {manifest.encoding}, which this edition cannot read: update it"
         )
-    return whole
+    return manifest.consistent

@@ -18,11 +18,10 @@ from pyspark.sql import functions as f
 from pyspark.sql import types as t
 
 from lakehouse.contracts import tables, topics
-from lakehouse.contracts.commit_info import SegmentRanges
 from lakehouse.contracts.records import CLOSED_MARK
 from streaming.frames import lines
+from streaming.known_batches import NOTHING, Known
 from streaming.record_schema import KIND, KINDS, record_schema, required, required_of_event
-from streaming.segment_ranges import is_among
 
 RECORD, REFUSAL, DETAIL, KNOWN = "record", "refusal", "refusal_detail", "known"
 BATCH, LOW_MARK, REJECTED = KINDS
@@ -51,11 +50,11 @@ class Stage(StrEnum):
     STREAMING = "streaming"
 
 
-def parse(records: DataFrame, known: SegmentRanges | None = None) -> DataFrame:
+def parse(records: DataFrame, known: Known = NOTHING) -> DataFrame:
     """A row for each line of the records: adds the parsed ``record``, ``refusal`` (why it is refused; null if good) and
     ``refusal_detail``.
 
-    Adds ``known`` too: the batch is of a segment that bronze has from its raw file, and makes no row again.
+    Adds ``known`` too: bronze has the batch from a raw file, and it makes no row again.
     """
     _refuse_partial_results(records)
     each = lines(records)
@@ -66,7 +65,7 @@ def parse(records: DataFrame, known: SegmentRanges | None = None) -> DataFrame:
     parsed = parsed.withColumn(RECORD, f.when(f.size("_array") == 1, f.get("_array", f.lit(0)))).drop("_array")
     judged = parsed.withColumn(REFUSAL, _refusal())
     judged = judged.withColumn(DETAIL, f.when(f.col(REFUSAL).isNotNull(), _detail()))
-    return judged.withColumn(KNOWN, is_among(known or {}, _field("segment")))
+    return judged.withColumn(KNOWN, known.is_known(_field("segment"), _field("first")))
 
 
 def bronze_rows(parsed: DataFrame) -> DataFrame:

@@ -43,11 +43,15 @@ class Scan:
         self._parts = parts
         self.bounds = {part.partition: Bounds(starts[part], ends[part]) for part in parts}
 
-    def records(self, since: int = 0) -> Iterator[Record]:
-        """All records, or those from the first one on that is stamped ``since`` (milliseconds) or later; each partition
-        in order. Raises :class:`NotReadyError` if the broker falls silent."""
+    def records(self, since: int = 0, until: int | None = None) -> Iterator[Record]:
+        """All records, or those from the first one on that is stamped ``since`` (milliseconds) or later, and before the
+        first one that is stamped ``until`` or later; each partition in order. Raises :class:`NotReadyError` if the
+        broker falls silent."""
         begins = self._begins(since)
-        waiting = {part for part, begin in begins.items() if begin < self.bounds[part.partition].end}
+        ends = {part: bounds.end for part, bounds in zip(self._parts, self.bounds.values(), strict=True)}
+        if until is not None:
+            ends = self._first_stamped(until)
+        waiting = {part for part, begin in begins.items() if begin < ends[part]}
         if not waiting:
             return
         self._consumer.assign(sorted(waiting))
@@ -60,16 +64,19 @@ class Scan:
             if time.monotonic() - heard > _SILENCE:
                 raise NotReadyError(f"Kafka has been silent for {_SILENCE:.0f} s. Look at `lakehouse status`.")
             for part, records in polled.items():
-                end = self.bounds[part.partition].end
-                yield from (Record(part.partition, r.offset, r.value) for r in records if r.offset < end)
+                yield from (Record(part.partition, r.offset, r.value) for r in records if r.offset < ends[part])
             # The position passes markers and compacted offsets, which no record stands for.
-            waiting -= {part for part in waiting if self._consumer.position(part) >= self.bounds[part.partition].end}
+            waiting -= {part for part in waiting if self._consumer.position(part) >= ends[part]}
 
     def _begins(self, since: int) -> dict[Any, int]:
         """The offset at which each partition is read first."""
         if not since:
             return {part: self.bounds[part.partition].start for part in self._parts}
-        found = self._consumer.offsets_for_times(dict.fromkeys(self._parts, since))
+        return self._first_stamped(since)
+
+    def _first_stamped(self, instant: int) -> dict[Any, int]:
+        """The offset of the first record with this stamp or a later one; the end if there is none."""
+        found = self._consumer.offsets_for_times(dict.fromkeys(self._parts, instant))
         return {part: found[part].offset if found[part] else self.bounds[part.partition].end for part in self._parts}
 
 

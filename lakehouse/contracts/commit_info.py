@@ -28,12 +28,17 @@ class EdgeWatermarks(msgspec.Struct, frozen=True):
 SegmentRanges = dict[str, list[tuple[int, int]]]
 """Segments: by incarnation, ranges of their numbers, first and last included."""
 
+SequenceRanges = dict[str, list[tuple[int, int]]]
+"""Positions: by incarnation, ranges of sequences, first and last included."""
+
 
 class BronzeCommit(msgspec.Struct, frozen=True):
     """One append of the bronze writer.
 
     ``offsets`` maps topic to partition to range. ``rows`` counts bronze rows, ``quarantined`` rows of the same batch.
-    ``segments`` are those whose raw files the commit holds, all of each; it is empty where the rows came from Kafka.
+    ``segments`` are those whose raw files the commit holds, all of each, and ``sequences`` what these files held; both
+    are empty where the rows came from Kafka. A segment's name does not stand for all that was accepted into it: a disk
+    may have lost a part that Kafka has. Up to version 0.1.0 there was no ``sequences``.
     """
 
     generation: GenerationNumber
@@ -44,3 +49,4 @@ class BronzeCommit(msgspec.Struct, frozen=True):
     rows: int
     quarantined: int
     segments: SegmentRanges = {}
+    sequences: SequenceRanges = {}

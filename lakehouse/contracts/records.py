@@ -12,6 +12,7 @@ the ``last`` of one manifest and the ``first`` of the next. The position of an e
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -90,7 +91,9 @@ class RawManifest(msgspec.Struct, frozen=True):
     """Commits one raw file: a segment without its manifest does not exist.
 
     ``last`` is included; ``hours`` counts events by acceptance hour (``2026-11-23T10``); ``checksum`` is the SHA-256
-    of the file's bytes. ``encoding`` is ``identity``: the lines as in the segment log.
+    of the file's bytes. ``encoding`` is ``identity``: the lines as in the segment log. ``ranges`` are the sequences
+    that the file holds, both ends included: more than one only where the edge's disk has lost lines in between. Without
+    it they run from ``first`` to ``last``.
     """
 
     edge: str
@@ -104,6 +107,21 @@ class RawManifest(msgspec.Struct, frozen=True):
     first_accepted_at: int
     last_accepted_at: int
     encoding: str = "identity"
+    ranges: list[tuple[int, int]] = []
+
+    @property
+    def held(self) -> list[tuple[int, int]]:
+        """The sequences of the file, both ends included."""
+        return self.ranges or [(self.first, self.last)]
+
+    @property
+    def consistent(self) -> bool:
+        """Whether its counts agree. What contradicts itself commits nothing."""
+        held = self.held
+        apart = all(before[1] < after[0] for before, after in pairwise(held))
+        counted = sum(last - first + 1 for first, last in held)
+        ends = (held[0][0], held[-1][1]) == (self.first, self.last)
+        return apart and ends and self.count == counted == sum(self.hours.values())
 
 
 class EdgeLedger(msgspec.Struct, frozen=True):

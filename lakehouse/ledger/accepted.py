@@ -48,13 +48,14 @@ def accepted_hours(evidence: Evidence) -> dict[Stream, Hours]:
     return found
 
 
-def ledger_hours(counts: Mapping[str, int], first: int = 0) -> Hours:
-    """Counts by hour to spans, beginning with the sequence ``first``."""
+def ledger_hours(counts: Mapping[str, int], held: Spans | None = None) -> Hours:
+    """Counts by hour to spans: cut from ``held``, in order, or from all sequences beginning with 0."""
     hours: Hours = {}
+    rest = held if held is not None else [(0, sum(counts.values()))]
     for text, count in sorted(counts.items()):
-        if count:
-            hours[parse_hour(text)] = [(first, first + count)]
-        first += count
+        taken, rest = spans.split(rest, count)
+        if taken:
+            hours[parse_hour(text)] = taken
     return hours
 
 

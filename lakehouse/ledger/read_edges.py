@@ -66,12 +66,13 @@ def read_manifests(files: Files, layout: Layout, since: date = date.min) -> Iter
 
 
 def raw_runs(manifests: Iterable[RawManifest]) -> Iterator[Run]:
-    """The positions of raw files, one run an hour."""
+    """The positions of raw files, one run an hour and range."""
     for manifest in manifests:
-        if manifest.count != manifest.last - manifest.first + 1 or manifest.count != sum(manifest.hours.values()):
+        if not manifest.consistent:
             continue
-        for hour, held in ledger_hours(manifest.hours, manifest.first).items():
-            for start, end in held:
+        held = [(first, last + 1) for first, last in manifest.held]
+        for hour, found in ledger_hours(manifest.hours, held).items():
+            for start, end in found:
                 yield Run(manifest.edge, manifest.segment, start, end - 1, hour)
 
 
@@ -80,7 +81,7 @@ def raw_holes(
     ledgers: Iterable[EdgeLedger],
     reached: Mapping[Stream, int] = MappingProxyType({}),
 ) -> Iterator[Run]:
-    """Missing segments between two raw files, where the later one is older than what its edge says is shipped.
+    """What is missing between two raw files or in one, where the later is older than what its edge says is shipped.
     ``reached`` is where an incarnation's manifests begin, if not at 0."""
     marks = {Stream(ledger.edge, ledger.incarnation): ledger.raw_mark for ledger in ledgers}
     streams: dict[Stream, list[RawManifest]] = {}
@@ -94,7 +95,8 @@ def raw_holes(
 
 def _holes_of(stream: Stream, manifests: Sequence[RawManifest], mark: int, reached: int) -> Iterator[Run]:
     for manifest in manifests:
-        if manifest.first > reached and manifest.first_accepted_at < mark:
-            hour = hour_of(manifest.first_accepted_at)
-            yield Run(stream.edge, stream.incarnation, reached, manifest.first - 1, hour)
-        reached = max(reached, manifest.last + 1)
+        for first, last in manifest.held:
+            if first > reached and manifest.first_accepted_at < mark:
+                hour = hour_of(manifest.first_accepted_at)
+                yield Run(stream.edge, stream.incarnation, reached, first - 1, hour)
+            reached = max(reached, last + 1)

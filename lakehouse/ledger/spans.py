@@ -24,6 +24,19 @@ def size(spans: Spans) -> int:
     return sum(end - start for start, end in spans)
 
 
+def split(spans: Spans, count: int) -> tuple[Spans, Spans]:
+    """The first ``count`` of what is held, and the rest; ``spans`` must be merged."""
+    taken: Spans = []
+    for index, (start, end) in enumerate(spans):
+        cut = min(end, start + count)
+        if start < cut:
+            taken.append((start, cut))
+        count -= cut - start
+        if cut < end:
+            return taken, [(cut, end), *spans[index + 1 :]]
+    return taken, []
+
+
 def intersect(left: Spans, right: Spans) -> Spans:
     """What both hold; both must be merged."""
     common: Spans = []

@@ -12,7 +12,7 @@ import msgspec
 from lakehouse import instants
 from lakehouse.clients import delta_log
 from lakehouse.clients.files import Files, publish
-from lakehouse.contracts.commit_info import SegmentRanges
+from lakehouse.contracts.commit_info import SegmentRanges, SequenceRanges
 from lakehouse.contracts.ids import GenerationNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import AlreadyExistsError, NotFoundError
@@ -31,8 +31,10 @@ class Planned(msgspec.Struct, frozen=True):
 
 
 class Streamed(msgspec.Struct, frozen=True):
-    """A raw build has ended. Bronze up to ``delta_version`` holds ``rows`` rows, all of ``segments``, and the
-    watermarks before the Kafka offsets from which the generation is fed from now on."""
+    """A raw build has ended. Bronze up to ``delta_version`` holds ``rows`` rows, the raw files of all ``segments`` with
+    their ``sequences``, and the watermarks before the Kafka offsets from which the generation is fed from now on.
+
+    Without ``sequences``, an edition up to 0.1.0 has made it, or begun to."""
 
     generation: GenerationNumber
     delta_version: int
@@ -40,6 +42,7 @@ class Streamed(msgspec.Struct, frozen=True):
     segments: SegmentRanges
     at: int
     nonce: str
+    sequences: SequenceRanges = {}
 
     @property
     def cursor(self) -> BronzeCursor:

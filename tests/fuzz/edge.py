@@ -62,7 +62,7 @@ class Edge:
     def __init__(self, folder: Path, name: str, incarnation: str, start: int = NOW) -> None:
         ticks = iter(range(start, start + 10**12, TICK))
         clock = Clock(folder / f"{name}.json", lambda: next(ticks))
-        self._log = SegmentLog(folder / name, name, incarnation, clock, max_bytes=256 << 10)
+        self._log = SegmentLog(folder / name, name, incarnation, clock, max_bytes=256 << 10, damaged=folder / "damaged")
         self._reader = envelope()
         self._read = Cursor(0, 0)
         self.refused: Counter[str] = Counter()

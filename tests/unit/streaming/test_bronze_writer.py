@@ -22,6 +22,7 @@ from lakehouse.errors import LakehouseError, SupersededError
 from lakehouse.releases.generations import FIRST_GENERATION
 from streaming.bronze_writer import BronzeWriter
 from streaming.epochs import next_epoch
+from streaming.known_batches import Known
 from streaming.lease import this_process
 from tests.support.bronze_table import AT, LAYOUT, RECORDS, START, Bronze, batch, exactly_once, mark
 
@@ -244,11 +245,13 @@ def lines(bronze: Bronze, *values: bytes) -> DataFrame:
 def test_whole_raw_files_are_named_by_the_commit_that_holds_them(bronze: Bronze) -> None:
     driver = bronze.driver()
     assert driver.fence() == {}
-    written = driver.write_segments(lines(bronze, batch(0), batch(1), b"torn"), {"ab": [(0, 0)]}, expected=6)
+    written = driver.write_raw_files(
+        lines(bronze, batch(0), batch(1), b"torn"), Known({"ab": [(0, 0)]}, {"ab": [(0, 3)]}), expected=6
+    )
     said = bronze.commits()[-1]
     assert said == written.commit
     assert (said.rows, said.quarantined, said.offsets, said.marks) == (4, 1, {}, [])
-    assert said.segments == {"ab": [(0, 0)]}
+    assert (said.segments, said.sequences) == ({"ab": [(0, 0)]}, {"ab": [(0, 3)]})
     assert bronze.positions() == exactly_once(range(2))
 
 
@@ -256,15 +259,15 @@ def test_raw_files_that_hold_less_than_their_manifests_say_are_not_written(bronz
     driver = bronze.driver()
     driver.fence()
     with pytest.raises(LakehouseError, match="4 events were read"):
-        driver.write_segments(lines(bronze, batch(0), batch(1)), {"ab": [(0, 0)]}, expected=6)
+        driver.write_raw_files(lines(bronze, batch(0), batch(1)), Known({"ab": [(0, 0)]}, {"ab": [(0, 3)]}), expected=6)
     assert not bronze.positions()
 
 
 def test_a_generation_goes_on_behind_its_cut_and_leaves_out_what_it_has(bronze: Bronze) -> None:
     builder = bronze.driver()
     builder.fence()
-    known = {"ab": [(0, 0)]}
-    builder.write_segments(lines(bronze, batch(0), batch(1)), known, expected=4)
+    known = Known({"ab": [(0, 0)]}, {"ab": [(0, 3)]})
+    builder.write_raw_files(lines(bronze, batch(0), batch(1)), known, expected=4)
     ranges = {("events", 0): PartitionRange(0, 2), ("events", 1): PartitionRange(5, 5)}
     builder.write_handoff(bronze.frame((0, 1, mark(0, AT)), (0, 0, b"garbage")), ranges, known, None)
     cut = bronze.commits()[-1]

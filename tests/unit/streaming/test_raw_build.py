@@ -28,6 +28,7 @@ from streaming.bronze_tables import BronzePaths
 from streaming.bronze_writer import BronzeWriter
 from streaming.epochs import next_epoch
 from streaming.kafka_source import Source
+from streaming.known_batches import known_of
 from streaming.lease import this_process
 from streaming.offsets import Bounds
 from streaming.raw_build import RawFilesToBronze
@@ -108,7 +109,7 @@ class World:
     def stream_rest(self, made: Streamed) -> None:
         """As the ordinary writer does, from where bronze's own commits say."""
         epoch = next_epoch(self.files, LAYOUT, GenerationNumber(GENERATION), this_process())
-        writer = BronzeWriter(self.spark, self.files, self.paths, epoch, made.segments)
+        writer = BronzeWriter(self.spark, self.files, self.paths, epoch, known_of([made]))
         starts = writer.fence()["events"]
         rows = [
             ("events", partition, offset, bytearray(value))
@@ -148,7 +149,7 @@ EVERYTHING |= {("ab-2", seq) for seq in range(8, 12)} | {("cd-0", 0), ("cd-0", 1
 
 def test_the_cut_is_where_the_first_batch_begins_that_no_raw_file_has(world: World) -> None:
     made = world.build()
-    assert made.segments == {"ab": [(0, 2)]}
+    assert (made.segments, made.sequences) == ({"ab": [(0, 2)]}, {"ab": [(0, 11)]})
     assert made.rows == 12
     assert world.cut() == {0: 5, 1: 2}
     (cut,) = [commit for commit in world.commits() if commit.offsets]
@@ -193,6 +194,18 @@ def test_the_handoff_is_the_first_frame_with_a_batch_that_bronze_lacks(world: Wo
     assert world.positions() == Counter(EVERYTHING)
     assert [commit.quarantined for commit in world.commits() if commit.offsets][:1] == [1]
     assert sum(commit.quarantined for commit in world.commits()) == 2
+
+
+def test_what_an_edges_disk_has_lost_of_a_segment_comes_from_kafka(world: World) -> None:
+    """Power was cut; the raw file holds the rest of the segment, and so a range of its sequences."""
+    world.ship("ab", 3, [12])
+    world.kafka[0] += [line("ab", 2, 8), line("ab", 3, 12)]
+    world.kafka[1] += [line("ab", 2, 10), line("ab", 3, 14)]
+    made = world.build()
+    assert made.sequences == {"ab": [(0, 13)]}
+    assert world.cut() == {0: 7, 1: 2}
+    world.stream_rest(made)
+    assert world.positions() == Counter(EVERYTHING | {("ab-3", seq) for seq in range(12, 16)})
 
 
 def test_what_kafka_retains_no_more_is_nothing_to_look_for(world: World) -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import RawManifest
+from streaming.known_batches import NOTHING, held_by
 from streaming.raw_files import MOST_FILES, DamagedRawFileError, RawFile, check, groups, missing
-from streaming.segment_ranges import ranges_of
 
 LAYOUT = Layout("/lakehouse")
 DATA = b'{"kind":"batch"}\n'
@@ -36,7 +36,7 @@ def test_committed_files_that_are_not_known_oldest_first(tmp_path: Path) -> None
     ship(files, manifest("ab-1", at=1))
     ship(files, manifest("ab-3"), committed=False)
     ship(files, msgspec.structs.replace(manifest("ab-4"), last=7))
-    found = missing(files, LAYOUT, ranges_of(["ab-1"]))
+    found = missing(files, LAYOUT, held_by([manifest("ab-1")]))
     assert [each.manifest.segment for each in found] == ["cd-0", "ab-2"]
     assert [files.read(each.path) for each in found] == [DATA, DATA]
 
@@ -44,7 +44,7 @@ def test_committed_files_that_are_not_known_oldest_first(tmp_path: Path) -> None
 def test_a_damaged_file_stops_the_build_and_says_which(tmp_path: Path) -> None:
     files = LocalFiles(tmp_path)
     ship(files, manifest("ab-0"))
-    (raw,) = missing(files, LAYOUT, {})
+    (raw,) = missing(files, LAYOUT, NOTHING)
     check(files, [raw])
     files.write(raw.path, DATA.replace(b"batch", b"botch"))
     with pytest.raises(DamagedRawFileError, match="ab-0"):

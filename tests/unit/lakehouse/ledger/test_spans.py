@@ -35,3 +35,11 @@ def test_intersect_and_subtract_are_those_of_sets(left: Spans, right: Spans) -> 
 def test_repeated_is_what_is_held_twice(found: Spans) -> None:
     numbers = members(found)
     assert members(spans.repeated(found)) == sorted({number for number in numbers if numbers.count(number) > 1})
+
+
+@given(lists, st.integers(0, 200))
+def test_a_split_takes_the_first_and_leaves_the_rest(found: Spans, count: int) -> None:
+    held = spans.merge(found)
+    taken, rest = spans.split(held, count)
+    assert members(taken) == members(held)[:count]
+    assert members(rest) == members(held)[count:]

@@ -1,0 +1,73 @@
+"""Reads back from Kafka what the logs of earlier runs have lost, before anything of these runs is sent, shipped or
+counted: one thread, which ends once all are whole.
+
+In: torn runs. Out: the same, restored, each as soon as it is. Promise: what was acknowledged because Kafka had it, and
+had not come to the disk when the power went, is in the log again, in its place. While Kafka is away, it waits.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+
+from ingestion import machine
+from ingestion.incarnation import Incarnation
+from lakehouse.clients.kafka_scan import scan
+from lakehouse.contracts import topics
+from lakehouse.errors import NotReadyError
+from lakehouse.settings import Settings
+
+RETRY_SECONDS = 2.0
+_MARGIN = 60_000_000
+_log = logging.getLogger(__name__)
+
+
+class Healer:
+    """``healed`` takes each run that is whole again, from the thread."""
+
+    def __init__(self, settings: Settings, torn: list[Incarnation], healed: Callable[[Incarnation], None]) -> None:
+        self._bootstrap = settings.kafka_bootstrap
+        self._skew = int(settings.edge.max_clock_skew.total_seconds() * 1_000_000)
+        self._healed = healed
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="healer", daemon=True)
+        self.torn = torn
+        """The runs that are left to do."""
+
+    def start(self) -> None:
+        if self.torn:
+            self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while self.torn and not self._stopping.is_set():
+            run = self.torn[0]
+            try:
+                lines = list(self._lost_lines(run))
+            except NotReadyError as error:
+                _log.warning("run %s lacks lines, which are read back once Kafka answers: %s", run.id, error)
+                self._stopping.wait(RETRY_SECONDS)
+                continue
+            except Exception:
+                _log.exception("run %s lacks lines, and reading them back failed; it is tried again", run.id)
+                self._stopping.wait(RETRY_SECONDS)
+                continue
+            restored = run.restore(lines)
+            for first, last in restored.log.holes():
+                _log.error("run %s has lost the events %d to %d, and Kafka has them no more", run.id, first, last)
+            _log.info("run %s is whole: %d lines were read back from Kafka", run.id, len(lines))
+            self._healed(restored)
+            del self.torn[0]
+
+    def _lost_lines(self, run: Incarnation) -> Iterator[bytes]:
+        """Lines of the run that Kafka has and its log lacks. Reads from when the log ends to when the machine was
+        started again, by the stamps of the records: each edge sends after it has accepted, so none lies before."""
+        since, until = run.torn_since, machine.booted_at() + self._skew + _MARGIN
+        name = run.id.encode()
+        with scan(self._bootstrap, topics.EVENTS.name) as topic:
+            for record in topic.records(since // 1000, until // 1000 if until > since + _MARGIN else None):
+                if name in record.value:
+                    yield from filter(run.log.lacks, record.value.split(b"\n"))
