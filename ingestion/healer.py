@@ -13,6 +13,7 @@ from ingestion import machine
 from ingestion.incarnation import Incarnation
 from lakehouse.clients.kafka_scan import scan
 from lakehouse.contracts import topics
+from lakehouse.contracts.records import lines_of
 from lakehouse.errors import NotReadyError
 from lakehouse.settings import Settings
 
@@ -70,4 +71,4 @@ class Healer:
         with scan(self._bootstrap, topics.EVENTS.name) as topic:
             for record in topic.records(since // 1000, until // 1000 if until > since + _MARGIN else None):
                 if name in record.value:
-                    yield from filter(run.log.lacks, record.value.split(b"\n"))
+                    yield from filter(run.log.lacks, lines_of(record.value))
