@@ -1,17 +1,20 @@
-"""``python -m ingestion``: serves the edge until it is stopped."""
+"""``python -m ingestion``: serves the edge until it is stopped, in this process or in several workers."""
 
 import gc
 import logging
+import shutil
+import socket
 import sys
 
 import uvicorn
 
+from ingestion import workers
 from ingestion.app import App
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.errors import LakehouseError
 from lakehouse.http.whole_answers import WholeAnswers
 from lakehouse.json_logs import log_as_json
-from lakehouse.settings import load_settings
+from lakehouse.settings import Settings, load_settings
 
 GRACE_SECONDS = 10
 
@@ -20,12 +23,29 @@ def main() -> int:
     try:
         settings = load_settings()
         log_as_json("edge")
-        # It reports every connection; `kafka_sender` logs what an operator needs of it.
-        logging.getLogger("kafka").setLevel(logging.CRITICAL)
-        app = App(settings, HdfsFiles(settings.hdfs_url))
+        if settings.edge.workers > 1 and settings.edge.worker is None:
+            return _lead(settings)
+        return _serve(settings)
     except LakehouseError as error:
         print(f"edge: {error}", file=sys.stderr)
         return error.exit_code
+
+
+def _lead(settings: Settings) -> int:
+    figures = settings.home_path / "edge" / f"{settings.edge.name}.figures"
+    shutil.rmtree(figures, ignore_errors=True)  # counters begin again with the edge
+    figures.mkdir(parents=True)
+    return workers.Workers(settings.edge.workers, figures).run()
+
+
+def _serve(settings: Settings) -> int:
+    # It reports every connection; `kafka_sender` logs what an operator needs of it.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    shared = None
+    if settings.edge.worker is not None:
+        workers.die_with_parent()
+        shared = [_shared_socket(settings)]
+    app = App(settings, HdfsFiles(settings.hdfs_url))
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -43,8 +63,23 @@ def main() -> int:
     # Requests leave no cycles behind; looking for some after every 700 allocations would cost a tenth of the time.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    server.run()
+    try:
+        server.run(shared)
+    except SystemExit:  # the application did not start
+        if app.refusal is not None:
+            raise app.refusal from None
+        raise
     return 0 if server.started else 2
+
+
+def _shared_socket(settings: Settings) -> socket.socket:
+    """The kernel deals out connections among all sockets that are bound like this."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    found = socket.socket(family)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    found.bind((settings.host, settings.ports.edge))
+    return found
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ In: settings and a file system. Out: one ASGI application with ``/v1/events``, `
 ``/problems`` and ``/docs`` (which loads nothing from a foreign host).
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,12 +18,15 @@ from ingestion.openapi import EVENTS_PATH, describe
 from ingestion.pseudonyms import Pseudonyms
 from ingestion.telemetry import EdgeMetrics
 from lakehouse.clients.files import Files
+from lakehouse.errors import LakehouseError
 from lakehouse.http import application, health
 from lakehouse.http.asgi import Endpoint, Receive, Scope, Send
 from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.settings import Settings
 from lakehouse.tokens import Verifier
 from lakehouse.tokens.keys import KeyFolder
+
+OBSERVE_SECONDS = 5.0
 
 
 class App:
@@ -33,6 +37,8 @@ class App:
         self._files = files
         self.events: Endpoint | None = None
         self.edge: Edge | None = None
+        self.refusal: LakehouseError | None = None
+        """Why the edge does not start."""
         self.rest = self._application()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,14 +50,20 @@ class App:
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         key = KeyFolder(self._settings.keys_path).personal_key()
-        edge = Edge(self._settings, self._files, EdgeMetrics(), key)
+        try:
+            edge = Edge(self._settings, self._files, EdgeMetrics(), key)
+        except LakehouseError as refusal:
+            self.refusal = refusal
+            raise
         pseudonyms = Pseudonyms(key)
         self.events = EventsRoute(edge, Verifier(self._settings), pseudonyms).endpoint
         self.edge = edge
         edge.start()
+        observing = asyncio.create_task(_keep_observing(edge))
         try:
             yield
         finally:
+            observing.cancel()
             self.events = None
             await edge.stop()
 
@@ -88,4 +100,11 @@ class App:
     def _figures(self) -> CollectorRegistry:
         assert self.edge is not None
         self.edge.observe()
-        return self.edge.metrics.registry
+        return self.edge.metrics.shown()
+
+
+async def _keep_observing(edge: Edge) -> None:
+    """Another worker may be asked for the gauges of this one."""
+    while edge.settings.edge.worker is not None:
+        edge.observe()
+        await asyncio.sleep(OBSERVE_SECONDS)

@@ -5,18 +5,17 @@ Holds the exclusive lock on its folder: two edges of one name on one machine can
 """
 
 import asyncio
-import fcntl
 import logging
 import shutil
 import time
-from typing import IO
 
 import msgspec
 
+from ingestion import leftovers
 from ingestion.clock import Clock
 from ingestion.durability import Durability, Durable
 from ingestion.healer import Healer
-from ingestion.incarnation import DAMAGED, DONE, REJECTED_KEY, Incarnation, begin
+from ingestion.incarnation import REJECTED_KEY, Incarnation, begin
 from ingestion.kafka_sender import KafkaSender
 from ingestion.key_check import KeyCheck
 from ingestion.rejections import Rejection
@@ -27,7 +26,6 @@ from lakehouse.clients.files import Files
 from lakehouse.contracts import topics
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import AcceptedEvent, Rejected
-from lakehouse.errors import LakehouseError, RefusedError
 from lakehouse.settings import Settings
 
 STOP_SECONDS = 15.0
@@ -41,10 +39,11 @@ class Edge:
     def __init__(self, settings: Settings, files: Files, metrics: EdgeMetrics, personal_key: bytes) -> None:
         self.settings = settings
         self.metrics = metrics
-        self.folder = settings.home_path / "edge" / settings.edge.name
-        self._lock = self._take_lock()
-        self.clock = Clock(self.folder / "clock.json")
-        unfinished = self._unfinished_incarnations()
+        self.folder = leftovers.folder_of(settings)
+        self._lock = leftovers.take_lock(self.folder, settings.edge.name)
+        self.clock = Clock(self.folder / leftovers.CLOCK)
+        leftovers.adopt(self.folder, self.clock, settings.edge)
+        unfinished = leftovers.unfinished(self.folder, self.clock, settings.edge)
         self._incarnations = [run for run in unfinished if not run.torn]
         self.healer = Healer(settings, [run for run in unfinished if run.torn], self._incarnations.append)
         self.live: Incarnation = begin(self.folder, self.clock, settings.edge)
@@ -154,29 +153,3 @@ class Edge:
 
     def _cannot_finish(self) -> bool:
         return self.kafka.failure is not None or self.shipper.failure is not None
-
-    def _take_lock(self) -> IO[str]:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lock = (self.folder / "lock").open("a")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            name = self.settings.edge.name
-            raise RefusedError(
-                f"another edge named {name} holds {self.folder}. Stop it, or set LAKEHOUSE_EDGE__NAME to another name."
-            ) from error
-        return lock
-
-    def _unfinished_incarnations(self) -> list[Incarnation]:
-        """Earlier incarnations that still have something to deliver. One that cannot be read does not keep the edge
-        from starting."""
-        found = []
-        for path in sorted(path for path in self.folder.iterdir() if path.is_dir() and path.name != DAMAGED):
-            if path.name.endswith(DONE):
-                shutil.rmtree(path)
-                continue
-            try:
-                found.append(Incarnation(path, self.clock, self.settings.edge, ended=True))
-            except (LakehouseError, OSError, msgspec.MsgspecError) as error:
-                _log.error("an earlier incarnation cannot be delivered: %s: %s", path, error)
-        return found

@@ -3,15 +3,21 @@
 In: what the edge counts. Out: a registry that ``/metrics`` shows. Promise: no label names a merchant.
 """
 
+import os
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from ingestion.durability import Durable
 from ingestion.rejections import Reason
 from lakehouse.http.telemetry import AnswerCounter
 
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+"""Where the Prometheus client keeps what processes share; it reads this when it is imported."""
+
 
 class EdgeMetrics:
-    """The counters of one edge, in a registry of its own."""
+    """The counters of one edge, in a registry of its own. Those of workers are shared by files."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -30,13 +36,30 @@ class EdgeMetrics:
             registry=registry,
         )
         self.unsent_bytes = Gauge(
-            "edge_unsent_bytes", "Bytes in the log that Kafka has not acknowledged.", registry=registry
+            "edge_unsent_bytes",
+            "Bytes in the log that Kafka has not acknowledged.",
+            registry=registry,
+            multiprocess_mode="livesum",
         )
         self.unshipped_segments = Gauge(
-            "edge_unshipped_segments", "Segments without a raw file on HDFS.", registry=registry
+            "edge_unshipped_segments",
+            "Segments without a raw file on HDFS.",
+            registry=registry,
+            multiprocess_mode="livesum",
         )
         self.clock_skew = Gauge(
-            "edge_clock_skew_seconds", "How far the stamps are from the NameNode's clock or our own.", registry=registry
+            "edge_clock_skew_seconds",
+            "How far the stamps are from the NameNode's clock or our own.",
+            registry=registry,
+            multiprocess_mode="livemax",
         )
         self.accepted = {durable: self._accepted.labels(durable.value) for durable in Durable}
         self.rejected = {reason: self._rejected.labels(reason.value) for reason in Reason}
+
+    def shown(self) -> CollectorRegistry:
+        """What ``/metrics`` shows: of all workers, whichever is asked."""
+        if SHARED not in os.environ:
+            return self.registry
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        return together
