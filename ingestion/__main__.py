@@ -41,10 +41,7 @@ def _lead(settings: Settings) -> int:
 def _serve(settings: Settings) -> int:
     # It reports every connection; `kafka_sender` logs what an operator needs of it.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
-    shared = None
-    if settings.edge.worker is not None:
-        workers.die_with_parent()
-        shared = [_shared_socket(settings)]
+    shared = None if settings.edge.worker is None else [_shared_socket(settings)]
     app = App(settings, HdfsFiles(settings.hdfs_url))
     config = uvicorn.Config(
         app,

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -56,7 +57,7 @@ class Workers:
             if worker not in self._processes and time.monotonic() >= due:
                 environment = {"LAKEHOUSE_EDGE__WORKER": str(worker), SHARED: str(self._figures)}
                 self._processes[worker] = subprocess.Popen(
-                    [sys.executable, "-m", "ingestion"], env=os.environ | environment
+                    [sys.executable, "-m", "ingestion"], env=os.environ | environment, preexec_fn=die_with_parent()
                 )
 
     def _look_after(self) -> int | None:
@@ -81,7 +82,13 @@ class Workers:
             process.wait()
 
 
-def die_with_parent() -> None:
-    """A worker whose parent is killed is killed: another parent's workers want its port and its folder."""
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
-        raise OSError(ctypes.get_errno(), "the kernel does not tie this worker to its parent")
+def die_with_parent() -> Callable[[], None]:
+    """For a child to call before it is another program: if its parent is killed, so is it, at whatever moment. Another
+    parent's workers want its port and its folder."""
+    libc, parent = ctypes.CDLL(None), os.getpid()
+
+    def tie() -> None:
+        if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) != 0 or os.getppid() != parent:
+            os._exit(2)
+
+    return tie
