@@ -1,5 +1,6 @@
 """``python -m ingestion``: serves the edge until it is stopped, in this process or in several workers."""
 
+import argparse
 import gc
 import logging
 import shutil
@@ -20,12 +21,15 @@ GRACE_SECONDS = 10
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m ingestion", description=__doc__)
+    parser.add_argument("--worker", type=int, help="serve as this worker; without it, all are started")
+    worker = parser.parse_args().worker
     try:
         settings = load_settings()
         log_as_json("edge")
-        if settings.edge.workers > 1 and settings.edge.worker is None:
+        if settings.edge.workers > 1 and worker is None:
             return _lead(settings)
-        return _serve(settings)
+        return _serve(settings, worker)
     except LakehouseError as error:
         print(f"edge: {error}", file=sys.stderr)
         return error.exit_code
@@ -38,11 +42,11 @@ def _lead(settings: Settings) -> int:
     return workers.Workers(settings.edge.workers, figures).run()
 
 
-def _serve(settings: Settings) -> int:
+def _serve(settings: Settings, worker: int | None) -> int:
     # It reports every connection; `kafka_sender` logs what an operator needs of it.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
-    shared = None if settings.edge.worker is None else [_shared_socket(settings)]
-    app = App(settings, HdfsFiles(settings.hdfs_url))
+    shared = None if worker is None else [_shared_socket(settings)]
+    app = App(settings, HdfsFiles(settings.hdfs_url), worker)
     config = uvicorn.Config(
         app,
         host=settings.host,

@@ -32,9 +32,10 @@ OBSERVE_SECONDS = 5.0
 class App:
     """Sends the hot path to its route, and every other to FastAPI."""
 
-    def __init__(self, settings: Settings, files: Files) -> None:
+    def __init__(self, settings: Settings, files: Files, worker: int | None = None) -> None:
         self._settings = settings
         self._files = files
+        self._worker = worker
         self.events: Endpoint | None = None
         self.edge: Edge | None = None
         self.refusal: LakehouseError | None = None
@@ -51,7 +52,7 @@ class App:
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         key = KeyFolder(self._settings.keys_path).personal_key()
         try:
-            edge = Edge(self._settings, self._files, EdgeMetrics(), key)
+            edge = Edge(self._settings, self._files, EdgeMetrics(), key, self._worker)
         except LakehouseError as refusal:
             self.refusal = refusal
             raise
@@ -59,7 +60,7 @@ class App:
         self.events = EventsRoute(edge, Verifier(self._settings), pseudonyms).endpoint
         self.edge = edge
         edge.start()
-        observing = asyncio.create_task(_keep_observing(edge))
+        observing = asyncio.create_task(_keep_observing(edge, self._worker))
         try:
             yield
         finally:
@@ -103,8 +104,8 @@ class App:
         return self.edge.metrics.shown()
 
 
-async def _keep_observing(edge: Edge) -> None:
+async def _keep_observing(edge: Edge, worker: int | None) -> None:
     """Another worker may be asked for the gauges of this one."""
-    while edge.settings.edge.worker is not None:
+    while worker is not None:
         edge.observe()
         await asyncio.sleep(OBSERVE_SECONDS)

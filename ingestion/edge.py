@@ -36,10 +36,18 @@ _log = logging.getLogger(__name__)
 class Edge:
     """Started on the event loop that it serves."""
 
-    def __init__(self, settings: Settings, files: Files, metrics: EdgeMetrics, personal_key: bytes) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        files: Files,
+        metrics: EdgeMetrics,
+        personal_key: bytes,
+        worker: int | None = None,
+    ) -> None:
+        """``worker`` is the number of this process where several share a port."""
         self.settings = settings
         self.metrics = metrics
-        self.folder = leftovers.folder_of(settings)
+        self.folder = leftovers.folder_of(settings, worker)
         self._lock = leftovers.take_lock(self.folder, settings.edge.name)
         self.clock = Clock(self.folder / leftovers.CLOCK)
         leftovers.adopt(self.folder, self.clock, settings.edge)

@@ -23,10 +23,10 @@ _WORKER = "worker-"
 _log = logging.getLogger(__name__)
 
 
-def folder_of(settings: Settings) -> Path:
-    """Where this worker of the edge keeps its runs. The first has the folder that an edge without workers has."""
+def folder_of(settings: Settings, worker: int | None) -> Path:
+    """Where a worker of the edge keeps its runs. The first has the folder that an edge without workers has."""
     folder = settings.home_path / "edge" / settings.edge.name
-    return folder / f"{_WORKER}{settings.edge.worker}" if settings.edge.worker else folder
+    return folder / f"{_WORKER}{worker}" if worker else folder
 
 
 def take_lock(folder: Path, name: str) -> IO[str]:

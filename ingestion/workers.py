@@ -55,9 +55,10 @@ class Workers:
     def _start_what_is_due(self) -> None:
         for worker, due in self._due.items():
             if worker not in self._processes and time.monotonic() >= due:
-                environment = {"LAKEHOUSE_EDGE__WORKER": str(worker), SHARED: str(self._figures)}
                 self._processes[worker] = subprocess.Popen(
-                    [sys.executable, "-m", "ingestion"], env=os.environ | environment, preexec_fn=die_with_parent()
+                    [sys.executable, "-m", "ingestion", "--worker", str(worker)],
+                    env=os.environ | {SHARED: str(self._figures)},
+                    preexec_fn=die_with_parent(),
                 )
 
     def _look_after(self) -> int | None:

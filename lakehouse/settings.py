@@ -106,8 +106,6 @@ class EdgeSettings(Section):
     name: str = "edge-1"
     workers: int = Field(default=1, ge=1, le=256)
     """Processes that share the port, for one core each."""
-    worker: int | None = Field(default=None, ge=0)
-    """Which of them this process is. The edge sets it for its own; None starts them all."""
     max_body_bytes: int = 1 << 20
     max_event_bytes: int = 64 << 10
     max_batch_events: int = 1000
