@@ -72,6 +72,16 @@ class Envelope:
         self._check_alone(len(body))
         return self._read_alone(body, sender, now, None)
 
+    def read_plain(self, mode: ContentMode, body: bytes, sender: Sender, now: int) -> ParsedRequest | None:
+        """The fast way alone: None unless the body is a batch whose every event is plainly right."""
+        if mode is not ContentMode.BATCH or len(body) > self._settings.max_event_bytes:
+            return None
+        events = self._fast.batch(body.removeprefix(BYTE_ORDER_MARK), sender, now)
+        if events is None:
+            return None
+        self._check_count(len(events))
+        return ParsedRequest(events)
+
     def _read_batch(self, body: bytes, sender: Sender, now: int) -> ParsedRequest:
         largest = self._settings.max_event_bytes
         elements = self._elements(body) if len(body) > largest else None

@@ -26,8 +26,9 @@ from lakehouse.http import asgi
 from lakehouse.http.asgi import Endpoint, Response
 from lakehouse.http.problems import ForbiddenError, Kind, ProblemError, UnauthorizedError
 from lakehouse.tokens import Principal, Scope, Verifier
-from lakehouse.tokens.verify import bearer
+from lakehouse.tokens.verify import MAX_TOKEN_LENGTH, bearer
 
+_LONGEST_QUERY = 2 * MAX_TOKEN_LENGTH
 _BROWSER_TYPES = frozenset(str(name) for name in BROWSER_TYPES)
 
 
@@ -54,16 +55,16 @@ class EventsRoute:
         )
         self._edge.metrics.received_bytes.inc(len(body))
         started = time.perf_counter()
-        plain = self._decompress(principal.merchant_id, body, request.encoding)
+        plain = await self._decompress(principal.merchant_id, body, request.encoding)
         answer = await self._settle(principal.merchant_id, await self._read(mode, plain, request, principal))
         self._edge.metrics.seconds.observe(time.perf_counter() - started)
         return responses.accepted(answer)
 
-    def _decompress(self, merchant_id: str, body: bytes, encoding: str | None) -> bytes:
+    async def _decompress(self, merchant_id: str, body: bytes, encoding: str | None) -> bytes:
         """Charges what the bytes become beyond what came, also where that is too much."""
         size = len(body)
         try:
-            plain = content_headers.decompress(body, encoding, self._max_body)
+            plain = await self._bodies.decompress(body, encoding)
             size = len(plain)
             return plain
         except ProblemError as error:
@@ -118,7 +119,8 @@ class EventsRoute:
             principal = self._verifier.verify(bearer(request.authorization))
             principal.require(Scope.EVENTS_WRITE, Scope.EVENTS_WRITE_BROWSER)
             return principal
-        tokens = parse_qs(request.query).get("token", [])
+        query = request.query if len(request.query) <= _LONGEST_QUERY else ""
+        tokens = parse_qs(query).get("token", [])
         if len(tokens) != 1 or request.specversion or not (request.type or "").lower().startswith("text/plain"):
             raise UnauthorizedError("send `Authorization: Bearer TOKEN`")
         principal = self._verifier.verify(tokens[0])

@@ -81,6 +81,8 @@ def test_a_beacon_carries_its_token_in_the_url(edge: RunningEdge) -> None:
         token = edge.token(*scopes)
         problem(edge.client.post(edge.url, params={"token": token}, content=b"[]", headers=text), 403, "forbidden")
     problem(edge.client.post(edge.url, params={"token": browser}, content=b"[]", headers=BATCH), 401, "unauthorized")
+    long = f"{edge.url}?token={browser}{'&a=b' * 5_000}"
+    problem(edge.client.post(long, content=b"[]", headers=text), 401, "unauthorized")
 
 
 def test_other_methods(edge: RunningEdge) -> None:
