@@ -41,8 +41,9 @@ class BodyReader:
         read = partial(self._read, mode, body, headers, sender, now)
         if len(body) <= CAREFUL_BYTES:
             return read()
-        plain = self._envelope.read_plain(mode, body, sender, now) if len(body) <= LOOP_BYTES else None
-        return plain or await asyncio.get_running_loop().run_in_executor(self._thread, read)
+        if len(body) <= LOOP_BYTES and (plain := self._envelope.read_plain(mode, body, sender, now)) is not None:
+            return plain
+        return await asyncio.get_running_loop().run_in_executor(self._thread, read)
 
     async def decompress(self, body: bytes, encoding: str | None) -> bytes:
         """Raises the problems 400, 413 and 415. A body of many small members takes its time."""
