@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BOOTSTRAP := compose/local/bootstrap.lock
 
-.PHONY: help install reinstall lock format check unit test docs chaos soak fuzz demo down bench bench-peers bench-releases
+.PHONY: help install reinstall lock format check unit test docs chaos soak fuzz fuzz-door demo down bench bench-peers bench-releases
 
 help:  ## show the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST)
@@ -36,6 +36,8 @@ lock: install  ## choose new versions: requirements.lock and artifacts.lock
 		--python-version 3.11 -c requirements.lock compose/local/bootstrap.in -o $(BOOTSTRAP)
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-strip-extras --no-emit-index-url \
 		--no-emit-find-links --no-header --python-version 3.11 --group bench -o bench/peers.lock
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+		--python-version 3.11 --group fuzz -o tests/fuzz/atheris.lock
 	$(BIN)/python -m compose.local.lock
 
 format: install  ## format the code
@@ -68,6 +70,13 @@ soak: install  ## long random histories of releases (SEED, STEPS choose others)
 fuzz: install  ## random events of all that contract 1 allows, from the edge to gold (SEED, EVENTS a round, MINUTES)
 	LAKEHOUSE_FUZZ_SEED=$(or $(SEED),$(shell date +%s)) LAKEHOUSE_FUZZ_EVENTS=$(or $(EVENTS),2000) \
 		LAKEHOUSE_FUZZ_MINUTES=$(or $(MINUTES),30) $(BIN)/pytest -s tests/fuzz
+
+fuzz-door: install  ## arbitrary requests at the edge's route, guided by coverage (MINUTES)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --target tests/fuzz/.atheris --require-hashes \
+		-r tests/fuzz/atheris.lock
+	@mkdir -p tests/fuzz/.corpus
+	PYTHONPATH=tests/fuzz/.atheris $(BIN)/python -m tests.fuzz.door tests/fuzz/.corpus -max_len=4096 -timeout=10 \
+		-max_total_time=$$((60 * $(or $(MINUTES),30)))
 
 chaos: install  ## everything is killed, frozen or damaged, on the real stack
 	$(BIN)/pytest -m chaos
