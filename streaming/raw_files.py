@@ -13,18 +13,17 @@ from dataclasses import dataclass
 import msgspec
 
 from lakehouse.clients.files import Files
-from lakehouse.contracts.layout import Layout
-from lakehouse.contracts.records import RawManifest
+from lakehouse.contracts.layout import RAW_SUFFIXES, Layout
+from lakehouse.contracts.records import RawEncoding, RawManifest
 from lakehouse.errors import LakehouseError
 from streaming.known_batches import Known
 
 log = logging.getLogger(__name__)
 
-_MANIFEST, _FILE = ".manifest.json", ".ndjson"
+_MANIFEST = ".manifest.json"
 _READERS = 4
 MOST_FILES = 2_000
 """In a group: a quiet edge ships many small files."""
-_ENCODING = "identity"
 
 
 class DamagedRawFileError(LakehouseError):
@@ -50,7 +49,7 @@ def missing(files: Files, layout: Layout, known: Known) -> list[RawFile]:
     with ThreadPoolExecutor(_READERS) as pool:
         manifests = pool.map(lambda path: msgspec.json.decode(files.read(path), type=RawManifest), found)
         raw = [
-            RawFile(path.removesuffix(_MANIFEST) + _FILE, manifest)
+            RawFile(path.removesuffix(_MANIFEST) + RAW_SUFFIXES[RawEncoding(manifest.encoding)], manifest)
             for path, manifest in zip(found, manifests, strict=True)
             if _is_sound(path, manifest)
         ]
@@ -98,7 +97,7 @@ def _is_known(known: Known, segment: str) -> bool:
 def _is_sound(path: str, manifest: RawManifest) -> bool:
     if not manifest.consistent:
         log.warning("%s contradicts itself, and its raw file is left out", path)
-    elif manifest.encoding != _ENCODING:
+    elif manifest.encoding not in set(RawEncoding):
         raise LakehouseError(
             f"{path} names the encoding {manifest.encoding}, which this edition cannot read: update it"
         )

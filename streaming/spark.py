@@ -34,6 +34,8 @@ _FIXED = {
     # each open file holds one in memory
     "spark.sql.maxConcurrentOutputFileWriters": "4",
     "spark.hadoop.parquet.block.size": str(32 << 20),
+    # raw files; Hadoop's own codec needs a native library
+    "spark.hadoop.io.compression.codecs": "io.airlift.compress.zstd.ZstdCodec",
     # a record fits as a whole or not at all (split_events insists)
     "spark.sql.json.enablePartialResults": "false",
     "spark.sql.streaming.metricsEnabled": "false",

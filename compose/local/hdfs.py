@@ -61,6 +61,8 @@ def hdfs_site(settings: Settings) -> dict[str, object]:
         "dfs.namenode.datanode.registration.ip-hostname-check": "false",
         "dfs.namenode.heartbeat.recheck-interval": 10_000,
         "dfs.heartbeat.interval": 1,
+        # a file that is closed is on disk: Delta logs and data, too, must survive the loss of power
+        "dfs.datanode.synconclose": "true",
         "dfs.datanode.address": f"{host}:{ports.datanode}",
         "dfs.datanode.http.address": f"{host}:{ports.datanode_http}",
         "dfs.datanode.ipc.address": f"{host}:{ports.datanode_ipc}",

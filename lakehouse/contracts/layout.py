@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 from lakehouse.contracts.ids import GenerationNumber, GoldVersionNumber, ReleaseNumber, SnapshotNumber
+from lakehouse.contracts.records import RawEncoding
+
+RAW_SUFFIXES = {RawEncoding.IDENTITY: ".ndjson", RawEncoding.ZSTD: ".ndjson.zst"}
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,9 @@ class Layout:
     def raw(self) -> str:
         return f"{self.root}/raw"
 
-    def raw_file(self, date: str, segment: str) -> str:
-        return f"{self.raw_folder(date)}/{segment}.ndjson"
+    def raw_file(self, date: str, segment: str, encoding: RawEncoding = RawEncoding.ZSTD) -> str:
+        """``encoding`` is what its manifest says."""
+        return f"{self.raw_folder(date)}/{segment}{RAW_SUFFIXES[encoding]}"
 
     def raw_manifest(self, date: str, segment: str) -> str:
         return f"{self.raw_folder(date)}/{segment}.manifest.json"

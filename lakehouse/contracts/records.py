@@ -12,6 +12,7 @@ the ``last`` of one manifest and the ``first`` of the next. The position of an e
 """
 
 from collections.abc import Sequence
+from enum import StrEnum
 from itertools import pairwise
 
 import msgspec
@@ -87,11 +88,20 @@ class Rejected(msgspec.Struct, frozen=True, omit_defaults=True, tag="rejected", 
     id: str | None = None
 
 
+class RawEncoding(StrEnum):
+    """How a raw file holds its lines."""
+
+    IDENTITY = "identity"
+    """As they are. What editions up to 0.1.0 have shipped."""
+    ZSTD = "zstd"
+    """All of them in one zstd frame."""
+
+
 class RawManifest(msgspec.Struct, frozen=True):
     """Commits one raw file: a segment without its manifest does not exist.
 
     ``last`` is included; ``hours`` counts events by acceptance hour (``2026-11-23T10``); ``checksum`` is the SHA-256
-    of the file's bytes. ``encoding`` is ``identity``: the lines as in the segment log. ``ranges`` are the sequences
+    of the file's ``bytes``, and ``encoding`` how these hold the lines of the segment log. ``ranges`` are the sequences
     that the file holds, both ends included: more than one only where the edge's disk has lost lines in between. Without
     it they run from ``first`` to ``last``.
     """
@@ -106,7 +116,7 @@ class RawManifest(msgspec.Struct, frozen=True):
     hours: dict[str, int]
     first_accepted_at: int
     last_accepted_at: int
-    encoding: str = "identity"
+    encoding: str = RawEncoding.IDENTITY
     ranges: list[tuple[int, int]] = []
 
     @property

@@ -19,7 +19,7 @@ from lakehouse.clients.trino import Row, SqlError, Trino, literal, timestamp_lit
 from lakehouse.contracts import tables
 from lakehouse.contracts.ids import GenerationNumber, GoldVersionNumber, SnapshotNumber
 from lakehouse.contracts.layout import Layout
-from lakehouse.contracts.records import RawManifest
+from lakehouse.contracts.records import RawEncoding, RawManifest
 from lakehouse.errors import NotFoundError
 from lakehouse.releases.log import Published
 from lakehouse.releases.model import Release
@@ -86,7 +86,8 @@ def raw_manifest(files: Files, layout: Layout, row: Row) -> tuple[str, RawManife
             data = files.read(layout.raw_manifest(date, row["segment"]))
         except NotFoundError:
             continue
-        return layout.raw_file(date, row["segment"]), msgspec.json.decode(data, type=RawManifest)
+        manifest = msgspec.json.decode(data, type=RawManifest)
+        return layout.raw_file(date, row["segment"], RawEncoding(manifest.encoding)), manifest
     return None
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import zstandard
 from kafka import KafkaConsumer, TopicPartition
 
 from lakehouse.clients.files import HdfsFiles
@@ -160,10 +161,10 @@ def assert_books_agree(stack: EmbeddedStack, topic: Topic, incarnation: str) -> 
     raw: list[bytes] = []
     manifests = [msgspec.json.decode(files.read(n), type=RawManifest) for n in names if n.endswith(".manifest.json")]
     for manifest in sorted(manifests, key=lambda one: one.first):
-        data = files.read(next(name for name in names if name.endswith(f"/{manifest.segment}.ndjson")))
+        data = files.read(next(name for name in names if name.endswith(f"/{manifest.segment}.ndjson.zst")))
         assert hashlib.sha256(data).hexdigest() == manifest.checksum
         assert manifest.last - manifest.first + 1 == manifest.count == sum(manifest.hours.values())
-        raw += data.splitlines()
+        raw += zstandard.ZstdDecompressor().decompress(data).splitlines()
     assert raw == [lines[first] for first in sorted(lines)]
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import zstandard
 
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.clients.kafka_scan import scan
@@ -105,7 +106,8 @@ def test_what_a_power_cut_takes_from_the_log_comes_back_from_kafka(servers: Embe
     with edge.running():
         edge.wait(lambda: not folder.exists())
     raw = [entry.path for day in files.list(layout.raw) for entry in files.list(day.path) if incarnation in entry.name]
-    assert [files.read(name) for name in raw if name.endswith(".ndjson")] == [whole]
+    unpack = zstandard.ZstdDecompressor().decompress
+    assert [unpack(files.read(name)) for name in raw if name.endswith(".ndjson.zst")] == [whole]
     ledger = json.loads(files.read(layout.closed_ledger(NAME, incarnation)))
     assert (ledger["next"], sum(ledger["hours"].values()), ledger["closed"]) == (36, 36, True)
     assert len(lines_on_kafka(servers.settings, incarnation)) == 12

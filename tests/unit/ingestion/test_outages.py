@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import zstandard
+
 from lakehouse.clients.files import LocalFiles
 from tests.support.running_edge import event, post, problem, serve, settings_of
 from tests.support.valid_events import encode
@@ -68,6 +70,6 @@ def test_segments_become_raw_files_and_wait_for_kafka(tmp_path: Path) -> None:
             assert datetime.now(UTC) < deadline
         manifest = json.loads(next((tmp_path / "hdfs/lakehouse/raw").glob(pattern)).read_text())
         assert (manifest["first"], manifest["last"], manifest["count"]) == (0, 1, 2)
-        raw = next((tmp_path / "hdfs/lakehouse/raw").glob(f"*/{receipt['segment']}.ndjson")).read_bytes()
+        raw = next((tmp_path / "hdfs/lakehouse/raw").glob(f"*/{receipt['segment']}.ndjson.zst")).read_bytes()
         local = next((tmp_path / "edge").glob(f"*/*/accepted/{receipt['segment']}.ndjson")).read_bytes()
-        assert raw == local
+        assert zstandard.ZstdDecompressor().decompress(raw) == local

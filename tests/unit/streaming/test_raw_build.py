@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import zstandard
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
@@ -20,7 +21,7 @@ from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.commit_info import BronzeCommit
 from lakehouse.contracts.ids import GenerationNumber
 from lakehouse.contracts.layout import Layout
-from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, RawManifest, Watermark, frame_of
+from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, RawEncoding, RawManifest, Watermark, frame_of
 from lakehouse.releases import generations
 from lakehouse.releases.generations import Streamed
 from streaming import kafka_handoff, raw_build
@@ -80,14 +81,15 @@ class World:
         monkeypatch.setattr(BronzeWriter, "_append", killed)
 
     def ship(self, incarnation: str, number: int, firsts: Sequence[int]) -> None:
-        """A raw file of batches of two events."""
+        """A raw file of batches of two events. Those of odd numbers are as an edition up to 0.1.0 has shipped them."""
         data = b"".join(line(incarnation, number, first) + b"\n" for first in firsts)
+        encoding = RawEncoding.IDENTITY if number % 2 else RawEncoding.ZSTD
+        data = data if number % 2 else zstandard.compress(data)
         count, digest = 2 * len(firsts), hashlib.sha256(data).hexdigest()
         segment, hours = f"{incarnation}-{number}", {"2025-11-23T10": count}
-        manifest = RawManifest(
-            "e", segment, firsts[0], firsts[-1] + 1, count, len(data), digest, hours, AT + firsts[0], AT + firsts[-1]
-        )
-        self.files.write(LAYOUT.raw_file("2025-11-23", segment), data)
+        bounds, stamps = (firsts[0], firsts[-1] + 1), (AT + firsts[0], AT + firsts[-1])
+        manifest = RawManifest("e", segment, *bounds, count, len(data), digest, hours, *stamps, encoding)
+        self.files.write(LAYOUT.raw_file("2025-11-23", segment, encoding), data)
         self.files.write(LAYOUT.raw_manifest("2025-11-23", segment), msgspec.json.encode(manifest))
 
     def bounds(self) -> dict[int, Bounds]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
-from lakehouse.contracts.records import RawManifest
+from lakehouse.contracts.records import RawEncoding, RawManifest
 from streaming.known_batches import NOTHING, held_by
 from streaming.raw_files import MOST_FILES, DamagedRawFileError, RawFile, check, groups, missing
 
@@ -24,7 +24,7 @@ def manifest(segment: str, count: int = 3, at: int = 0, data: bytes = DATA) -> R
 
 
 def ship(files: LocalFiles, found: RawManifest, date: str = "2026-11-23", committed: bool = True) -> None:
-    files.write(LAYOUT.raw_file(date, found.segment), DATA)
+    files.write(LAYOUT.raw_file(date, found.segment, RawEncoding(found.encoding)), DATA)
     if committed:
         files.write(LAYOUT.raw_manifest(date, found.segment), msgspec.json.encode(found))
 
