@@ -5,6 +5,7 @@ Out: counts, the newest entries, one entry with all that is known of it, or a st
 them. An entry is there once, however often it was delivered, and memory holds a page of rows, and names.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -67,10 +68,12 @@ class Found:
 
 
 class Quarantine:
-    """Of one warehouse, as it is when it is asked."""
+    """Of one warehouse, as it is when it is asked. Safe for several threads."""
 
     def __init__(self, trino: Sql, files: Files, layout: Layout) -> None:
-        self._trino, self._files, self._layout = trino, files, layout
+        self._trino = trino
+        self._log = ReleaseLog(files, layout)
+        self._log_lock = threading.Lock()
 
     def counts(self, where: Where, limit: int) -> Counts:
         """At most ``limit`` reasons, merchants and hours."""
@@ -140,7 +143,8 @@ class Quarantine:
         return rows[0] if rows else None
 
     def _sources(self) -> Sources:
-        published = ReleaseLog(self._files, self._layout).current()
+        with self._log_lock:
+            published = self._log.current()
         release = published.release if published else None
         return Sources(release.bronze.generation if release else FIRST_GENERATION, release)
 

@@ -22,6 +22,11 @@ def issue(settings: Settings, merchant_id: str, scopes: Sequence[Scope], ttl: ti
     return jwt.encode(said, key.private_key(), algorithm=ALGORITHM, headers={"kid": key.kid})
 
 
+def may_issue(settings: Settings) -> bool:
+    """Whether the signing key is here. It stays with who issues tokens, and a new one would be known to nobody."""
+    return KeyFolder(settings.keys_path).signing.exists()
+
+
 def claims(
     settings: Settings, merchant_id: str, scopes: Sequence[Scope], ttl: timedelta | None = None
 ) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from lakehouse.transform.ops_api.app import create_app
 from lakehouse.transform.ops_api.differences import Differences
 from lakehouse.transform.ops_api.handlers import Handlers
 from lakehouse.transform.ops_api.plans import Plans
+from tests.support.quarantine_world import QuarantineWorld
 
 
 @dataclass(frozen=True)
@@ -76,5 +77,6 @@ def _ops(settings: Settings, files: LocalFiles) -> Any:
     def compare(*_: Any) -> Difference:
         raise AssertionError("there is nothing to compare")
 
-    handlers = Handlers(files, layout, Differences(files, layout, compare), Plans(settings, files), lambda: None)
+    compared, quarantine = Differences(files, layout, compare), QuarantineWorld().quarantine(files)
+    handlers = Handlers(files, layout, compared, Plans(settings, files), quarantine, lambda: None)
     return create_app(handlers, Verifier(settings), Health(timedelta(minutes=1)))

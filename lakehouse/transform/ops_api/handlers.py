@@ -17,6 +17,9 @@ from lakehouse.http.asgi import Headers, Response
 from lakehouse.http.negotiation import preferred
 from lakehouse.http.parameters import number
 from lakehouse.http.problems import Kind, ProblemError
+from lakehouse.quarantine import documents
+from lakehouse.quarantine.reading import Quarantine
+from lakehouse.quarantine.selection import TERMS, Where
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.model import new_nonce
 from lakehouse.releases.version_status import VersionState, version_states
@@ -47,12 +50,19 @@ class Handlers:
     """One method for each route. Safe for several threads."""
 
     def __init__(
-        self, files: Files, layout: Layout, compared: Differences, plans: Plans, wake: Callable[[], None]
+        self,
+        files: Files,
+        layout: Layout,
+        compared: Differences,
+        plans: Plans,
+        quarantine: Quarantine,
+        wake: Callable[[], None],
     ) -> None:
         self._files = files
         self._layout = layout
         self._compared = compared
         self._plans = plans
+        self._quarantine = quarantine
         self._wake = wake
         self._operations = Operations(files, layout)
         self._versions = Versions(files, layout)
@@ -70,6 +80,25 @@ class Handlers:
 
     def drop(self, request: OpsRequest) -> Response:
         return self._submit(request, requests.read(request.body, requests.Drop))
+
+    def replay(self, request: OpsRequest) -> Response:
+        return self._submit(request, requests.read(request.body, requests.QuarantineReplay))
+
+    def quarantined(self, request: OpsRequest) -> Response:
+        given = request.parameters(*TERMS, "limit")
+        limit = number("limit", given.pop("limit", str(_LISTED)), 1, _MOST_LISTED)
+        try:
+            where = Where.of(**given)
+        except RefusedError as error:
+            raise ProblemError(Kind.BAD_PARAMETER, str(error)) from error
+        return _json(documents.listing(self._quarantine.counts(where, limit), self._quarantine.newest(where, limit)))
+
+    def entry(self, request: OpsRequest) -> Response:
+        found = self._quarantine.find(request.http.path_parameters["entry"])
+        if found is None:
+            raise ProblemError(Kind.NOT_FOUND, "there is no such entry; see /v1/ops/quarantine")
+        request.parameters()
+        return _json(documents.whole(found))
 
     def store_definition(self, request: OpsRequest) -> Response:
         request.parameters()
@@ -119,7 +148,7 @@ class Handlers:
         request.parameters()
         releases = self._releases()
         current = releases[-1] if releases else None
-        if wanted.dry_run:
+        if not isinstance(wanted, requests.QuarantineReplay) and wanted.dry_run:
             return _json(self._plan(wanted, request.actor, _fingerprint(wanted, current)))
         operation = Operation(
             id=new_id(request.actor, request.key),
@@ -137,7 +166,7 @@ class Handlers:
         document = self._document(given)
         return _json(document, status=202, headers=[(b"location", str(document["url"]).encode())])
 
-    def _plan(self, wanted: requests.Request, actor: str, definition: str | None) -> responses.Document:
+    def _plan(self, wanted: requests.Planned, actor: str, definition: str | None) -> responses.Document:
         """409 where the operation would be refused."""
         try:
             return self._plans.of(wanted, actor, definition).document()

@@ -40,16 +40,19 @@ _KEY: Json = {
 
 def operation(route: Route) -> Json:
     """What FastAPI cannot see."""
-    names = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
+    names = [part[1:-1].partition(":")[0] for part in route.path.split("/") if part.startswith("{")]
+    asked = [*(in_query(name, text, _POSITIVE) for name, text in route.query)]
+    asked += [in_query(name, text, {"type": "string"}) for name, text in route.texts]
     found: Json = {
         "security": NEEDS_TOKEN,
-        "parameters": [*map(in_path, names), *(in_query(name, text, _POSITIVE) for name, text in route.query)],
+        "parameters": [*map(in_path, names), *asked],
         "responses": problem_responses((*_ALWAYS, *route.kinds)) | {_success(route): {"description": route.answers}},
     }
     if route.takes is not None:
         found["requestBody"] = {"required": True, "content": content(_schema(route.takes), route.media_type)}
     if route.takes not in (None, bytes):
         found["parameters"].append(_KEY)
+    if route.takes not in (None, bytes) and route.plans:
         found["responses"]["200"] = {"description": "With `dry_run`: what would be done; nothing has changed."}
     return found
 

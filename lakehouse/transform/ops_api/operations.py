@@ -9,6 +9,7 @@ import hashlib
 import time
 from contextlib import suppress
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -54,7 +55,8 @@ class Note(msgspec.Struct, frozen=True):
 
 class Result(msgspec.Struct, frozen=True):
     """``message`` is the sentence of a refusal or failure, or of a rollback to what is behind; ``seconds_behind`` (of a
-    rollback that is done) how far that is, 0 if it is not, None where it is complete through no hour."""
+    rollback that is done) how far that is, 0 if it is not, None where it is complete through no hour; ``replay`` what
+    was sent again, and what became of it."""
 
     end: End
     finished_at: int
@@ -63,6 +65,7 @@ class Result(msgspec.Struct, frozen=True):
     gold_version: GoldVersionNumber | None = None
     release: ReleaseNumber | None = None
     seconds_behind: int | None = None
+    replay: dict[str, Any] | None = None
 
 
 def new_id(actor: str, key: str | None) -> str:
@@ -118,9 +121,10 @@ class Operations:
         gold_version: GoldVersionNumber | None = None,
         release: ReleaseNumber | None = None,
         seconds_behind: int | None = None,
+        replay: dict[str, Any] | None = None,
     ) -> Result:
         """The result. If there is one already, that one: an operation ends once."""
-        ended = Result(end, now(), new_nonce(), message, gold_version, release, seconds_behind)
+        ended = Result(end, now(), new_nonce(), message, gold_version, release, seconds_behind, replay)
         path = self._layout.operation_result(operation)
         try:
             publish(self._files, self._layout.staging, path, msgspec.json.encode(ended))

@@ -21,7 +21,7 @@ class Plans:
         self._settings = settings
         self._files = files
 
-    def of(self, request: requests.Request, actor: str, definition: str | None) -> VerbPlan:
+    def of(self, request: requests.Planned, actor: str, definition: str | None) -> VerbPlan:
         """``definition`` is the fingerprint that a reprocess builds with."""
         match request:
             case requests.Reprocess():

@@ -1,6 +1,6 @@
 """What an operator may ask for: the bodies of the requests, and a part of the operation that is kept.
 
-In: JSON. Out: one of four requests, checked as far as it can be without looking at the warehouse; an unknown field is
+In: JSON. Out: one of five requests, checked as far as it can be without looking at the warehouse; an unknown field is
 an error, because a misspelt bound would rebuild all of history.
 """
 
@@ -13,6 +13,8 @@ import msgspec
 from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber
 from lakehouse.errors import RefusedError
 from lakehouse.http.problems import Kind, ProblemError
+from lakehouse.quarantine.mend import Mend, mend_of
+from lakehouse.quarantine.selection import Named, Selection, Where
 from lakehouse.transform.backfill import plan
 from lakehouse.transform.backfill.plan import Source
 from lakehouse.transform.maintenance.drop import DropRequest
@@ -112,9 +114,58 @@ class Drop(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         return DropRequest(self.gold_version, actor, self.reason, operation)
 
 
+_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
+
+
+class Conditions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """All must hold. ``since`` and ``until`` are UTC days or instants."""
+
+    reason: _Text | None = None
+    merchant: _Text | None = None
+    since: _Text | None = None
+    until: _Text | None = None
+    station: _Text | None = None
+
+
+class QuarantineReplay(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    tag_field="verb",
+    tag="quarantine-replay",
+):
+    """Send what was refused through the edge again: ``entries`` by name, or all that meet ``where``; ``mend`` is a jq
+    program or a JSON patch. With ``dry_run`` the operation ends with what would be sent and what it would add."""
+
+    entries: Annotated[list[_Text], msgspec.Meta(min_length=1, max_length=1000)] | None = None
+    where: Conditions | None = None
+    mend: Annotated[str, msgspec.Meta(min_length=1, max_length=10_000)] | None = None
+    dry_run: DryRun = False
+
+    def __post_init__(self) -> None:
+        if (self.entries is None) == (self.where is None):
+            raise ValueError("give either entries or where")
+        try:
+            self.selection()
+            self.mended()
+        except RefusedError as error:
+            raise ValueError(str(error)) from error
+
+    def selection(self) -> Selection:
+        if self.where is None:
+            return Named.of(self.entries or ())
+        return Where.of(**msgspec.structs.asdict(self.where))
+
+    def mended(self) -> Mend | None:
+        return None if self.mend is None else mend_of(self.mend)
+
+
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
-Request = Reprocess | Promote | Rollback | Drop
-W = TypeVar("W", Reprocess, Promote, Rollback, Drop)
+Planned = Reprocess | Promote | Rollback | Drop
+"""What answers a dry run at once."""
+Request = Planned | QuarantineReplay
+W = TypeVar("W", Reprocess, Promote, Rollback, Drop, QuarantineReplay)
 
 
 def read(body: bytes, kind: type[W]) -> W:
@@ -143,5 +194,5 @@ def _checked(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def verb(request: Request) -> str:
-    """``reprocess``, ``promote``, ``rollback`` or ``drop``."""
+    """``reprocess``, ``promote``, ``rollback``, ``drop`` or ``quarantine-replay``."""
     return str(type(request).__struct_config__.tag)

@@ -21,7 +21,8 @@ Handler = Callable[[OpsRequest], Response]
 @dataclass(frozen=True)
 class Route:
     """``query`` maps parameters to what they mean; ``takes`` is the body's type, bytes for an archive; ``kinds`` are
-    the problems that may be its answer, besides those of any route."""
+    the problems that may be its answer, besides those of any route; ``texts`` are parameters that are no numbers;
+    ``plans`` says that a dry run is answered at once."""
 
     method: str
     path: str
@@ -31,6 +32,8 @@ class Route:
     takes: type | None = None
     query: tuple[tuple[str, str], ...] = ()
     kinds: tuple[Kind, ...] = ()
+    texts: tuple[tuple[str, str], ...] = ()
+    plans: bool = True
 
     @property
     def media_type(self) -> str:
@@ -80,6 +83,31 @@ def routes(handlers: Handlers) -> tuple[Route, ...]:
             "Its state, progress and result.",
             kinds=missing,
         ),
+        Route(
+            "GET",
+            "/v1/ops/quarantine",
+            handlers.quarantined,
+            "What was refused",
+            "Counts by reason, merchant and hour, and the newest entries.",
+            query=limit,
+            texts=(
+                ("reason", "Only with this reason."),
+                ("merchant", "Only of this merchant."),
+                ("since", "From this instant or UTC day on."),
+                ("until", "Before this instant or UTC day."),
+                ("station", "`edge`, `streaming` or `models`."),
+            ),
+        ),
+        # the name of an accepted event is its position, which has slashes
+        Route(
+            "GET",
+            "/v1/ops/quarantine/{entry:path}",
+            handlers.entry,
+            "One entry",
+            "All that is known of it, and the bytes that were sent, in base64.",
+            kinds=missing,
+        ),
+        _operation("quarantine/replay", handlers.replay, "Send it again", requests.QuarantineReplay, plans=False),
         Route("GET", "/v1/ops/releases", handlers.releases, "Releases", "Who, when and why.", query=limit),
         Route("GET", "/v1/ops/gold-versions", handlers.gold_versions, "Gold versions", "Status and progress of each."),
         Route("GET", version, handlers.gold_version, "One gold version", "Status and progress.", kinds=missing),
@@ -95,7 +123,7 @@ def routes(handlers: Handlers) -> tuple[Route, ...]:
     )
 
 
-def _operation(verb: str, handler: Handler, summary: str, request: type) -> Route:
+def _operation(verb: str, handler: Handler, summary: str, request: type, *, plans: bool = True) -> Route:
     answers = "202: the operation is durable; watch it at `Location`."
     kinds = (Kind.UNREADABLE_BODY, Kind.CONFLICT)
-    return Route("POST", f"/v1/ops/{verb}", handler, summary, answers, request, kinds=kinds)
+    return Route("POST", f"/v1/ops/{verb}", handler, summary, answers, request, kinds=kinds, plans=plans)

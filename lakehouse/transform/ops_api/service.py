@@ -12,6 +12,7 @@ from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
 from lakehouse.http.health import Health
 from lakehouse.http.server import Listening
+from lakehouse.quarantine.reading import Quarantine
 from lakehouse.settings import Settings
 from lakehouse.tokens import Verifier
 from lakehouse.transform.locks import is_carried_out
@@ -31,8 +32,9 @@ class OpsApi:
         operations = Operations(files, layout)
         operations.take_over_orders()
         self._dispatcher = Dispatcher(operations, stop, partial(is_carried_out, settings))
-        compared = Differences(files, layout, through(Trino.of(settings, read_only=True)))
-        handlers = Handlers(files, layout, compared, Plans(settings, files), self._dispatcher.wake)
+        trino = Trino.of(settings, read_only=True)
+        compared, quarantine = Differences(files, layout, through(trino)), Quarantine(trino, files, layout)
+        handlers = Handlers(files, layout, compared, Plans(settings, files), quarantine, self._dispatcher.wake)
         self._server = Listening(
             create_app(handlers, Verifier(settings), health), settings.host, settings.ports.transform
         )

@@ -10,6 +10,7 @@ import logging
 import sys
 import time
 from contextlib import suppress
+from typing import Any
 
 from lakehouse.clients.files import Files, HdfsFiles
 from lakehouse.clients.trino import QueryFailedError
@@ -20,6 +21,7 @@ from lakehouse.json_logs import fields, log_as_json
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings, load_settings
+from lakehouse.tokens.issue import may_issue
 from lakehouse.transform.backfill import plan
 from lakehouse.transform.backfill.reprocess import carry_out
 from lakehouse.transform.building.build import BuildFailedError
@@ -29,6 +31,7 @@ from lakehouse.transform.locks import carrying_out
 from lakehouse.transform.maintenance import drop
 from lakehouse.transform.ops_api import requests
 from lakehouse.transform.ops_api.operations import End, Operation, Operations, Result
+from lakehouse.transform.ops_api.replay import replay
 from lakehouse.transform.publishing import everywhere, promote, rollback
 
 ATTEMPTS = 30
@@ -84,6 +87,8 @@ class Worker:
                     return self._rollback(request)
                 case requests.Drop() as request:
                     return self._drop(request)
+                case requests.QuarantineReplay() as request:
+                    return self._replay(request)
         except RefusedError as error:
             return self._end(End.REFUSED, message=str(error))
 
@@ -125,6 +130,15 @@ class Worker:
         drop.drop(builder, request.planned(self._operation.actor, self._operation.id), self.say)
         return self._end(End.DONE)
 
+    def _replay(self, request: requests.QuarantineReplay) -> Result:
+        """Done again after a kill: what was sent before counts once."""
+        if not request.dry_run and not may_issue(self._settings):
+            raise RefusedError(
+                "this service has no key that signs tokens; run `lakehouse quarantine replay` where tokens are issued"
+            )
+        done = replay(self._settings, self._files, request, self.say)
+        return self._end(End.DONE, replay=done)
+
     def _published(self) -> Published | None:
         """The release that this operation has published before it was killed."""
         for published in reversed(self._releases.refresh()):
@@ -146,6 +160,7 @@ class Worker:
         message: str | None = None,
         release: ReleaseNumber | None = None,
         seconds_behind: int | None = None,
+        replay: dict[str, Any] | None = None,
     ) -> Result:
         version = self._gold_version
         return self._operations.finish(
@@ -155,6 +170,7 @@ class Worker:
             gold_version=version,
             release=release,
             seconds_behind=seconds_behind,
+            replay=replay,
         )
 
 

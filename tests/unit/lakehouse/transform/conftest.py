@@ -25,6 +25,7 @@ from lakehouse.transform.ops_api.plans import Plans
 from tests.support.logged_warehouse import CANDIDATE, LAYOUT, LoggedWarehouse
 from tests.support.ops_client import OpsApi, undocumented
 from tests.support.promoted_warehouse import PromotedWarehouse
+from tests.support.quarantine_world import QuarantineWorld
 
 
 @pytest.fixture
@@ -44,14 +45,14 @@ def ops_api(tmp_path: Path) -> Iterator[OpsApi]:
         )
 
     issue(settings, "olga", [Scope.OPS])
-    handlers = Handlers(
-        files, LAYOUT, Differences(files, LAYOUT, compare), Plans(settings, files), lambda: woken.append(1)
-    )
+    world = QuarantineWorld()
+    compares, plans = Differences(files, LAYOUT, compare), Plans(settings, files)
+    handlers = Handlers(files, LAYOUT, compares, plans, world.quarantine(files), lambda: woken.append(1))
     server = Listening(create_app(handlers, Verifier(settings), health, CollectorRegistry()), "127.0.0.1", 0)
     answers: list[httpx.Response] = []
     url, hooks = f"http://127.0.0.1:{server.port}", {"response": [answers.append]}
     with httpx.Client(base_url=url, trust_env=False, timeout=20, event_hooks=hooks) as client:
-        made = OpsApi(client, settings, stored, health, woken, compared)
+        made = OpsApi(client, settings, stored, health, woken, compared, world)
         stored.cycle(stored.version())
         stored.cycle(stored.version(CANDIDATE))
         yield made

@@ -14,13 +14,14 @@ from lakehouse.tokens import Scope
 from lakehouse.transform.backfill.progress import Phase, ProgressFile
 from lakehouse.transform.ops_api import request, upload
 from lakehouse.transform.ops_api.operations import End
+from lakehouse.transform.ops_api.requests import Promote
 from tests.support.logged_warehouse import FINGERPRINT, LAYOUT
 from tests.support.ops_client import OpsApi, problem
 
 PATHS = [
-    *[("POST", name) for name in ("reprocess", "promote", "rollback", "drop", "definitions")],
+    *[("POST", name) for name in ("reprocess", "promote", "rollback", "drop", "definitions", "quarantine/replay")],
     *[("GET", name) for name in ("operations", "operations/x", "releases", "gold-versions", "gold-versions/9")],
-    ("GET", "gold-versions/9/diff"),
+    *[("GET", name) for name in ("gold-versions/9/diff", "quarantine", "quarantine/edge-1/aa-0/9")],
 ]
 
 
@@ -36,7 +37,9 @@ def test_only_operators_enter(ops_api: OpsApi, method: str, path: str) -> None:
     assert ops_api.operations.newest(10) == []
 
 
-@pytest.mark.parametrize("path", ["operations/x", f"operations/{'0' * 32}", "gold-versions/9", "gold-versions/x/diff"])
+@pytest.mark.parametrize(
+    "path", ["operations/x", f"operations/{'0' * 32}", "gold-versions/9", "gold-versions/x/diff", "quarantine/x"]
+)
 def test_not_found_comes_before_a_bad_parameter(ops_api: OpsApi, path: str) -> None:
     assert problem(ops_api.get(f"{path}?unknown=1")) == (404, "not-found")
 
@@ -129,7 +132,7 @@ def test_an_order_is_durable_before_it_is_answered(ops_api: OpsApi) -> None:
     assert document["request"] == {"gold_version": 2, "reason": "tax"}
     assert ops_api.woken == [1]
     kept = ops_api.operations.get(document["operation"])
-    assert (kept.actor, kept.seen, kept.request.reason) == ("olga", 1, "tax")
+    assert (kept.actor, kept.seen, kept.request) == ("olga", 1, Promote(GoldVersionNumber(2), reason="tax"))
     assert ops_api.get(f"operations/{kept.id}").json() == document
     assert ops_api.get("operations").json()["operations"] == [document]
 
