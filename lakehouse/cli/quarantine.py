@@ -45,6 +45,9 @@ def list_command(
     until: Annotated[str | None, typer.Option(metavar="T", help="Before this instant or UTC day.")] = None,
     station: Annotated[Station | None, typer.Option(help="Only what was refused there.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Entries, merchants and hours.")] = 20,
+    replays: Annotated[
+        bool, typer.Option("--replays", help="Say which were sent again; looks through all events since.")
+    ] = False,
     output: _Output = Format.TABLE,
 ) -> None:
     """Count what was refused, by reason, merchant and hour, and list the newest entries.
@@ -53,11 +56,11 @@ def list_command(
     what they cannot read, and what has the identity of another event and differs from it.
 
     Examples: lakehouse quarantine list --since 2026-11-23 --reason unknown_currency;
-    lakehouse quarantine list --merchant shop-1 --format json
+    lakehouse quarantine list --merchant shop-1 --replays --format json
     """
     where = Where.of(reason=reason, merchant=merchant, since=since, until=until, station=station)
     quarantine = _open()
-    counts, entries = quarantine.counts(where, limit), quarantine.newest(where, limit)
+    counts, entries = quarantine.counts(where, limit), quarantine.newest(where, limit, replays=replays)
     if output is Format.JSON:
         print_json(documents.listing(counts, entries))
     else:
@@ -173,14 +176,15 @@ def _tables(counts: Counts, entries: list[Entry]) -> Iterator[str]:
     yield table(("merchant", "entries"), [(name or "-", n) for name, n in counts.by_merchant.items()], left=_TEXTS)
     yield table(("at", "entries"), [(f"{hour:%Y-%m-%d %H}h", n) for hour, n in counts.by_hour.items()], left=_TEXTS)
     columns = ("entry", "at", "merchant", "reason", "detail", "id", "replayed")
-    yield table(columns, map(_cells, entries), left=_TEXTS)
+    yield table(columns if entries[0].replays is not None else columns[:-1], map(_cells, entries), left=_TEXTS)
 
 
 def _cells(entry: Entry) -> tuple[str, ...]:
     one = entry.refused
     at = f"{one.at:%Y-%m-%d %H:%M:%S}"
     said = (one.merchant_id or "-", one.reason, _short(one.detail), _short(one.id))
-    return (one.name, at, *said, f"{len(entry.replays)}x" if entry.replays else "")
+    replayed = () if entry.replays is None else (f"{len(entry.replays)}x",)
+    return (one.name, at, *said, *replayed)
 
 
 def _short(text: str | None) -> str:
@@ -197,7 +201,7 @@ def _lines(found: Found) -> Iterator[str]:
     text, counted = document.pop("text"), document.pop("counted")
     document.pop("body")
     document["deliveries"] = ", ".join(f"{d['topic']}/{d['partition']}/{d['offset']}" for d in found.deliveries)
-    document["replays"] = ", ".join(document["replays"])
+    document["replays"] = ", ".join(document["replays"] or ())
     for name, value in document.items():
         yield _plain(f"{name:<12} {'-' if value in (None, '') else value}")
     if counted:

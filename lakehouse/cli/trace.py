@@ -52,6 +52,8 @@ def as_text(document: dict[str, Any]) -> Iterator[str]:
     """The path, one stage a line."""
     for copy in document["copies"]:
         yield f"{copy['type']} {copy['id']} of {copy['merchant_id']}, from {copy['source']}, at {copy['time']}"
+        if copy["replay_of"]:
+            yield f"  replays    {copy['replay_of']}"
         if copy["extensions"]:
             yield f"  extensions {json.dumps(copy['extensions'], ensure_ascii=False)}"
         at = copy["accepted"]

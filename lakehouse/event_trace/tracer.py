@@ -54,6 +54,7 @@ class Tracer:
         identity = {name: row[name] for name in ("merchant_id", "source", "id", "type", "time")}
         return _plain(identity) | {
             "extensions": json.loads(row["extensions"] or "{}"),
+            "replay_of": row["replay_of"],
             "accepted": _plain({name: row[name] for name in ("edge", "segment", "seq", "accepted_at")}),
             "raw": {"file": shipped[0], "first": shipped[1].first, "last": shipped[1].last} if shipped else None,
             "bronze": [_delivery(one, versions, generation) for one in rows],

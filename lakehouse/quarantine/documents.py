@@ -28,6 +28,7 @@ def listing(counts: Counts, entries: list[Entry]) -> Document:
 
 
 def line(entry: Entry) -> Document:
+    """``replays`` is null where nobody asked for them."""
     refused = entry.refused
     return {
         "entry": refused.name,
@@ -39,7 +40,7 @@ def line(entry: Entry) -> Document:
         "id": refused.id,
         "edge": refused.edge,
         "bytes": entry.size,
-        "replays": list(entry.replays),
+        "replays": None if entry.replays is None else list(entry.replays),
     }
 
 

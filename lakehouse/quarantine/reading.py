@@ -7,7 +7,7 @@ them. An entry is there once, however often it was delivered, and memory holds a
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -37,11 +37,11 @@ class Sql(Protocol):
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the list. ``replays`` are positions that name it, as far as bronze has them."""
+    """A line of the list. ``replays`` are positions that name it, as far as bronze has them; None if nobody asked."""
 
     refused: Refused
     size: int | None
-    replays: tuple[str, ...] = ()
+    replays: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,14 @@ class Quarantine:
             {row["hour"]: row["entries"] for row in of.get(statements.BY_HOUR, ())},
         )
 
-    def newest(self, where: Where, limit: int) -> list[Entry]:
-        """The newest first."""
+    def newest(self, where: Where, limit: int, *, replays: bool = False) -> list[Entry]:
+        """The newest first; with ``replays`` all events are looked through that were accepted since."""
         rows = self._query(lambda sources: statements.newest(sources, where, limit))
-        found = [(_refused(row), row["size"]) for row in rows]
-        replays = self._replays([refused for refused, _ in found])
-        return [Entry(refused, size, tuple(replays.get(refused.name, ()))) for refused, size in found]
+        found = [Entry(_refused(row), row["size"]) for row in rows]
+        if not replays:
+            return found
+        known = self._replays([entry.refused for entry in found])
+        return [replace(entry, replays=tuple(known.get(entry.refused.name, ()))) for entry in found]
 
     def find(self, name: str) -> Found | None:
         """None if there is no entry of that name."""

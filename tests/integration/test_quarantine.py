@@ -80,7 +80,7 @@ def test_what_was_refused_is_mended_and_counted(stack: EmbeddedStack) -> None:
     assert counted(stack) == [{"currency": "BRL", "orders": 2, "gross": 32}]
     (rejected,) = listed(stack, "--reason", "unknown_currency")["entries"]
     (conflict,) = listed(stack, "--station", "models", "--since", AT)["entries"]
-    assert (rejected["id"], rejected["detail"], rejected["replays"]) == ("e1", "data.currency", [])
+    assert (rejected["id"], rejected["detail"], rejected["replays"]) == ("e1", "data.currency", None)
     shown = run(stack, "show", rejected["entry"])
     assert json.loads(shown["text"])["data"]["currency"] == "brl"
     assert "ana" not in shown["text"]
@@ -97,7 +97,9 @@ def test_what_was_refused_is_mended_and_counted(stack: EmbeddedStack) -> None:
     assert by_operation(stack, {"where": where, "mend": other})["accepted"] == 1
     settle(stack)
     assert counted(stack) == [{"currency": "BRL", "orders": 4, "gross": 152}]
-    replays = {row["entry"]: len(row["replays"]) for row in listed(stack)["entries"]}
+    replays = {row["entry"]: len(row["replays"]) for row in listed(stack, "--replays")["entries"]}
     assert replays == {rejected["entry"]: 2, conflict["entry"]: 1}
     assert run(stack, "replay", *upper, "--dry-run")["replayed_before"] == 1
+    traced = json.loads(stack.run("trace", "e4", "--merchant", SHOP, "--format", "json").stdout)
+    assert [copy["replay_of"] for copy in traced["copies"]] == [conflict["entry"]]
     assert stack.run("quarantine", "show", "20261123T100501123Z-9f86d081884c7d65").returncode == 1

@@ -85,13 +85,15 @@ class Handlers:
         return self._submit(request, requests.read(request.body, requests.QuarantineReplay))
 
     def quarantined(self, request: OpsRequest) -> Response:
-        given = request.parameters(*TERMS, "limit")
+        given = request.parameters(*TERMS, "limit", "replays")
         limit = number("limit", given.pop("limit", str(_LISTED)), 1, _MOST_LISTED)
+        replays = number("replays", given.pop("replays", "0"), 0, 1) == 1
         try:
             where = Where.of(**given)
         except RefusedError as error:
             raise ProblemError(Kind.BAD_PARAMETER, str(error)) from error
-        return _json(documents.listing(self._quarantine.counts(where, limit), self._quarantine.newest(where, limit)))
+        entries = self._quarantine.newest(where, limit, replays=replays)
+        return _json(documents.listing(self._quarantine.counts(where, limit), entries))
 
     def entry(self, request: OpsRequest) -> Response:
         found = self._quarantine.find(request.http.path_parameters["entry"])

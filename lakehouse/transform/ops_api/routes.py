@@ -89,7 +89,7 @@ def routes(handlers: Handlers) -> tuple[Route, ...]:
             handlers.quarantined,
             "What was refused",
             "Counts by reason, merchant and hour, and the newest entries.",
-            query=limit,
+            query=(*limit, ("replays", "1: say which were sent again; looks through all events since.")),
             texts=(
                 ("reason", "Only with this reason."),
                 ("merchant", "Only of this merchant."),

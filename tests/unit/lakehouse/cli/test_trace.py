@@ -14,6 +14,7 @@ def copy(**more: Any) -> dict[str, Any]:
         "type": "order.placed",
         "time": "2026-11-23T10:01:00Z",
         "extensions": {},
+        "replay_of": None,
         "accepted": {"edge": "edge-1", "segment": "aa-0", "seq": 7, "accepted_at": "2026-11-23T10:01:01Z"},
         "raw": None,
         "bronze": [
@@ -38,12 +39,17 @@ def test_an_event_on_its_way() -> None:
     assert "commit ?, from a raw file" in told
     assert "not in the current release yet" in told
     assert "extensions" not in told
+    assert "replays" not in told
 
 
 def test_the_trace_that_an_event_belongs_to_is_shown() -> None:
     told = text(copy(extensions={"traceparent": "00-aa-bb-01", "note": "a\x1b[2J"}))
     assert '"traceparent": "00-aa-bb-01"' in told
     assert "\x1b" not in told
+
+
+def test_a_replay_names_what_it_replays() -> None:
+    assert "  replays    edge-1/aa-0/3" in text(copy(replay_of="edge-1/aa-0/3"))
 
 
 def test_an_event_that_counts_names_the_release_that_showed_it() -> None:

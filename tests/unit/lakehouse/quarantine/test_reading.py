@@ -68,7 +68,7 @@ def test_other_refusals_of_trino_are_raised(files: LocalFiles) -> None:
 def test_replays_are_named(files: LocalFiles) -> None:
     name = kept(rejected(BODY)).refused.name
     world = QuarantineWorld([rejected(BODY)], replays=[(name, "edge-1/aa-1/5"), (name, "edge-1/aa-1/9")])
-    (entry,) = world.quarantine(files).newest(EVERYTHING, 9)
+    (entry,) = world.quarantine(files).newest(EVERYTHING, 9, replays=True)
     assert entry.replays == ("edge-1/aa-1/5", "edge-1/aa-1/9")
     assert "accepted_date >= DATE '2026-11-23'" in world.asked[-1]
     assert world.quarantine(files).replayed(AT) == {name}
