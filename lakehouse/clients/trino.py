@@ -7,7 +7,7 @@ refuses to write.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -95,7 +95,7 @@ class Trino:
             columns = tuple(Column(entry[0], entry[1]) for entry in cursor.description or ())
             return Result(columns, rows, cursor.query_id or "")
 
-    def stream(self, sql: str) -> Iterator[Row]:
+    def stream(self, sql: str) -> Generator[Row, None, None]:
         """The rows of one statement as Trino makes them: at no time are more than a page of them here.
 
         Trino ends a statement whose rows nobody takes for some minutes.

@@ -76,7 +76,7 @@ class Quarantine:
         self._log_lock = threading.Lock()
 
     def counts(self, where: Where, limit: int) -> Counts:
-        """At most ``limit`` reasons, merchants and hours."""
+        """All reasons, and at most ``limit`` merchants and hours."""
         rows = self._query(lambda sources: statements.counts(sources, where, limit))
         of = {kind: [row for row in rows if row["kind"] == kind] for kind in {row["kind"] for row in rows}}
         return Counts(

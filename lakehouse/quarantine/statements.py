@@ -17,6 +17,8 @@ from lakehouse.releases.model import Release
 
 _BODY = "coalesce(body, X'')"
 _KNOWN = "at, station, merchant_id, reason, detail, id, edge, segment, seq, digest, size"
+BY_REASON, BY_MERCHANT, BY_HOUR = 1, 2, 3
+"""What ``kind`` of :func:`counts` is: which of (reason, merchant) is not grouped by, as bits."""
 _EVENT = 'b.source, b.type, b."time", b.subject, b.dataschema, b.extensions, b.data'
 
 
@@ -51,20 +53,17 @@ def newest(sources: Sources, where: Where, limit: int) -> str:
 
 
 def counts(sources: Sources, where: Where, limit: int) -> str:
-    """How many entries there are: by station and reason, of the merchants that have most, and of the newest hours; at
-    most ``limit`` rows of each ``kind``."""
+    """How many entries there are: by station and reason, of the ``limit`` merchants that have most, and of as many of
+    the newest hours."""
     return (
         f"WITH found AS (SELECT *, date_trunc('hour', at) AS hour FROM ({_entries(sources, where)})), "
         "grouped AS (SELECT station, reason, merchant_id, hour, count(*) AS entries, grouping(reason, merchant_id) "
         "AS kind FROM found GROUP BY GROUPING SETS ((station, reason), (merchant_id), (hour))), "
         "placed AS (SELECT *, row_number() OVER (PARTITION BY kind ORDER BY hour DESC, entries DESC, reason, "
         "station, merchant_id) AS place FROM grouped) "
-        f"SELECT kind, station, reason, merchant_id, hour, entries FROM placed WHERE place <= {limit} ORDER BY place"
+        "SELECT kind, station, reason, merchant_id, hour, entries FROM placed "
+        f"WHERE place <= {limit} OR kind = {BY_REASON} ORDER BY place"
     )
-
-
-BY_REASON, BY_MERCHANT, BY_HOUR = 1, 2, 3
-"""What ``kind`` of :func:`counts` is: which of (reason, merchant) is not grouped by, as bits."""
 
 
 def rejected_bytes(sources: Sources, selection: Selection) -> str:

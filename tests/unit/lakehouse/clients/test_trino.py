@@ -1,6 +1,8 @@
 """How values are written in SQL, and what Trino says of a statement that has failed, as one of our errors."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from trino import dbapi
@@ -34,6 +36,47 @@ def test_only_a_wrong_statement_is_refused(
     with pytest.raises(error, match=name) as raised:
         Trino("localhost", 1).query("SELECT 1")
     assert type(raised.value) is error
+
+
+class _Cursor:
+    """Answers with rows for ever, or until it fails."""
+
+    description = (("n",), ("text",))
+
+    def __init__(self, fails_at: int | None = None) -> None:
+        self.fails_at, self.given, self.cancelled = fails_at, 0, 0
+
+    def execute(self, sql: str) -> None: ...
+
+    def cancel(self) -> None:
+        self.cancelled += 1
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        while self.given != self.fails_at:
+            self.given += 1
+            yield [self.given, "a"]
+        raise TrinoQueryError({"errorName": "ABANDONED_QUERY", "errorType": "USER_ERROR", "message": "late"}, "q")
+
+
+def test_rows_are_taken_as_they_come_and_a_statement_that_nobody_reads_on_is_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cursor = _Cursor()
+    monkeypatch.setattr(dbapi.Connection, "cursor", lambda _: cursor)
+    rows = Trino("localhost", 1).stream("SELECT 1")
+    assert cursor.given == 0
+    assert next(rows) == {"n": 1, "text": "a"}
+    assert (cursor.given, cursor.cancelled) == (1, 0)
+    rows.close()
+    assert cursor.cancelled == 1
+
+
+def test_a_statement_that_fails_among_its_rows_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dbapi.Connection, "cursor", lambda _: _Cursor(2))
+    rows = Trino("localhost", 1).stream("SELECT 1")
+    assert [next(rows)["n"], next(rows)["n"]] == [1, 2]
+    with pytest.raises(QueryFailedError, match="late"):
+        next(rows)
 
 
 def test_instants_are_written_to_the_millisecond() -> None:
