@@ -14,6 +14,10 @@ import jsonpatch
 
 from lakehouse.errors import LakehouseError, RefusedError
 
+_AROUND = "def env: {}; {} as $ENV | (%s\n) | tojson"
+"""A program knows the event and nothing of the process. As a text, numbers keep every digit that it does not touch; as
+values they would be doubles."""
+
 Mend = Callable[[bytes], bytes | None]
 
 
@@ -53,8 +57,7 @@ def _by_patch(operations: list[Any]) -> Mend:
 
 def _by_jq(program: str) -> Mend:
     try:
-        # As a text, numbers keep every digit that the program does not touch; as values they would be doubles.
-        compiled = jq.compile(f"({program}\n) | tojson")
+        compiled = jq.compile(_AROUND % program)
     except ValueError as error:
         raise RefusedError(f"--mend is no jq program: {error}") from error
 

@@ -25,6 +25,11 @@ def test_jq_keeps_every_digit_that_it_does_not_touch() -> None:
     assert mended == b'{"a":1,"b":12345678901234567890123,"c":1.10}'
 
 
+@pytest.mark.parametrize("program", [".a = $ENV", ".a = env"])
+def test_a_program_knows_nothing_of_the_process(program: str) -> None:
+    assert mend_of(program)(b"{}") == b'{"a":{}}'
+
+
 def test_a_patch_keeps_whole_numbers() -> None:
     mended = mend_of(REPLACE)(b'{"data": {"currency": "x", "n": 12345678901234567890123, "t": "\xc3\xa9"}}')
     assert mended is not None
