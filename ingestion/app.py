@@ -96,6 +96,7 @@ class App:
             "durable": edge.durability.usual.value,
             "kafka": edge.kafka.failure or "ok",
             "hdfs": edge.shipper.failure or "ok",
+            "torn": [run.id for run in edge.healer.torn],
         }
 
     def _figures(self) -> CollectorRegistry:

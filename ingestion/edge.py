@@ -53,7 +53,8 @@ class Edge:
         leftovers.adopt(self.folder, self.clock, settings.edge)
         unfinished = leftovers.unfinished(self.folder, self.clock, settings.edge)
         self._incarnations = [run for run in unfinished if not run.torn]
-        self.healer = Healer(settings, [run for run in unfinished if run.torn], self._incarnations.append)
+        torn = [run for run in unfinished if run.torn]
+        self.healer = Healer(settings, torn, self._incarnations.append, self._clock_trusted)
         self.live: Incarnation = begin(self.folder, self.clock, settings.edge)
         self._incarnations.insert(0, self.live)
         layout = Layout(settings.warehouse)
@@ -154,6 +155,7 @@ class Edge:
         """Sets the gauges."""
         self.metrics.unsent_bytes.set(self.unsent_bytes)
         self.metrics.clock_skew.set(self.clock_skew)
+        self.metrics.torn_runs.set(len(self.healer.torn))
         unshipped = sum(
             len(one.log.segments) - len(one.shipped & one.log.segments.keys()) for one in self._incarnations
         )

@@ -7,6 +7,7 @@ had not come to the disk when the power went, is in the log again, in its place.
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 from ingestion import machine
@@ -18,6 +19,8 @@ from lakehouse.errors import NotReadyError
 from lakehouse.settings import Settings
 
 RETRY_SECONDS = 2.0
+CLOCK_SECONDS = 15.0
+"""So long it waits for a look at the NameNode's clock."""
 _MARGIN = 60_000_000
 _log = logging.getLogger(__name__)
 
@@ -25,10 +28,17 @@ _log = logging.getLogger(__name__)
 class Healer:
     """``healed`` takes each run that is whole again, from the thread."""
 
-    def __init__(self, settings: Settings, torn: list[Incarnation], healed: Callable[[Incarnation], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        torn: list[Incarnation],
+        healed: Callable[[Incarnation], None],
+        clock_trusted: Callable[[], bool],
+    ) -> None:
         self._bootstrap = settings.kafka_bootstrap
         self._skew = int(settings.edge.max_clock_skew.total_seconds() * 1_000_000)
         self._healed = healed
+        self._clock_trusted = clock_trusted
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="healer", daemon=True)
         self.torn = torn
@@ -64,11 +74,20 @@ class Healer:
             del self.torn[0]
 
     def _lost_lines(self, run: Incarnation) -> Iterator[bytes]:
-        """Lines of the run that Kafka has and its log lacks. Reads from when the log ends to when the machine was
-        started again, by the stamps of the records: each edge sends after it has accepted, so none lies before."""
-        since, until = run.torn_since, machine.booted_at() + self._skew + _MARGIN
-        name = run.id.encode()
+        """Lines of the run that Kafka has and its log lacks. Reads from when the log ends, by the stamps of the
+        records: each edge sends after it has accepted, so none lies before."""
+        since, name = run.torn_since, run.id.encode()
+        until = self._until(since)
         with scan(self._bootstrap, topics.EVENTS.name) as topic:
-            for record in topic.records(since // 1000, until // 1000 if until > since + _MARGIN else None):
+            for record in topic.records(since // 1000, None if until is None else until // 1000):
                 if name in record.value:
                     yield from filter(run.log.lacks, lines_of(record.value))
+
+    def _until(self, since: int) -> int | None:
+        """When the machine was started again: the run had ended by then. None, which costs more, if it is not known:
+        the clock is wrong, or nobody has compared it, or the disk is in another machine now."""
+        patience = time.monotonic() + CLOCK_SECONDS
+        while not self._clock_trusted() and time.monotonic() < patience and not self._stopping.is_set():
+            self._stopping.wait(0.2)
+        until = machine.booted_at() + self._skew + _MARGIN
+        return until if self._clock_trusted() and until > since + _MARGIN else None

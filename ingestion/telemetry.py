@@ -47,6 +47,12 @@ class EdgeMetrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
+        self.torn_runs = Gauge(
+            "edge_torn_runs",
+            "Earlier runs whose logs lack lines, which are being read back from Kafka.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
         self.clock_skew = Gauge(
             "edge_clock_skew_seconds",
             "How far the stamps are from the NameNode's clock or our own.",
