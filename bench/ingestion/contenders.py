@@ -3,6 +3,7 @@
 In: a stack of Kafka and HDFS, and a folder. Out: running contenders, each on the same core, one worker.
 """
 
+import dataclasses
 import os
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from lakehouse.contracts import topics
 
 ACKS = "the edge, acks=all"
 DISK = "the edge, disk"
+WORKERS = "the edge, disk, two workers"
 FASTAPI = "FastAPI + pydantic + aiokafka"
 GO = "Go (franz-go)"
 TOOL = "Kafka's producer tool"
@@ -71,6 +73,16 @@ def running(station: Station, cores: Cores, programs: peers.Programs, folder: Pa
         ]
 
 
+@contextmanager
+def two_workers(station: Station, cores: Cores, folder: Path) -> Iterator[Contender]:
+    """On all cores: beside them the load generator and the broker are measured too, so only its CPU time counts."""
+    both = dataclasses.replace(cores, contender=f"{cores.contender},{cores.others}")
+    with ExitStack() as open_:
+        contender = _edge(station, both, folder, WORKERS, "ingestion", 4, "disk")
+        contender.process.environment = {**contender.process.environment, "LAKEHOUSE_EDGE__WORKERS": "2"}
+        yield _start(open_, contender)
+
+
 def _start(open_: ExitStack, contender: Contender) -> Contender:
     open_.callback(contender.far_end.close)
     open_.callback(contender.process.stop)
@@ -82,14 +94,14 @@ def _edge(station: Station, cores: Cores, folder: Path, name: str, module: str, 
     settings = station.settings
     port = settings.port_base + _FIRST_PORT + number
     own = {
-        "LAKEHOUSE_HOME": str(folder / module),
+        "LAKEHOUSE_HOME": str(folder / f"edge-{number}"),
         "LAKEHOUSE_PORT_BASE": str(port),
         "LAKEHOUSE_KEYS": str(settings.keys_path),
         "LAKEHOUSE_AT__KAFKA": settings.kafka_bootstrap,
         "LAKEHOUSE_AT__HDFS": settings.hdfs_url.removeprefix("hdfs://"),
-        "LAKEHOUSE_EDGE__NAME": f"bench-{durable}",
+        "LAKEHOUSE_EDGE__NAME": f"bench-{number}",
     }
-    process = Process([sys.executable, "-m", module], cores.contender, folder / f"{module}.log", {**USER, **own})
+    process = Process([sys.executable, "-m", module], cores.contender, folder / f"edge-{number}.log", {**USER, **own})
     process.ready = f"http://{settings.host}:{port}/readyz"
     return Contender(
         name, f"{settings.host}:{port}", process, FarEnd(settings.kafka_bootstrap, topics.EVENTS.name), durable

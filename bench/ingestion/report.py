@@ -9,13 +9,14 @@ from statistics import median
 
 from bench.figures import Bar, Figure
 from bench.ingestion import contenders, load, peers, profile
-from bench.ingestion.contenders import ACKS, DISK, FASTAPI, GO, TOOL, Contender, Cores
+from bench.ingestion.contenders import ACKS, DISK, FASTAPI, GO, TOOL, WORKERS, Contender, Cores
 from bench.ingestion.far_end import FarEnd
 from bench.ingestion.scenes import CONNECTIONS, OPEN_CONNECTIONS, Say, Stage, Taken, Tool
 from bench.report import Report, shown
 from bench.rounds import spread
 from bench.station import Station
 from compose.local import artifacts, fetch
+from lakehouse.settings import EdgeSettings
 
 SIZES = tuple(CONNECTIONS)
 SCENES = {1: "1 event a request", 50: "50 events a request"}
@@ -40,6 +41,7 @@ class Found:
     open: dict[str, dict[str, list[Taken]]] = field(default_factory=dict)
     parts: dict[int, dict[str, float]] = field(default_factory=dict)
     peaks: dict[str, int] = field(default_factory=dict)
+    workers: list[Taken] = field(default_factory=list)
 
     def rate(self, size: int, name: str) -> float:
         return median(one.rate for one in self.closed[size][name])
@@ -55,6 +57,9 @@ def run(station: Station, sizes: Sizes, say: Say) -> Report:
         stage = Stage(programs, cores, sent, sizes.seconds, say)
         with contenders.running(station, cores, programs, folder) as all_:
             found = _measure(stage, station, all_, sizes, folder)
+        if "workers" in EdgeSettings.model_fields:
+            with contenders.two_workers(station, cores, folder) as two:
+                found.workers = [stage.closed(two, 1) for _ in range(_WARM_UP + sizes.rounds)][_WARM_UP:]
     return _report(found, sizes, sent)
 
 
@@ -128,7 +133,13 @@ def _report(found: Found, sizes: Sizes, sent: load.Load) -> Report:
             "Answers come after acks=all, those of `disk` after the edge's own sync. A rate is of events that were "
             "answered with 202 and then counted on the topic."
         ),
-        figures=[*_closed_figures(found), *_open_figures(found), *_part_figures(found), *_peak_figures(found)],
+        figures=[
+            *_closed_figures(found),
+            *_worker_figures(found),
+            *_open_figures(found),
+            *_part_figures(found),
+            *_peak_figures(found),
+        ],
         bars=_bars(found),
         notes=[
             "A single broker acknowledges; the edge is made to take it for two, so that it waits for acks=all.",
@@ -147,6 +158,11 @@ def _closed_figures(found: Found) -> Iterator[Figure]:
             yield Figure(name, "events", "a second", spread([one.rate for one in rounds]), SCENES[size])
         for name, rounds in by_name.items():
             yield Figure(name, "CPU", "s a million events", spread([one.cpu for one in rounds]), SCENES[size])
+
+
+def _worker_figures(found: Found) -> Iterator[Figure]:
+    if found.workers:
+        yield Figure(WORKERS, "CPU", "s a million events", spread([one.cpu for one in found.workers]), SCENES[1])
 
 
 def _open_figures(found: Found) -> Iterator[Figure]:
@@ -189,6 +205,7 @@ def _bars(found: Found) -> list[Bar]:
             f"{goodput / edge:.2f}; {broken:,} requests were neither taken nor refused",
             goodput >= 0.9 * edge and not broken,
         ),
+        *_scaled(found),
         _calm(median(p99s(found.open[HALF][ACKS])), median(p99s(go))),
     ]
 
@@ -199,6 +216,14 @@ def p99s(rounds: list[Taken]) -> list[float]:
 
 def _calm(edge: float, go: float) -> Bar:
     return Bar(f"at {HALF} its p99 is at most 3 times Go's", f"{shown(edge)} ms, Go {shown(go)} ms", edge <= 3 * go)
+
+
+def _scaled(found: Found) -> Iterator[Bar]:
+    """Two cores of its own would take what their CPU time allows."""
+    if found.workers:
+        one, two = (median(taken.cpu for taken in rounds) for rounds in (found.closed[1][DISK], found.workers))
+        ratio = 2 * one / two
+        yield Bar("two workers take at least 1.6 times what one takes, by their CPU time", f"{ratio:.2f}", ratio >= 1.6)
 
 
 def _ratio(found: Found, size: int, of: str, least: float) -> Bar:

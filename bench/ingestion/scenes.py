@@ -21,7 +21,7 @@ from lakehouse.errors import LakehouseError
 Say = Callable[[str], None]
 CONNECTIONS = {1: 256, 50: 64}
 """By events of a request. More than 64 for one event: each waits for a whole wave of acknowledgements."""
-OPEN_CONNECTIONS = 2048
+OPEN_CONNECTIONS = 4096
 """Clients that are there at once at most in an open loop."""
 
 
