@@ -13,7 +13,6 @@ from ingestion import workers
 from ingestion.app import App
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.errors import LakehouseError
-from lakehouse.http.whole_answers import WholeAnswers
 from lakehouse.json_logs import log_as_json
 from lakehouse.settings import Settings, load_settings
 
@@ -52,7 +51,7 @@ def _serve(settings: Settings, worker: int | None) -> int:
         host=settings.host,
         port=settings.ports.edge,
         loop="uvloop",
-        http=WholeAnswers,
+        http=app.protocol(),
         access_log=False,
         proxy_headers=False,
         log_config=None,

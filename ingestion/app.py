@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from ingestion import responses
 from ingestion.edge import Edge
 from ingestion.events_route import EventsRoute
 from ingestion.openapi import EVENTS_PATH, describe
@@ -20,8 +21,9 @@ from ingestion.telemetry import EdgeMetrics
 from lakehouse.clients.files import Files
 from lakehouse.errors import LakehouseError
 from lakehouse.http import application, health
-from lakehouse.http.asgi import Endpoint, Receive, Scope, Send
+from lakehouse.http.asgi import Endpoint, Receive, Scope, Send, problem_response
 from lakehouse.http.problems import Kind, ProblemError
+from lakehouse.http.whole_answers import WholeAnswers, refusing
 from lakehouse.settings import Settings
 from lakehouse.tokens import Verifier
 from lakehouse.tokens.keys import KeyFolder
@@ -40,6 +42,7 @@ class App:
         self.edge: Edge | None = None
         self.refusal: LakehouseError | None = None
         """Why the edge does not start."""
+        self._route: EventsRoute | None = None
         self.rest = self._application()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,6 +50,20 @@ class App:
             await self.events(scope, receive, send)
         else:
             await self.rest(scope, receive, send)
+
+    def protocol(self) -> type[WholeAnswers]:
+        """For uvicorn's ``http``: it refuses events at once while too many requests are at work."""
+        refusal = problem_response(responses.unavailable("too many requests are at work; send again"), responses.CORS)
+        return refusing(self._overloaded, refusal, self._refused)
+
+    def _overloaded(self, scope: Scope) -> bool:
+        if self._route is None or not self._route.overloaded:
+            return False
+        return bool(scope["path"] == EVENTS_PATH and scope["method"] == "POST")
+
+    def _refused(self, status: int) -> None:
+        assert self.edge is not None
+        self.edge.metrics.requests.count(status)
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
@@ -57,7 +74,8 @@ class App:
             self.refusal = refusal
             raise
         pseudonyms = Pseudonyms(key)
-        self.events = EventsRoute(edge, Verifier(self._settings), pseudonyms).endpoint
+        self._route = EventsRoute(edge, Verifier(self._settings), pseudonyms)
+        self.events = self._route.endpoint
         self.edge = edge
         edge.start()
         observing = asyncio.create_task(_keep_observing(edge, self._worker))

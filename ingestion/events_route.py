@@ -42,8 +42,15 @@ class EventsRoute:
         self._bodies = BodyReader(settings, pseudonyms if settings.hash_personal_ids else None)
         self._quotas = Quotas(settings.quota_events_per_second, settings.quota_bytes_per_second)
         self._max_body = settings.max_body_bytes
+        self._most = settings.max_requests_at_work
+        self._at_work = 0
         methods = {"POST": self._post, "OPTIONS": responses.preflight}
         self.endpoint = Endpoint(methods, lambda status, _: edge.metrics.requests.count(status), responses.CORS)
+
+    @property
+    def overloaded(self) -> bool:
+        """Whether so many requests wait, their bodies read, that another would wait too long."""
+        return self._at_work >= self._most
 
     async def _post(self, scope: asgi.Scope, receive: asgi.Receive) -> Response:
         request = Request(scope)
@@ -56,7 +63,11 @@ class EventsRoute:
         self._edge.metrics.received_bytes.inc(len(body))
         started = time.perf_counter()
         plain = await self._decompress(principal.merchant_id, body, request.encoding)
-        answer = await self._settle(principal.merchant_id, await self._read(mode, plain, request, principal))
+        self._at_work += 1
+        try:
+            answer = await self._settle(principal.merchant_id, await self._read(mode, plain, request, principal))
+        finally:
+            self._at_work -= 1
         self._edge.metrics.seconds.observe(time.perf_counter() - started)
         return responses.accepted(answer)
 

@@ -110,6 +110,8 @@ class EdgeSettings(Section):
     max_event_bytes: int = 64 << 10
     max_batch_events: int = 1000
     max_json_depth: int = 32
+    max_requests_at_work: int = Field(default=2000, ge=1)
+    """Requests whose events are being made durable; while there are more, others get 503 at once."""
     max_future: timedelta = timedelta(hours=1)
     quota_events_per_second: int = 20_000
     quota_bytes_per_second: int = 20_000_000

@@ -105,19 +105,20 @@ def problem_response(problem: ProblemError, headers: Headers | None = None) -> R
 def as_starlette(response: Response) -> StarletteResponse:
     """For a handler of FastAPI."""
     made = StarletteResponse(response.body, response.status)
-    made.raw_headers = _with_length(response)
+    made.raw_headers = with_length(response)
     return made
 
 
 async def _send(scope: Scope, send: Send, response: Response) -> None:
-    headers, body = _with_length(response), b"" if scope["method"] == "HEAD" else response.body
+    headers, body = with_length(response), b"" if scope["method"] == "HEAD" else response.body
     at_once = scope.get("extensions", {}).get(EXTENSION)
     if at_once is None or not at_once(response.status, headers, body):
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
 
-def _with_length(response: Response) -> Headers:
+def with_length(response: Response) -> Headers:
+    """The headers of a response, that of its body's length included."""
     if response.status in _WITHOUT_LENGTH:
         return response.headers
     return [*response.headers, (b"content-length", str(len(response.body)).encode())]

@@ -4,15 +4,16 @@ In: ASGI requests, each with the extension :data:`EXTENSION`: a function of stat
 one write. Two messages are two system calls, and their checks cost a hot route more than its own work. An application
 that does not know the extension answers as ever; so does one whose answer it declines.
 
-Promise: what the client reads is what uvicorn would have written for the two messages.
+Promise: what the client reads is what uvicorn would have written for the two messages. None of it is in an access log.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from lakehouse.http.asgi import EXTENSION, Headers
+from lakehouse.http.asgi import EXTENSION, Headers, Response, Scope, with_length
 from lakehouse.http.bounded import BoundedHttp
 
 
@@ -25,10 +26,28 @@ class WholeAnswers(BoundedHttp):
         super()._start_asgi_task(cycle, app)
 
 
+def refusing(
+    overloaded: Callable[[Scope], bool], refusal: Response, refused: Callable[[int], None]
+) -> type[WholeAnswers]:
+    """The same, which answers a request that is ``overloaded`` before anything is done for it. ``refused``
+    counts the status. A refusal must cost little, or there is nothing left for what is not refused."""
+    headers = with_length(refusal)
+
+    class Refusing(WholeAnswers):
+        def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+            scope: Any = cycle.scope
+            if overloaded(scope) and _answer(cycle, refusal.status, headers, refusal.body):
+                refused(refusal.status)
+            else:
+                super()._start_asgi_task(cycle, app)
+
+    return Refusing
+
+
 def _answer(cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> bool:
     """False if this answer is to be sent as two messages. ``headers`` are in lower case, have the body's length, and
     close no connection."""
-    if cycle.response_started or cycle.flow.write_paused or cycle.access_log:
+    if cycle.response_started or cycle.flow.write_paused:
         return False
     if cycle.disconnected:
         return True

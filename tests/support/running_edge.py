@@ -15,7 +15,6 @@ import uvicorn
 from ingestion.app import App
 from ingestion.content_headers import BATCH_TYPE
 from lakehouse.clients.files import LocalFiles
-from lakehouse.http.whole_answers import WholeAnswers
 from lakehouse.settings import EdgeSettings, Settings, TokenSettings
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
@@ -55,7 +54,9 @@ def free_port_base() -> int:
 def serve(settings: Settings, files: LocalFiles) -> Iterator[RunningEdge]:
     app = App(settings, files)
     server = uvicorn.Server(
-        uvicorn.Config(app, host=settings.host, port=settings.ports.edge, http=WholeAnswers, log_config=None)
+        uvicorn.Config(
+            app, host=settings.host, port=settings.ports.edge, http=app.protocol(), access_log=False, log_config=None
+        )
     )
     thread = threading.Thread(target=server.run)
     thread.start()
