@@ -24,7 +24,10 @@ _COLUMNS: dict[tuple[str, str], tuple[str, ...]] = {
     ("bronze", "events"): tuple(BRONZE_COLUMNS),
     ("bronze", "quarantine"): tuple(QUARANTINE_COLUMNS),
     ("bronze", "arrivals"): EVENT_COLUMNS,
-    ("silver", "int_ranked_copies"): (*EVENT_COLUMNS, "origin", "former_verdict", "place", "same_content"),
+    ("silver", "int_ranked_copies"): (
+        *EVENT_COLUMNS,
+        *("origin", "former_verdict", "former_detail", "place", "same_content", "first_position"),
+    ),
     **{("silver", name): columns for name, columns in SILVER_COLUMNS.items()},
     **{("gold", name): columns for name, columns in GOLD_COLUMNS.items()},
 }

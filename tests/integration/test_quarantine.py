@@ -80,6 +80,7 @@ def test_what_was_refused_is_mended_and_counted(stack: EmbeddedStack) -> None:
     assert counted(stack) == [{"currency": "BRL", "orders": 2, "gross": 32}]
     (rejected,) = listed(stack, "--reason", "unknown_currency")["entries"]
     (conflict,) = listed(stack, "--station", "models", "--since", AT)["entries"]
+    assert conflict["detail"].startswith("another one was accepted first, as edge-1/")
     assert (rejected["id"], rejected["detail"], rejected["replays"]) == ("e1", "data.currency", None)
     shown = run(stack, "show", rejected["entry"])
     assert json.loads(shown["text"])["data"]["currency"] == "brl"

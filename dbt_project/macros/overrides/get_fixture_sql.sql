@@ -28,7 +28,8 @@
         'touched_days': days,
         'int_duplicate_candidates': {'identity_hash': 'bigint'},
         'int_ranked_copies': dict(
-            arrivals, origin='varchar', former_verdict='varchar', place='bigint', same_content='boolean'
+            arrivals, origin='varchar', former_verdict='varchar', former_detail='varchar', place='bigint', same_content='boolean',
+            first_position='varchar'
         ),
     }) -%}
 {%- endmacro %}

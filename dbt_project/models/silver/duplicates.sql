@@ -8,7 +8,8 @@
 with losers as (
     select
         *,
-        if(same_content, 'duplicate', 'conflicting_duplicate') as verdict
+        if(same_content, 'duplicate', 'conflicting_duplicate') as verdict,
+        if(not same_content, 'another one was accepted first, as ' || first_position) as conflict
     from {{ ref('int_ranked_copies') }}
     where place > 1
 )
@@ -33,11 +34,11 @@ set_aside as (  -- noqa: ST03
 select
     {{ event_columns() }},
     verdict,
-    cast(null as varchar) as detail,
+    conflict as detail,
     origin = 'events' as displaced,
     cast({{ var('snapshot') }} as bigint) as snapshot
 from losers
-where origin <> 'duplicates' or verdict <> former_verdict
+where origin <> 'duplicates' or verdict <> former_verdict or conflict is distinct from former_detail
 {%- if var('set_aside') %}
 union all
 select
