@@ -21,6 +21,7 @@ from lakehouse.settings import EdgeSettings
 SIZES = tuple(CONNECTIONS)
 SCENES = {1: "1 event a request", 50: "50 events a request"}
 _WARM_UP = 1
+_OPEN_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ OVERLOAD, HALF = "twice its capacity", "half the edge's capacity"
 def _open_loops(stage: Stage, by_name: dict[str, Contender], found: Found, sizes: Sizes) -> None:
     """Rates are those that the closed loop has found."""
     half = found.rate(1, ACKS) / 2
-    for _ in range(sizes.rounds):
+    for _ in range(min(sizes.rounds, _OPEN_ROUNDS)):
         for name in (ACKS, GO, FASTAPI):
             twice = stage.open(by_name[name], 1, 2 * found.rate(1, name), sizes.apart)
             found.open.setdefault(OVERLOAD, {}).setdefault(name, []).append(twice)
@@ -129,7 +130,8 @@ def _report(found: Found, sizes: Sizes, sent: load.Load) -> Report:
             f"the others. They take turns, {sizes.rounds} rounds of {sizes.seconds:g} s after one that does not count. "
             f"Events are those of simulated shops ({sent.event_bytes} bytes each), of {load.TOKENS:,} merchants with a "
             f"token each; {CONNECTIONS[1]} connections send one event a request, {CONNECTIONS[50]} send 50. In an open "
-            f"loop requests come at a fixed rate for {sizes.apart:g} s on at most {OPEN_CONNECTIONS:,} connections. "
+            f"loop requests come at a fixed rate for {sizes.apart:g} s, at most {_OPEN_ROUNDS} times, on at most "
+            f"{OPEN_CONNECTIONS:,} connections. "
             "Answers come after acks=all, those of `disk` after the edge's own sync. A rate is of events that were "
             "answered with 202 and then counted on the topic."
         ),
