@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from ingestion.atomic_file import sync_folder, write_file
@@ -26,13 +26,12 @@ _log = logging.getLogger(__name__)
 class AppendLog:
     """One log in one folder. Appends come from one thread, reads and the rest from others.
 
-    ``prefix`` begins the names of the files. ``key_of`` finds the key of a line that is read back from disk.
+    ``prefix`` begins the names of the files.
     """
 
-    def __init__(self, folder: Path, prefix: str, key_of: Callable[[bytes], bytes]) -> None:
+    def __init__(self, folder: Path, prefix: str) -> None:
         self.folder = folder
         self._prefix = prefix
-        self._key_of = key_of
         self.lock = threading.RLock()
         """Held for moments, never while the disk is waited for. While an owner holds it, :attr:`end` stays."""
         self._sync_lock = threading.Lock()  # whoever closes a handle holds it
@@ -42,20 +41,24 @@ class AppendLog:
         self._ended = EndedFiles(self.path, self._sync_file)
         folder.mkdir(parents=True, exist_ok=True)
         sync_folder(folder.parent)
-        self.sizes: dict[int, int] = {number: self.path(number).stat().st_size for number in self._numbers()}
+        self.sizes: dict[int, int] = {number: self.path(number).stat().st_size for number in sorted(self._numbers())}
+        self._before: dict[int, int] = {}
+        """How many bytes all files before one have had together, so that a long outage costs no walk through them."""
+        self._total = 0
+        self._add_up()
         self.end = Cursor(max(self.sizes, default=-1) + 1, 0)
         """Where the next line goes. A log that is opened never appends to a file of an earlier run."""
         self.synced = Cursor(min(self.sizes, default=self.end.number), 0)
         """All lines before it are on disk for good."""
         self._folder_synced = False
-        for number in sorted(self.sizes):  # one open file at a time: a long outage leaves more than a process may open
+        for number in self.sizes:  # one open file at a time: a long outage leaves more than a process may open
             self._ended.add(number, os.open(self.path(number), os.O_RDONLY | os.O_CLOEXEC), None)
             self._settle_ended()
 
     def path(self, number: int) -> Path:
         return self.folder / f"{self._prefix}-{number}{SUFFIX}"
 
-    def append(self, key: bytes, text: bytes) -> Cursor:
+    def append(self, text: bytes) -> Cursor:
         """Writes one line, and says where it ends; raises NotReadyError if the disk does not take it."""
         with self.lock:
             try:
@@ -67,7 +70,9 @@ class AppendLog:
             self._checksum = zlib.crc32(data, self._checksum)
             start, self.end = self.end, Cursor(self.end.number, self.end.offset + len(data))
             self.sizes[self.end.number] = self.end.offset
-            self._cache.add(start, Line(key, text, self.end))
+            self._before.setdefault(self.end.number, self._total)
+            self._total += len(data)
+            self._cache.add(start, Line(text, self.end))
             return self.end
 
     def roll(self) -> None:
@@ -126,15 +131,17 @@ class AppendLog:
         self.path(number).unlink(missing_ok=True)
         with self.lock:
             self.sizes.pop(number, None)
+            self._before.pop(number, None)
+            if any(older < number for older in self.sizes):  # else what is left stays as far apart as it was
+                self._add_up()
 
     def bytes_after(self, cursor: Cursor) -> int:
         """How much there is behind a place."""
         with self.lock:
-            return sum(
-                size - (cursor.offset if number == cursor.number else 0)
-                for number, size in self.sizes.items()
-                if number >= cursor.number
-            )
+            before = self._before.get(cursor.number)
+            if before is not None:
+                return self._total - before - cursor.offset
+            return sum(size for number, size in self.sizes.items() if number > cursor.number)
 
     def cut(self, number: int, size: int) -> None:
         """Removes a torn tail."""
@@ -142,11 +149,13 @@ class AppendLog:
             file.truncate(size)
             os.fsync(file.fileno())
         self.sizes[number] = size
+        self._add_up()
 
     def replace(self, number: int, data: bytes) -> None:
         """Gives an ended file other lines, in one step."""
         write_file(self.path(number), data)
         self.sizes[number] = len(data)
+        self._add_up()
 
     def drop_torn_tail(self) -> None:
         """Cuts each file after its last newline."""
@@ -154,6 +163,12 @@ class AppendLog:
             whole = self.path(number).read_bytes().rfind(b"\n") + 1
             if whole < size:
                 self.cut(number, whole)
+
+    def _add_up(self) -> None:
+        self._before, self._total = {}, 0
+        for number in sorted(self.sizes):
+            self._before[number] = self._total
+            self._total += self.sizes[number]
 
     def _numbers(self) -> Iterator[int]:
         for path in self.folder.glob(f"{self._prefix}-*{SUFFIX}"):
@@ -212,5 +227,5 @@ class AppendLog:
             position += len(text) + 1
             if lines and position - start > limit:
                 break
-            lines.append(Line(self._key_of(text), text, Cursor(number, position)))
+            lines.append(Line(text, Cursor(number, position)))
         return lines

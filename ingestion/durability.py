@@ -16,7 +16,7 @@ from enum import StrEnum
 
 from ingestion.append_log import AppendLog
 from ingestion.tail_cache import Cursor
-from lakehouse.clients.kafka import FLUSH_BYTES
+from lakehouse.contracts.records import FRAME_BYTES
 from lakehouse.settings import EdgeSettings
 
 SYNC_SECONDS = 0.1
@@ -93,7 +93,7 @@ class Durability:
         if self.replicated:
             for waiting in (self._for_kafka, self._for_disk):
                 _answer(waiting, cursor, Durable.KAFKA)
-        if self.behind and self._lines.bytes_after(cursor) <= FLUSH_BYTES:
+        if self.behind and self._lines.bytes_after(cursor) <= FRAME_BYTES:
             self.behind = False
             _log.info("Kafka has everything again")
 

@@ -15,7 +15,7 @@ from ingestion import leftovers
 from ingestion.clock import Clock
 from ingestion.durability import Durability, Durable
 from ingestion.healer import Healer
-from ingestion.incarnation import REJECTED_KEY, Incarnation, begin
+from ingestion.incarnation import Incarnation, begin
 from ingestion.kafka_sender import KafkaSender
 from ingestion.key_check import KeyCheck
 from ingestion.rejections import Rejection
@@ -102,7 +102,7 @@ class Edge:
         name = self.settings.edge.name
         for one in rejections:
             record = Rejected(name, now, merchant_id, one.reason.value, one.detail, one.body, one.id)
-            self.live.rejected.append(REJECTED_KEY, _encode(record))
+            self.live.rejected.append(_encode(record))
             self.metrics.rejected[one.reason].inc()
         self.kafka.wake()
 

@@ -26,7 +26,6 @@ from lakehouse.contracts import topics
 from lakehouse.contracts.records import CLOSED_MARK, EdgeLedger
 from lakehouse.settings import EdgeSettings
 
-REJECTED_KEY = b""
 DONE = ".done"
 """Renamed to this before it is deleted: after a crash in the middle of the deletion, half a folder
 would look like an incarnation that accepted less."""
@@ -95,7 +94,7 @@ class Incarnation:
             folder.with_name(DAMAGED),
             self._progress.next,
         )
-        self.rejected = AppendLog(folder / "rejected", "rejected", lambda _: REJECTED_KEY)
+        self.rejected = AppendLog(folder / "rejected", "rejected")
         if ended:
             self.rejected.drop_torn_tail()
         self.accepted_outbox = Outbox(self.log.lines, topics.EVENTS.name, self._before(self.log.mended))

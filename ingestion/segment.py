@@ -1,7 +1,7 @@
 """The sums of a segment file, and the header of one of its lines without reading its events.
 
-In: lines as ``segment_log`` writes them. Out: a :class:`Segment` for the ledger and the raw manifest; merchant,
-``accepted_at`` and header of a line.
+In: lines as ``segment_log`` writes them. Out: a :class:`Segment` for the ledger and the raw manifest;
+``accepted_at``, first sequence and header of a line.
 """
 
 import re
@@ -14,7 +14,6 @@ import msgspec
 from lakehouse import instants
 from lakehouse.errors import LakehouseError
 
-_MERCHANT = re.compile(rb'"merchant_id":"([^"]*)"')
 _FIRST = re.compile(rb'"first":(\d+)')
 _STAMP = re.compile(rb'"accepted_at":(\d+)')
 
@@ -69,14 +68,6 @@ class Segment:
     @property
     def count(self) -> int:
         return self.hours.total()
-
-
-def merchant_of(line: bytes) -> bytes:
-    """The merchant of a line that this module wrote: no event comes before it, and its id needs no escape."""
-    match = _MERCHANT.search(line, 0, 512)
-    if match is None:
-        raise LakehouseError("a line of the segment log names no merchant; keep the folder and ask for help")
-    return match[1]
 
 
 def stamp_of(line: bytes) -> int:

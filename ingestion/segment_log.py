@@ -14,7 +14,7 @@ import msgspec
 from ingestion.append_log import AppendLog
 from ingestion.clock import Clock
 from ingestion.recovery import recover
-from ingestion.segment import Segment, first_of, header_of, merchant_of, stamp_of
+from ingestion.segment import Segment, first_of, header_of, stamp_of
 from ingestion.tail_cache import Cursor
 from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, incarnation_of
 from lakehouse.contracts.topics import EVENTS
@@ -50,7 +50,7 @@ class SegmentLog:
     ) -> None:
         self.edge = edge
         self.incarnation = incarnation
-        self.lines = AppendLog(folder, incarnation, merchant_of)
+        self.lines = AppendLog(folder, incarnation)
         self._clock = clock
         self._max_bytes = max_bytes
         self._lock = self.lines.lock
@@ -75,7 +75,7 @@ class SegmentLog:
                 raise RefusedError(
                     f"the batch takes {len(line)} bytes in the log, more than {MAX_LINE_BYTES}; send less"
                 )
-            end = self.lines.append(merchant_id.encode(), line)
+            end = self.lines.append(line)
             self.segments[number] = segment
             segment.add(self.next, accepted_at, len(events))
             position = Position(segment.id, self.next, self.next + len(events) - 1, end)

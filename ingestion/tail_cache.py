@@ -18,9 +18,8 @@ class Cursor(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line without its newline, the key that it travels under, and the place after it."""
+    """A line without its newline, and the place after it."""
 
-    key: bytes
     text: bytes
     end: Cursor
 

@@ -15,19 +15,20 @@ from kafka.errors import KafkaError
 
 from lakehouse.errors import NotReadyError
 
-FLUSH_BYTES = 2 << 20
-"""What a caller sends in one flush at most, unless a single record is larger."""
 _BATCH_BYTES = 4 << 20
-"""More than a flush: so its records of one partition are one batch, which is written whole or not at all."""
+"""Records of one partition that are no more than this together are one batch, which is written whole or not at all; so
+is the largest record."""
+_COMPRESSION = "lz4"
+"""An edge's lines take a quarter of their bytes, at 1.2 ms a MiB and without Python's lock. gzip takes 6 ms at its
+quickest, for a sixth."""
 _LINGER_MS = 60_000
 """Nothing is sent before ``flush``: records are never sent apart while they are handed over."""
 
 
 class Record(NamedTuple):
-    """``partition`` None means: by the key."""
+    """``partition`` None means: any."""
 
     topic: str
-    key: bytes | None
     value: bytes
     partition: int | None = None
 
@@ -44,6 +45,7 @@ class AckedProducer:
                 client_id=client_id,
                 acks="all",
                 enable_idempotence=True,
+                compression_type=_COMPRESSION,
                 batch_size=_BATCH_BYTES,
                 max_request_size=4 * _BATCH_BYTES,
                 linger_ms=_LINGER_MS,
@@ -72,8 +74,7 @@ class AckedProducer:
         """Returns once every record is acknowledged. After NotReadyError call :meth:`abandon`."""
         try:
             futures = [
-                self._producer.send(record.topic, record.value, record.key, partition=record.partition)
-                for record in records
+                self._producer.send(record.topic, record.value, partition=record.partition) for record in records
             ]
             self._producer.flush(self._timeout)
             for future in futures:

@@ -30,6 +30,7 @@ from lakehouse.contracts.records import (
     Rejected,
     Watermark,
     incarnation_of,
+    lines_of,
 )
 from lakehouse.errors import NotFoundError
 from tests.integration.sending_shops import PATIENCE, Shop, await_progress, keep_sending
@@ -104,7 +105,10 @@ class Topic:
 def read_topic(stack: EmbeddedStack) -> Topic:
     topic = Topic()
     for partition, value in second_broker.patiently(lambda: list(records(stack, topics.EVENTS.name))):
-        topic.add(partition, value)
+        lines = lines_of(value)
+        assert len(lines) == 1 or len({incarnation_of(_EVENTS.decode(line).segment) for line in lines}) == 1
+        for line in lines:
+            topic.add(partition, line)
     return topic
 
 

@@ -43,7 +43,7 @@ class Disk:
 
 @pytest.fixture
 def log(tmp_path: Path) -> AppendLog:
-    return AppendLog(tmp_path / "log", "log", lambda _: b"")
+    return AppendLog(tmp_path / "log", "log")
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def run(log: AppendLog, steps: Callable[[Durability], Awaitable[None]], **edge: 
 
 
 def line(log: AppendLog) -> Cursor:
-    return log.append(b"", b"x" * 20)
+    return log.append(b"x" * 20)
 
 
 async def ask(durability: Durability, end: Cursor) -> "asyncio.Task[Durable]":
@@ -207,7 +207,7 @@ def test_where_the_disk_is_forbidden_it_never_answers(log: AppendLog, disk: Disk
 
 
 def test_what_nobody_waits_for_is_synced_too(log: AppendLog, disk: Disk, tmp_path: Path) -> None:
-    other = AppendLog(tmp_path / "other", "other", lambda _: b"")
+    other = AppendLog(tmp_path / "other", "other")
 
     async def steps(_: Durability) -> None:
         both = Durability(EdgeSettings(), log, [other])

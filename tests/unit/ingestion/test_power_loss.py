@@ -61,7 +61,7 @@ def test_what_is_said_to_be_on_disk_is_there_after_a_power_cut(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", machine.sync)
         patch.setattr(os, "fdatasync", machine.sync)
-        log = AppendLog(tmp_path_factory.mktemp("edge") / "log", "log", lambda _: b"")
+        log = AppendLog(tmp_path_factory.mktemp("edge") / "log", "log")
         written: list[tuple[Cursor, bytes]] = []
         for number, step in enumerate(steps):
             before = log.synced
@@ -69,7 +69,7 @@ def test_what_is_said_to_be_on_disk_is_there_after_a_power_cut(
                 machine.failing = step == "break"
             elif step == "append":
                 text = b"line %d" % number
-                written.append((log.append(b"", text), text))
+                written.append((log.append(text), text))
             else:
                 try:
                     (log.sync if step == "sync" else log.roll)()
@@ -106,8 +106,8 @@ def everything(log: AppendLog) -> list[Line]:
 
 
 def test_a_copy_of_what_the_disk_does_not_give_back_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log = AppendLog(tmp_path / "log", "log", lambda _: b"")
-    end = log.append(b"", b"mine")
+    log = AppendLog(tmp_path / "log", "log")
+    end = log.append(b"mine")
 
     def fail(_: int) -> None:
         log.path(0).write_bytes(b"\0\0\0\0\n")  # what the kernel could not write it has let go of
@@ -121,4 +121,4 @@ def test_a_copy_of_what_the_disk_does_not_give_back_is_refused(tmp_path: Path, m
         log.sync()
     assert log.synced < end
     assert log.ended() == []
-    assert log.append(b"", b"next").number == 1
+    assert log.append(b"next").number == 1
