@@ -130,7 +130,8 @@ class StreamingSettings(Section):
     """Kafka to bronze."""
 
     trigger_interval: timedelta = timedelta(seconds=5)
-    max_records_per_batch: int = 20_000
+    max_records_per_batch: int = 5_000
+    """What Spark takes from Kafka at a time. A commit has at most 128 MiB of it (``streaming/batch_parts.py``)."""
     driver_memory: str = "1g"
 
 

@@ -7,7 +7,7 @@ batches that bronze lacks were read and written again, all lines of each.
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as f
 
-from streaming.kafka_handoff import Ranges
+from streaming.kafka_source import Ranges
 
 PLACE = ["kafka_topic", "kafka_partition", "kafka_offset"]
 

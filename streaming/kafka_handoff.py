@@ -7,7 +7,6 @@ edge's clock says and however late it ships; the stream reads every batch behind
 has. What Kafka no longer retains must be in raw files; the ledger names what is not.
 """
 
-import json
 from collections.abc import Mapping
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -16,12 +15,10 @@ from pyspark.sql import functions as f
 from lakehouse.contracts.commit_info import PartitionRange
 from lakehouse.contracts.topics import EVENTS
 from streaming.frames import lines
-from streaming.kafka_source import Source
+from streaming.kafka_source import Ranges, Source
 from streaming.known_batches import Known
 from streaming.offsets import Bounds
 from streaming.split_events import BATCH
-
-Ranges = dict[tuple[str, int], PartitionRange]
 
 
 def find_handoff(
@@ -47,15 +44,8 @@ def without_batches(spark: SparkSession, source: Source, ranges: Ranges) -> Data
 
 def records(spark: SparkSession, source: Source, ranges: Ranges) -> DataFrame:
     """The records of these ranges, as far as Kafka still has them."""
-    starts: dict[str, dict[str, int]] = {}
-    ends: dict[str, dict[str, int]] = {}
-    for (topic, partition), range_ in ranges.items():
-        starts.setdefault(source.topic_prefix + topic, {})[str(partition)] = range_.start
-        ends.setdefault(source.topic_prefix + topic, {})[str(partition)] = range_.end
-    reader = spark.read.format("kafka").options(**source.options)
-    reader = reader.option("startingOffsets", json.dumps(starts)).option("endingOffsets", json.dumps(ends))
     # what ages out while we read was too old to be waited for
-    return source.select(reader.option("failOnDataLoss", "false").load())
+    return source.read(spark, ranges, fail_on_data_loss=False)
 
 
 def _is_batch() -> Column:

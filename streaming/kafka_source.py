@@ -3,14 +3,18 @@
 In: settings. Out: options for Spark's Kafka source, and its records with the four columns that the rest needs.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
+from lakehouse.contracts.commit_info import PartitionRange
 from lakehouse.contracts.topics import ALL_TOPICS
 
+Ranges = dict[tuple[str, int], PartitionRange]
+"""Of topics (without prefix) and partitions."""
 TOPICS = tuple(topic.name for topic in ALL_TOPICS)
 
 
@@ -29,12 +33,27 @@ class Source:
 
     @property
     def options(self) -> dict[str, str]:
-        """For a reader; where to start and to end is the reader's own."""
-        return {
-            "kafka.bootstrap.servers": self.bootstrap,
-            "subscribe": ",".join(self.topics),
-            "kafka.max.partition.fetch.bytes": str(8 << 20),
-        }
+        """For a stream; where to start is its own."""
+        return self._connection | {"subscribe": ",".join(self.topics)}
+
+    @property
+    def _connection(self) -> dict[str, str]:
+        # A task holds what one fetch brings, and it is compressed.
+        return {"kafka.bootstrap.servers": self.bootstrap, "kafka.max.partition.fetch.bytes": str(4 << 20)}
+
+    def read(self, spark: SparkSession, ranges: Ranges, *, fail_on_data_loss: bool) -> DataFrame:
+        """The records of these ranges, once. If not all are there any more, it fails, or takes what there is."""
+        assigned: dict[str, list[int]] = {}
+        starts: dict[str, dict[str, int]] = {}
+        ends: dict[str, dict[str, int]] = {}
+        for (topic, partition), range_ in ranges.items():
+            name = self.topic_prefix + topic
+            assigned.setdefault(name, []).append(partition)
+            starts.setdefault(name, {})[str(partition)] = range_.start
+            ends.setdefault(name, {})[str(partition)] = range_.end
+        reader = spark.read.format("kafka").options(**self._connection, assign=json.dumps(assigned))
+        reader = reader.option("startingOffsets", json.dumps(starts)).option("endingOffsets", json.dumps(ends))
+        return self.select(reader.option("failOnDataLoss", str(fail_on_data_loss).lower()).load())
 
     def select(self, records: DataFrame) -> DataFrame:
         """``topic`` (without prefix), ``partition``, ``offset`` and ``value``."""

@@ -21,13 +21,14 @@ from typing import Any
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 
-from lakehouse.errors import NotReadyError
+from lakehouse.errors import LakehouseError, NotReadyError
 from lakehouse.http.health import Health
 from lakehouse.json_logs import fields
 from streaming import telemetry
+from streaming.batch_parts import parts
 from streaming.generation_sink import GenerationSink
 from streaming.kafka_bounds import read_bounds
-from streaming.kafka_source import Source
+from streaming.kafka_source import Ranges, Source
 from streaming.lease import Holder
 from streaming.offsets import Bounds, Offsets, earliest, start_offsets
 
@@ -35,6 +36,10 @@ log = logging.getLogger(__name__)
 
 STOP_TIMEOUT = 15.0
 """Seconds that a running micro-batch gets to finish when the job is stopped."""
+
+
+class StoppedError(LakehouseError):
+    """The rest of a micro-batch is left to the next start."""
 
 
 class KafkaToBronze:
@@ -46,6 +51,7 @@ class KafkaToBronze:
         # The newest first: then no older generation has a commit that a newer one lacks.
         self._sinks = sorted(sinks, key=lambda sink: -sink.generation)
         self._writing = threading.Lock()
+        self._stopping = threading.Event()
         self._failure: Exception | None = None
 
     def run(self, stop: threading.Event, caught_up: threading.Event, checkpoints: Path) -> None:
@@ -92,15 +98,24 @@ class KafkaToBronze:
         )
 
     def _write(self, batch: DataFrame) -> None:
-        """One micro-batch. The reason of a failure is kept: Spark passes on only its text."""
+        """One micro-batch. The reason of a failure is kept: Spark passes on only its text.
+
+        It fails when it is stopped between two parts, because nothing may be written behind a part that is missing.
+        """
         with self._writing:
-            for sink in self._sinks:
-                try:
-                    sink.write(batch)
-                except Exception as error:
-                    log.warning("a micro-batch was not written", extra=fields(generation=sink.generation))
-                    self._failure = error
-                    raise
+            for part in parts(batch, self._read):
+                if self._stopping.is_set():
+                    raise StoppedError("stopped between two parts of a micro-batch")
+                for sink in self._sinks:
+                    try:
+                        sink.write(part)
+                    except Exception as error:
+                        log.warning("a micro-batch was not written", extra=fields(generation=sink.generation))
+                        self._failure = error
+                        raise
+
+    def _read(self, ranges: Ranges) -> DataFrame:
+        return self._source.read(self._spark, ranges, fail_on_data_loss=True)
 
     def _watch(self, query: Any, stop: threading.Event, caught_up: threading.Event) -> None:
         while not stop.is_set():
@@ -116,6 +131,7 @@ class KafkaToBronze:
                 caught_up.set()
             for sink in self._sinks:
                 sink.keep(behind)
+        self._stopping.set()
         # Never released: no micro-batch is to be written after this one.
         if self._writing.acquire(timeout=STOP_TIMEOUT):
             query.stop()

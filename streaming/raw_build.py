@@ -50,7 +50,7 @@ from streaming.build_progress import BuildProgress
 from streaming.carried_quarantine import carried_quarantine
 from streaming.epochs import next_epoch
 from streaming.kafka_bounds import read_bounds
-from streaming.kafka_source import Source
+from streaming.kafka_source import Ranges, Source
 from streaming.known_batches import Known, held_by, known_of
 from streaming.lease import Holder, Lease, this_process
 from streaming.raw_files import RawFile
@@ -153,7 +153,7 @@ class RawFilesToBronze:
         self._lease.renew()
         writer.write_handoff(records, ranges, known, self._carried_quarantine(ranges))
 
-    def _carried_quarantine(self, ranges: kafka_handoff.Ranges) -> DataFrame | None:
+    def _carried_quarantine(self, ranges: Ranges) -> DataFrame | None:
         """What is older than Kafka's records, from the generation before."""
         complete = generations.complete(self._files, self._paths.layout)
         source = max(number for number in complete if number < self._paths.generation)

@@ -19,7 +19,7 @@ _BATCH_BYTES = 4 << 20
 """Records of one partition that are no more than this together are one batch, which is written whole or not at all; so
 is the largest record."""
 _COMPRESSION = "lz4"
-"""An edge's lines take a quarter of their bytes, at 1.2 ms a MiB and without Python's lock. gzip takes 6 ms at its
+"""An edge's lines take a quarter of their bytes, at 1 ms a MiB and without Python's lock. gzip takes 6 ms at its
 quickest, for a sixth."""
 _LINGER_MS = 60_000
 """Nothing is sent before ``flush``: records are never sent apart while they are handed over."""

@@ -90,9 +90,10 @@ def scan(bootstrap: str, topic: str) -> Iterator[Scan]:
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            fetch_max_bytes=64 << 20,
-            max_partition_fetch_bytes=16 << 20,
-            max_poll_records=5000,
+            # Records are compressed, and may be 2 MiB each.
+            fetch_max_bytes=16 << 20,
+            max_partition_fetch_bytes=4 << 20,
+            max_poll_records=500,
         )
         try:
             yield Scan(consumer, topic)

@@ -28,7 +28,7 @@ from streaming import kafka_handoff, raw_build
 from streaming.bronze_tables import BronzePaths
 from streaming.bronze_writer import BronzeWriter
 from streaming.epochs import next_epoch
-from streaming.kafka_source import Source
+from streaming.kafka_source import Ranges, Source
 from streaming.known_batches import known_of
 from streaming.lease import this_process
 from streaming.offsets import Bounds
@@ -95,7 +95,7 @@ class World:
     def bounds(self) -> dict[int, Bounds]:
         return {number: Bounds(self.aged_out[number], len(values)) for number, values in self.kafka.items()}
 
-    def records(self, ranges: kafka_handoff.Ranges) -> DataFrame:
+    def records(self, ranges: Ranges) -> DataFrame:
         rows = [
             ("events", partition, offset, bytearray(self.kafka[partition][offset]))
             for (_, partition), range_ in ranges.items()
