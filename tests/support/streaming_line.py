@@ -23,11 +23,12 @@ from lakehouse.clients.files import HdfsFiles
 from lakehouse.contracts import topics
 from lakehouse.contracts.commit_info import BronzeCommit
 from lakehouse.contracts.layout import Layout
-from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, Rejected, Watermark
+from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, Rejected, Watermark, frame_of
 from lakehouse.releases.generations import FIRST_GENERATION
 from tests.support.embedded_stack import EmbeddedStack, free_port_base
 
 EVENTS_PER_BATCH = 5
+LINES_PER_FRAME = 3
 
 
 class Driver:
@@ -106,20 +107,21 @@ class Line:
         return self.drivers[-1]
 
     def produce(self, batches: int) -> None:
-        """Some accepted batches, a watermark for each partition, a reject, and garbage of a foreign producer."""
+        """Some accepted batches in frames, garbage among them, a watermark for each partition, and a reject."""
         producer: Any = KafkaProducer(bootstrap_servers=self.stack.settings.kafka_bootstrap, acks="all")
         events = self.prefix + topics.EVENTS.name
+        rejected, garbage = secrets.token_bytes(30), b"\xff" + secrets.token_bytes(30).replace(b"\n", b"")
+        lines = [garbage]
         for _ in range(batches):
-            batch = _batch(self.sent)
+            lines.append(msgspec.json.encode(_batch(self.sent)))
             self.sent += EVENTS_PER_BATCH
-            producer.send(events, key=batch.merchant_id.encode(), value=msgspec.json.encode(batch))
+        for start in range(0, len(lines), LINES_PER_FRAME):
+            producer.send(events, value=frame_of(lines[start : start + LINES_PER_FRAME]))
         for partition in range(topics.EVENTS.partitions):
             mark = Watermark("edge-1", "ab12", partition, _now())
             producer.send(events, partition=partition, value=msgspec.json.encode(mark))
-        rejected, garbage = secrets.token_bytes(30), b"\xff" + secrets.token_bytes(30)
         record = Rejected("edge-1", _now(), "m1", "missing_field", "data.currency", rejected)
         producer.send(self.prefix + topics.REJECTED.name, value=msgspec.json.encode(record))
-        producer.send(events, value=garbage)
         self.garbage.update([rejected, garbage])
         producer.flush(60)
         producer.close()
