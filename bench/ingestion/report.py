@@ -188,7 +188,10 @@ def _part_figures(found: Found) -> Iterator[Figure]:
 
 
 def _peak_figures(found: Found) -> Iterator[Figure]:
+    """``least`` and ``most`` of what is resident after a round say whether memory grows."""
     for name, peak in found.peaks.items():
+        rounds = [one for by_name in found.closed.values() for one in by_name[name]]
+        yield Figure(name, "memory after a round", "MiB", spread([one.resident / 2**20 for one in rounds]))
         yield Figure(name, "most memory", "MiB", spread([peak / 2**20]))
 
 
