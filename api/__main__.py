@@ -9,24 +9,26 @@ from api.app import create_app
 from lakehouse.http.bounded import BoundedHttp
 from lakehouse.json_logs import log_as_json
 from lakehouse.settings import load_settings
+from lakehouse.tokens.exchange import exchanging
 
 
 def main() -> None:
     settings = load_settings()
     log_as_json("insights")
     _give_memory_back()
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.ports.insights,
-        loop="uvloop",
-        http=BoundedHttp,
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=5,
-    )
+    with exchanging(settings):
+        uvicorn.run(
+            create_app(settings),
+            host=settings.host,
+            port=settings.ports.insights,
+            loop="uvloop",
+            http=BoundedHttp,
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=5,
+        )
 
 
 def _give_memory_back() -> None:

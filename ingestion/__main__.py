@@ -15,6 +15,7 @@ from lakehouse.clients.files import HdfsFiles
 from lakehouse.errors import LakehouseError
 from lakehouse.json_logs import log_as_json
 from lakehouse.settings import Settings, load_settings
+from lakehouse.tokens.exchange import exchanging
 
 GRACE_SECONDS = 10
 
@@ -64,7 +65,8 @@ def _serve(settings: Settings, worker: int | None) -> int:
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     try:
-        server.run(shared)
+        with exchanging(settings):
+            server.run(shared)
     except SystemExit:  # the application did not start
         if app.refusal is not None:
             raise app.refusal from None

@@ -184,6 +184,7 @@ class TokenSettings(Section):
     audience: str = "merchant-lakehouse"
     default_ttl: timedelta = timedelta(days=30)
     refresh_interval: timedelta = timedelta(seconds=5)
+    exchange_interval: timedelta = timedelta(seconds=15)
 
 
 class Settings(BaseSettings):

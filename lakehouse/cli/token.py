@@ -14,6 +14,7 @@ from lakehouse.cli.output import Format, print_plan
 from lakehouse.errors import RefusedError
 from lakehouse.settings import Settings
 from lakehouse.tokens.claims import MERCHANT_ID_RULE, Scope
+from lakehouse.tokens.exchange import exchange_once
 from lakehouse.tokens.issue import claims, issue
 from lakehouse.tokens.keys import KeyFolder
 from lakehouse.tokens.revoke import revoke_merchant, revoke_token
@@ -68,6 +69,10 @@ def issue_command(
         print_plan(_to_issue(claims(Settings(), merchant, scope, lifetime)), output)
         return
     print(issue(Settings(), merchant, scope, lifetime))
+    try:
+        exchange_once(Settings())
+    except RefusedError as error:
+        typer.echo(str(error), err=True)
 
 
 @app.command("revoke", epilog="Example: lakehouse token revoke --merchant shop-1")
@@ -77,7 +82,7 @@ def revoke_command(
     dry_run: DryRun = False,
     output: Output = Format.TABLE,
 ) -> None:
-    """Revokes one token, or all tokens of a merchant. Takes effect within seconds.
+    """Revokes one token, or all tokens of a merchant. Takes effect within a minute.
 
     No list is kept of the tokens that were issued: what was never issued is revoked, too.
     """
@@ -90,4 +95,5 @@ def revoke_command(
         revoke_token(Settings(), jti)
     if merchant is not None:
         revoke_merchant(Settings(), merchant)
-    typer.echo("revoked", err=True)
+    why = exchange_once(Settings())
+    typer.echo("revoked" if why is None else f"revoked on this host; others do not know yet: {why}", err=True)

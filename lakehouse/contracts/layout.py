@@ -46,6 +46,11 @@ class Layout:
         """The fingerprint of the key with which all edges hash personal ids."""
         return f"{self.root}/personal_key.sha256"
 
+    @property
+    def public_keys(self) -> str:
+        """The issuer's public keys and revocations, for services on other hosts."""
+        return f"{self.root}/public_keys.json"
+
     def edge_folder(self, edge: str) -> str:
         """Its ledgers that may still change, and what has been retired of it."""
         return f"{self.edges}/{edge}"

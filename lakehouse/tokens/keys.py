@@ -75,11 +75,14 @@ class KeyFolder:
             known = self.read_jwks().keys
             if all(other.kid != key.kid for other in known):
                 public = msgspec.structs.replace(key, d=None)
-                _replace(self.jwks, _encode(Jwks([*known, public])), mode=0o644)
+                self.write_jwks(Jwks([*known, public]))
             return key
 
     def read_jwks(self) -> Jwks:
         return msgspec.json.decode(_read(self.jwks) or b'{"keys":[]}', type=Jwks)
+
+    def write_jwks(self, jwks: Jwks) -> None:
+        _replace(self.jwks, _encode(jwks), mode=0o644)
 
     def read_revocations(self) -> Revocations:
         return msgspec.json.decode(_read(self.revocations) or b"{}", type=Revocations)

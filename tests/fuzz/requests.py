@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from ingestion.content_headers import ContentMode
 from ingestion.fast_decode import Sender
+from ingestion.trace_context import trace_context
 from lakehouse.contracts.events import BROWSER_TYPES
 from tests.fuzz import breaks, spelling
 from tests.fuzz.shop import Shop, in_base64
@@ -21,6 +22,8 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MOST_BYTES = 1 << 20
 _MERCHANTS = ("a", "a", "a", "A", "-", "_" * 64)
 """How names end, which are cut at what a token's subject may have."""
+_PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+_TRACES = (None, None, None, trace_context(_PARENT, None), trace_context(_PARENT, "shop=7,a@b= x!"))
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def _request(chance: random.Random, shop: Shop, name: str, most: int) -> Request
         else chance.choice(list(ContentMode))
     )
     types = frozenset(map(str, BROWSER_TYPES)) if mode is ContentMode.BEACON and chance.random() < 0.1 else None
-    sender = Sender(merchant, types, may_replay=chance.random() < 0.1)
+    sender = Sender(merchant, types, may_replay=chance.random() < 0.1, trace=chance.choice(_TRACES))
     events = [shop.event() for _ in range(most if mode in (ContentMode.BATCH, ContentMode.BEACON) else 1)]
     if mode is ContentMode.BINARY:
         return _binary(chance, events[0], sender)
@@ -84,7 +87,7 @@ def _spelled(chance: random.Random, event: dict[str, Any]) -> bytes:
 
 
 def _torn(chance: random.Random, request: Request) -> Request:
-    if chance.random() > 0.1:
+    if chance.random() > 0.25:
         return request
     body = chance.choice((breaks.torn, breaks.with_a_key_twice))(chance, request.body)
     return Request(request.mode, body, [], request.sender, (body,), is_torn=True)
@@ -96,6 +99,10 @@ def _binary(chance: random.Random, event: dict[str, Any], sender: Sender) -> Req
     headers = []
     for name, value in event.items():
         text = value if isinstance(value, str) else spelling.plain(value).decode("utf-8", "replace")
+        if chance.random() < 0.1 and text.isprintable():
+            # As SDKs send it that encode nothing.
+            headers.append((f"ce-{name}".lower().encode("utf-8", "replace"), text.encode("latin-1", "replace")))
+            continue
         encoded = quote(text.encode("utf-8", "surrogatepass"), safe=chance.choice(("", "/:,")))
         encoded = f'"{encoded}"' if chance.random() < 0.2 else encoded
         headers.append((f"ce-{name}".lower().encode("utf-8", "replace"), encoded.encode()))

@@ -91,6 +91,7 @@ class Shop:
             {"dataschema": anything.text(self._chance)},
             {"datacontenttype": self._chance.choice(("application/json", "text/JSON; charset=UTF-8", "a/b+json"))},
             {self._extension_name(): extension},
+            {f"x{number}": extension for number in range(self._chance.choice((2, 30, 500)))},
             {"replayof": "edge-1/s/3", "traceparent": "00-x", "x1": extension},
             {"subject": None, "dataschema": None, "xnull": None, "data_base64": None},
         ]

@@ -12,6 +12,7 @@ from ingestion.content_headers import ContentMode
 from ingestion.fast_decode import Sender
 from ingestion.rejections import Reason
 from lakehouse.contracts.events import SHAPES
+from lakehouse.contracts.records import AcceptedEvent
 from lakehouse.http.problems import Kind
 from tests.fuzz import edge, halves, kept
 from tests.fuzz.edge import Outcome
@@ -91,6 +92,14 @@ def test_what_is_accepted_is_what_was_sent(outcomes: Asked) -> None:
     assert count > EVENTS / 3
 
 
+def attributes(events: list[AcceptedEvent]) -> set[object]:
+    """What is there besides the required: attributes by name, extensions by name and by the type of their value."""
+    names = ("subject", "dataschema", "replay_of")
+    found: set[object] = {name for event in events for name in names if getattr(event, name) is not None}
+    extensions = [(name, value) for event in events for name, value in (event.extensions or {}).items()]
+    return found | {name for name, _ in extensions} | {type(value) for _, value in extensions}
+
+
 def test_the_generator_reaches_everything(outcomes: Asked) -> None:
     """Every field of every type there and absent, and most reasons: what it does not reach it does not guard."""
     taken = [event for _, outcome in outcomes for event in outcome.reading.events]
@@ -102,6 +111,13 @@ def test_the_generator_reaches_everything(outcomes: Asked) -> None:
     wanted = {(str(one), name, True) for one, shape in SHAPES.items() for name in shape.required | shape.optional}
     wanted |= {(str(one), name, False) for one, shape in SHAPES.items() for name in shape.optional}
     assert wanted <= found.keys()
+    assert attributes(taken) >= {"subject", "dataschema", "replay_of", "traceparent", "tracestate", str, int, bool}
+    assert max(len(event.extensions or {}) for event in taken) > 400
+    for mode in ContentMode:
+        of_mode = [event for request, outcome in outcomes if request.mode is mode for event in outcome.reading.events]
+        found_of_mode = attributes(of_mode)
+        assert found_of_mode >= {"traceparent", str}, mode
+        assert found_of_mode & {"subject", "dataschema"}, mode
     reasons = {refusal.reason for _, outcome in outcomes for refusal in outcome.reading.rejections}
     assert len(reasons) > len(Reason) * 2 / 3
     assert {outcome.problem for _, outcome in outcomes} >= {None, Kind.UNREADABLE_BODY, Kind.TOO_LARGE}

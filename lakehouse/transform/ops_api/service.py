@@ -15,6 +15,7 @@ from lakehouse.http.server import Listening
 from lakehouse.quarantine.reading import Quarantine
 from lakehouse.settings import Settings
 from lakehouse.tokens import Verifier
+from lakehouse.tokens.exchange import KeyPoller, exchange_of
 from lakehouse.transform.locks import is_carried_out
 from lakehouse.transform.ops_api.app import create_app
 from lakehouse.transform.ops_api.differences import Differences, through
@@ -38,8 +39,10 @@ class OpsApi:
         self._server = Listening(
             create_app(handlers, Verifier(settings), health), settings.host, settings.ports.transform
         )
+        self._keys = KeyPoller(exchange_of(settings), settings.tokens.exchange_interval.total_seconds())
         self._dispatcher.begin()
 
     def close(self) -> None:
         self._server.close()
+        self._keys.stop()
         self._dispatcher.end()
