@@ -103,9 +103,8 @@ def _edge(station: Station, cores: Cores, folder: Path, name: str, module: str, 
     }
     process = Process([sys.executable, "-m", module], cores.contender, folder / f"edge-{number}.log", {**USER, **own})
     process.ready = f"http://{settings.host}:{port}/readyz"
-    return Contender(
-        name, f"{settings.host}:{port}", process, FarEnd(settings.kafka_bootstrap, topics.EVENTS.name), durable
-    )
+    far_end = FarEnd(settings.kafka_bootstrap, topics.EVENTS.name, own["LAKEHOUSE_EDGE__NAME"])
+    return Contender(name, f"{settings.host}:{port}", process, far_end, durable)
 
 
 def _fastapi(station: Station, cores: Cores, folder: Path, number: int) -> Contender:

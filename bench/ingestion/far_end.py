@@ -11,14 +11,13 @@ from typing import Any
 import msgspec
 from kafka import KafkaConsumer, TopicPartition
 
-from lakehouse.contracts import topics
 from lakehouse.errors import LakehouseError
 
 PATIENCE = 60.0
 
 
 class _Line(msgspec.Struct):
-    kind: str
+    edge: str
     events: list[msgspec.Raw] = []
 
 
@@ -27,10 +26,11 @@ _decode = msgspec.json.Decoder(_Line).decode
 
 @dataclass
 class FarEnd:
-    """Of one topic; it goes on where it was when it is asked again."""
+    """Of one topic; it goes on where it was when it is asked again. ``edge`` tells its events from another edge's."""
 
     bootstrap: str
     topic: str
+    edge: str | None = None
     _consumer: Any = field(init=False)
 
     def __post_init__(self) -> None:
@@ -52,9 +52,9 @@ class FarEnd:
         return found + self._new()
 
     def _new(self) -> int:
-        if self.topic == topics.EVENTS.name:
+        if self.edge is not None:
             polled = self._consumer.poll(timeout_ms=200)
-            return sum(_events(record.value) for records in polled.values() for record in records)
+            return sum(events_in(record.value, self.edge) for records in polled.values() for record in records)
         ends = self._consumer.end_offsets(self._parts)
         count: int = sum(ends[part] - self._at[part] for part in self._parts)
         self._at = ends
@@ -65,6 +65,7 @@ class FarEnd:
         self._consumer.close()
 
 
-def _events(record: bytes) -> int:
+def events_in(record: bytes, edge: str) -> int:
     """A record is a frame of lines; a line is an accepted batch or a watermark."""
-    return sum(len(_decode(line).events) for line in record.split(b"\n"))
+    lines = (_decode(line) for line in record.split(b"\n"))
+    return sum(len(line.events) for line in lines if line.edge == edge)

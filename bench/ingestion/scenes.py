@@ -61,14 +61,14 @@ class Stage:
         before = contender.process.cpu_seconds()
         outcome = sender.send(self.programs.sender, self.cores.others, plan)
         found = contender.far_end.await_events(outcome.events)
-        cpu = contender.process.cpu_seconds() - before
+        cpu = (contender.process.cpu_seconds() - before) / max(found, 1) * 1e6
         _check(contender, outcome)
         rate = outcome.events / outcome.seconds
         self.say(
-            f"{contender.name}: {rate:,.0f} events/s, {cpu / max(found, 1) * 1e6:.1f} s of CPU a million, "
+            f"{contender.name}: {rate:,.0f} events/s, {cpu:.1f} s of CPU a million, "
             f"p99 {outcome.p99:.1f} ms, {outcome.statuses}, unsent {outcome.unsent}"
         )
-        return Taken(found, rate, cpu / max(found, 1) * 1e6, contender.process.resident(), outcome)
+        return Taken(found, rate, cpu, contender.process.resident(), outcome)
 
 
 def _check(contender: Contender, outcome: Outcome) -> None:

@@ -6,6 +6,8 @@ import msgspec
 import pytest
 
 from bench.ingestion import load, profile, sender
+from bench.ingestion.far_end import events_in
+from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, Watermark
 from lakehouse.settings import Settings
 
 
@@ -55,6 +57,14 @@ def test_kafkas_tool_gets_the_same_events(sent: load.Load) -> None:
 )
 def test_a_sample_belongs_to_the_innermost_part(stack: str, part: str) -> None:
     assert profile.shares(f"{stack} 7\n") == {part: 1.0}
+
+
+def test_events_are_counted_in_frames_each_edge_by_itself() -> None:
+    event = AcceptedEvent("e", "web", "page.viewed", 1, "{}")
+    lines = [AcceptedBatch(edge, "s-0", 0, 1, "m", [event] * count) for edge, count in (("a", 2), ("b", 3), ("a", 4))]
+    frame = b"\n".join(map(msgspec.json.encode, lines))
+    assert (events_in(frame, "a"), events_in(frame, "b"), events_in(frame, "c")) == (6, 3, 0)
+    assert events_in(msgspec.json.encode(Watermark("a", "i", 0, 1)), "a") == 0
 
 
 def test_what_is_no_answer_of_contract_1_is_broken() -> None:
