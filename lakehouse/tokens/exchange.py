@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import UNSET
 
 from lakehouse.clients.files import Files, HdfsFiles, replace
 from lakehouse.contracts.layout import Layout
@@ -53,7 +54,7 @@ class KeyExchange:
     def _give(self) -> None:
         """Without the folder's lock, which commands wait for: of two at once the later round puts it right."""
         signing = msgspec.json.decode(self._folder.signing.read_bytes(), type=Jwk)
-        public = [msgspec.structs.replace(key, d=None) for key in self._folder.read_jwks().keys]
+        public = [msgspec.structs.replace(key, d=UNSET) for key in self._folder.read_jwks().keys]
         mine = PublicKeys(signing.kid, public, self._folder.read_revocations())
         if mine == self._given:
             return

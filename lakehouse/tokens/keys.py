@@ -17,13 +17,14 @@ from typing import Literal
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from msgspec import UNSET, UnsetType
 
 from lakehouse.errors import LakehouseError
 
 ALGORITHM = "EdDSA"
 
 
-class Jwk(msgspec.Struct, frozen=True, omit_defaults=True):
+class Jwk(msgspec.Struct, frozen=True):
     """An Ed25519 key as RFC 8037 writes it. ``d`` is there in the private one only."""
 
     kid: str
@@ -32,13 +33,13 @@ class Jwk(msgspec.Struct, frozen=True, omit_defaults=True):
     crv: Literal["Ed25519"] = "Ed25519"
     alg: Literal["EdDSA"] = "EdDSA"
     use: Literal["sig"] = "sig"
-    d: str | None = None
+    d: str | UnsetType = UNSET
 
     def public_key(self) -> Ed25519PublicKey:
         return Ed25519PublicKey.from_public_bytes(_unbase64(self.x))
 
     def private_key(self) -> Ed25519PrivateKey:
-        if self.d is None:
+        if self.d is UNSET:
             raise LakehouseError("the signing key has no private part; restore keys/signing.json from a backup")
         return Ed25519PrivateKey.from_private_bytes(_unbase64(self.d))
 
@@ -74,7 +75,7 @@ class KeyFolder:
             key = msgspec.json.decode(self.signing.read_bytes(), type=Jwk)
             known = self.read_jwks().keys
             if all(other.kid != key.kid for other in known):
-                public = msgspec.structs.replace(key, d=None)
+                public = msgspec.structs.replace(key, d=UNSET)
                 self.write_jwks(Jwks([*known, public]))
             return key
 

@@ -1,6 +1,7 @@
 """Tokens: what the issuer signs is accepted, and nothing else is."""
 
 import base64
+import hmac
 import json
 import time
 from collections.abc import Callable
@@ -138,7 +139,9 @@ def test_the_public_key_is_no_secret(settings: Settings, good: dict[str, Any]) -
     key = KeyFolder(settings.keys_path).ensure()
     raw = key.public_key().public_bytes_raw()
     for secret in (raw, key.x.encode(), (settings.keys_path / "jwks.json").read_bytes()):
-        refused(settings, jwt.encode(good, secret, algorithm="HS256", headers={"kid": key.kid}))
+        signed = f"{part({'alg': 'HS256', 'kid': key.kid})}.{part(good)}"  # by hand: libraries refuse to
+        digest = base64.urlsafe_b64encode(hmac.digest(secret, signed.encode(), "sha256")).rstrip(b"=").decode()
+        refused(settings, f"{signed}.{digest}")
 
 
 def test_another_key(settings: Settings, good: dict[str, Any]) -> None:
@@ -239,7 +242,7 @@ def test_a_second_key_joins_the_first(settings: Settings) -> None:
 
 def test_services_hold_public_keys_only(settings: Settings) -> None:
     key = KeyFolder(settings.keys_path).ensure()
-    assert key.d is not None
+    assert isinstance(key.d, str)
     assert key.d not in (settings.keys_path / "jwks.json").read_text()
     assert (settings.keys_path / "signing.json").stat().st_mode & 0o077 == 0
     (settings.keys_path / "signing.json").chmod(0)
