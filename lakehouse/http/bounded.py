@@ -6,6 +6,7 @@ shown a token: 50 MB of one header hold the loop for seconds. Promise: whatever 
 less than 20 ms at a time, and what waits in memory is bounded.
 """
 
+import re
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -20,6 +21,7 @@ MAX_WAITING = 16
 """Requests that a client may send before the first of them is answered."""
 _SLICE = 16 << 10
 """How much is read at once: the bounds are looked at in between."""
+_UPGRADE = re.compile(rb"\r\nupgrade(?=[ \t]*:)", re.IGNORECASE)
 _STATUS = {Kind.HEAD_TOO_LARGE: b"431 Request Header Fields Too Large", Kind.NOT_HTTP: b"400 Bad Request"}
 
 
@@ -47,9 +49,12 @@ class BoundedHttp(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._head += len(data)
-        super().data_received(data)
+        super().data_received(_without_upgrade(data) if self._is_head_due() and b"pgrade" in data else data)
         if self._head > MAX_HEAD_BYTES or len(self.headers or ()) > MAX_HEADERS or len(self.pipeline) > MAX_WAITING:
             self._refuse(Kind.HEAD_TOO_LARGE, f"a head has at most {MAX_HEAD_BYTES} bytes and {MAX_HEADERS} fields")
+
+    def _is_head_due(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete or not self.cycle.more_body
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(Kind.NOT_HTTP, msg)
@@ -62,3 +67,10 @@ class BoundedHttp(HttpToolsProtocol):
             lines = [b"%s: %s\r\n" % header for header in (*headers, (b"connection", b"close"))]
             self.transport.write(b"HTTP/1.1 " + _STATUS[kind] + b"\r\n" + b"".join(lines) + b"\r\n" + response.body)
         self.transport.close()
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """A head that offers no other protocol. Java's own client offers h2c with each request; the parser takes no body
+    behind such an offer, so that the events were lost. A server may ignore it (RFC 9110, 7.8)."""
+    head, end, body = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(rb"\r\nx-upgrade", head) + end + body

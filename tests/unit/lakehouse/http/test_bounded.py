@@ -162,6 +162,21 @@ def test_the_largest_head_is_served() -> None:
     assert transport.sent.count(b"HTTP/1.1 200 OK") == 2
 
 
+OFFER = (
+    b"POST / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nContent-Length: 14\r\nHTTP2-Settings: AAEA\r\n"
+    b"Upgrade: h2c\r\n\r\n"
+)
+TEXT = b"\r\nUpgrade: h2c"[:14]
+
+
+@pytest.mark.parametrize("packets", [[OFFER + TEXT] * 2, [OFFER, TEXT] * 2, [OFFER, TEXT[:3], TEXT[3:], OFFER + TEXT]])
+def test_an_offer_of_another_protocol_costs_no_body(packets: list[bytes]) -> None:
+    """As Java's own client sends each request. The text of a body is left alone."""
+    transport, _ = receive(packets)
+    assert transport.sent.count(b"HTTP/1.1 200 OK") == 2
+    assert transport.sent.endswith(b"\r\n\r\n14")
+
+
 def test_what_is_no_http_is_a_problem() -> None:
     transport, _ = receive([b"\x16\x03\x01\x02\x00"])
     assert transport.sent.startswith(b"HTTP/1.1 400 Bad Request\r\n")
