@@ -22,7 +22,7 @@ class Bronze:
         identity = {"merchant_id": "m", "source": "/s", "id": "e1", "type": "order.placed", "time": AT}
         position = {"edge": "edge-1", "segment": "aa-0", "seq": 7, "accepted_at": AT}
         delivery = {"kafka_partition": 2, "kafka_offset": 9, "file": "hdfs:/b/part-0.parquet"}
-        self._row = identity | position | delivery | columns
+        self._row = identity | position | delivery | {"replay_of": None} | columns
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         return [self._row] if "bronze_g1" in sql or ".events" in sql else []
@@ -41,8 +41,8 @@ def traced(home: Path, **columns: Any) -> Document:
     [(None, {}), ('{"traceparent":"00-aa-bb-01","n":1}', {"traceparent": "00-aa-bb-01", "n": 1})],
 )
 def test_the_extensions_of_an_event_are_shown(tmp_path: Path, column: str | None, shown: Document) -> None:
-    copy = traced(tmp_path, extensions=column)
-    assert copy["extensions"] == shown
+    copy = traced(tmp_path, extensions=column, replay_of="edge-1/aa-0/3")
+    assert (copy["extensions"], copy["replay_of"]) == (shown, "edge-1/aa-0/3")
     assert copy["accepted"]["seq"] == 7
     assert copy["bronze"][0]["kafka"] == {"topic": "events", "partition": 2, "offset": 9}
     assert (copy["raw"], copy["silver"], copy["gold"]) == (None, None, None)
