@@ -5,6 +5,7 @@ line of zeros before that, and a machine that says that it was started since.
 """
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -50,8 +51,8 @@ class Unplugged:
         self.address = f"{settings.host}:{port}"
 
     @contextmanager
-    def running(self) -> Iterator[None]:
-        """Ends as a machine without power does."""
+    def running(self, ended_by: signal.Signals) -> Iterator[None]:
+        """SIGKILL ends it as a machine without power does; after SIGTERM nobody waits for what it may still have."""
         with self.log.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "ingestion"], env=self.environment, stdout=log, stderr=log
@@ -60,8 +61,8 @@ class Unplugged:
             self.wait(lambda: httpx.get(f"http://{self.address}/readyz", trust_env=False).status_code == 200)
             yield
         finally:
-            process.kill()
-            process.wait()
+            process.send_signal(ended_by)
+            process.wait(PATIENCE)
 
     def wait(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -90,7 +91,7 @@ def test_what_a_power_cut_takes_from_the_log_comes_back_from_kafka(servers: Embe
     edge = Unplugged(servers, tmp_path)
     there = servers.settings.at.model_copy(update={"edge": edge.address})
     shop = Shop(replace(servers, settings=servers.settings.model_copy(update={"at": there})), NAME)
-    with edge.running():
+    with edge.running(signal.SIGKILL):
         for _ in range(12):
             shop.send(shop.batch(3))
         incarnation = incarnation_of(shop.receipts[0]["segment"])
@@ -103,7 +104,7 @@ def test_what_a_power_cut_takes_from_the_log_comes_back_from_kafka(servers: Embe
     progress = json.loads((folder / "progress.json").read_bytes())
     (folder / "progress.json").write_text(json.dumps(progress | {"boot": "before the power went"}))
     files, layout = HdfsFiles(servers.settings.hdfs_url), Layout(servers.settings.warehouse)
-    with edge.running():
+    with edge.running(signal.SIGTERM):
         edge.wait(lambda: not folder.exists())
     raw = [entry.path for day in files.list(layout.raw) for entry in files.list(day.path) if incarnation in entry.name]
     unpack = zstandard.ZstdDecompressor().decompress
