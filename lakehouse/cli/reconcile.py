@@ -74,17 +74,17 @@ def _settle(gatherer: Gatherer, timeout: float, silent_after: timedelta) -> tupl
             time.sleep(_PAUSE)
             continue
         flying = verdict.totals["in_flight"]
-        silent = unheard(gathered.evidence, began, silent_after)
+        silent = unheard(gathered.evidence, began, instants.now() - silent_after)
         if not (flying or silent) or time.monotonic() > deadline:
             return gathered, judge(gathered.evidence, everything=True)
         progress(f"{flying:,} events are in flight" if flying else f"Waiting for the ledger of {', '.join(silent)}")
         time.sleep(_PAUSE)
 
 
-def unheard(evidence: Evidence, since: datetime, silent_after: timedelta) -> list[str]:
+def unheard(evidence: Evidence, since: datetime, silent_since: datetime) -> list[str]:
     """Edges that have not yet said what they had accepted by then, but for those that are silent for long or that an
     operator has given up."""
-    newest, oldest = (int(at.timestamp() * 1_000_000) for at in (since, since - silent_after))
+    newest, oldest = (int(at.timestamp() * 1_000_000) for at in (since, silent_since))
     return [
         f"{one.edge}/{one.incarnation}"
         for one in evidence.ledgers

@@ -54,4 +54,5 @@ def test_live_edges_are_waited_for_until_they_have_spoken() -> None:
         ledger("retired", NOW - timedelta(seconds=5)),
     ]
     evidence = Evidence(ledgers=tuple(ledgers), retired={Stream("edge-1", "retired"): 0})
-    assert unheard(evidence, NOW, timedelta(minutes=10)) == ["edge-1/live"]
+    assert unheard(evidence, NOW, NOW - timedelta(minutes=10)) == ["edge-1/live"]
+    assert unheard(evidence, NOW, NOW - timedelta(seconds=4)) == [], "one that dies while somebody waits is silent, too"
