@@ -1,6 +1,7 @@
 """An edge that has too many requests at work refuses others at once, and loses none of those that it took."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -68,9 +69,12 @@ def test_beyond_the_bound_503_comes_at_once_and_what_was_taken_is_answered(
 
 
 def test_a_body_that_does_not_end_takes_no_place(edge: RunningEdge) -> None:
+    begun, let_go = threading.Semaphore(0), threading.Event()
+
     def endless() -> Iterator[bytes]:
         yield BODY[:10]
-        time.sleep(1)
+        begun.release()  # who asks for more has sent that
+        assert let_go.wait(20)
         yield BODY[10:]
 
     def trickle(_: int) -> int:
@@ -80,6 +84,9 @@ def test_a_body_that_does_not_end_takes_no_place(edge: RunningEdge) -> None:
 
     with ThreadPoolExecutor(MOST + 1) as shops:
         slow = [shops.submit(trickle, number) for number in range(MOST + 1)]
-        time.sleep(0.3)
-        assert edge.client.post(edge.url, content=BODY, headers=edge.bearer() | BATCH).status_code == 202
+        try:
+            assert all(begun.acquire(timeout=20) for _ in slow)
+            assert edge.client.post(edge.url, content=BODY, headers=edge.bearer() | BATCH).status_code == 202
+        finally:
+            let_go.set()
         assert 202 in [each.result() for each in slow]
