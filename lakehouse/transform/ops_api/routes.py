@@ -45,14 +45,21 @@ class Route:
         return upload.MOST_BYTES if self.takes is bytes else MOST_JSON
 
 
+_LIMIT = (("limit", "So many, newest first; at most 1000."),)
+_COMPARED = (
+    ("against", "The release to compare it with; the current one without it."),
+    ("top", "Merchants, hours."),
+)
+_VERSION = "/v1/ops/gold-versions/{gold_version}"
+_MISSING = (Kind.NOT_FOUND,)
+
+
 def routes(handlers: Handlers) -> tuple[Route, ...]:
-    limit = (("limit", "So many, newest first; at most 1000."),)
-    compared = (
-        ("against", "The release to compare it with; the current one without it."),
-        ("top", "Merchants, hours."),
-    )
-    version = "/v1/ops/gold-versions/{gold_version}"
-    missing = (Kind.NOT_FOUND,)
+    return (*_operations(handlers), *_quarantine(handlers), *_releases(handlers))
+
+
+def _operations(handlers: Handlers) -> tuple[Route, ...]:
+    """What an operator requests, and what became of it."""
     return (
         _operation("reprocess", handlers.reprocess, "Build history anew", requests.Reprocess),
         _operation("promote", handlers.promote, "Show readers a candidate", requests.Promote),
@@ -73,7 +80,7 @@ def routes(handlers: Handlers) -> tuple[Route, ...]:
             handlers.operations,
             "Operations",
             "What was requested, and what became of it.",
-            query=limit,
+            query=_LIMIT,
         ),
         Route(
             "GET",
@@ -81,15 +88,20 @@ def routes(handlers: Handlers) -> tuple[Route, ...]:
             handlers.operation,
             "One operation",
             "Its state, progress and result.",
-            kinds=missing,
+            kinds=_MISSING,
         ),
+    )
+
+
+def _quarantine(handlers: Handlers) -> tuple[Route, ...]:
+    return (
         Route(
             "GET",
             "/v1/ops/quarantine",
             handlers.quarantined,
             "What was refused",
             "Counts by reason, merchant and hour, and the newest entries.",
-            query=(*limit, ("replays", "1: say which were sent again; looks through all events since.")),
+            query=(*_LIMIT, ("replays", "1: say which were sent again; looks through all events since.")),
             texts=(
                 ("reason", "Only with this reason."),
                 ("merchant", "Only of this merchant."),
@@ -105,19 +117,25 @@ def routes(handlers: Handlers) -> tuple[Route, ...]:
             handlers.entry,
             "One entry",
             "All that is known of it, and the bytes that were sent, in base64.",
-            kinds=missing,
+            kinds=_MISSING,
         ),
         _operation("quarantine/replay", handlers.replay, "Send it again", requests.QuarantineReplay, plans=False),
-        Route("GET", "/v1/ops/releases", handlers.releases, "Releases", "Who, when and why.", query=limit),
+    )
+
+
+def _releases(handlers: Handlers) -> tuple[Route, ...]:
+    """What there is to publish, and what was published."""
+    return (
+        Route("GET", "/v1/ops/releases", handlers.releases, "Releases", "Who, when and why.", query=_LIMIT),
         Route("GET", "/v1/ops/gold-versions", handlers.gold_versions, "Gold versions", "Status and progress of each."),
-        Route("GET", version, handlers.gold_version, "One gold version", "Status and progress.", kinds=missing),
+        Route("GET", _VERSION, handlers.gold_version, "One gold version", "Status and progress.", kinds=_MISSING),
         Route(
             "GET",
-            f"{version}/diff",
+            f"{_VERSION}/diff",
             handlers.diff,
             "What it would change for readers, in rows and in money",
             "JSON, or with `Accept: text/html` a page.",
-            query=compared,
+            query=_COMPARED,
             kinds=(Kind.NOT_FOUND, Kind.NOT_ACCEPTABLE, Kind.CONFLICT),
         ),
     )
