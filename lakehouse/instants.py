@@ -8,6 +8,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from lakehouse.errors import RefusedError
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _HOUR = "%Y-%m-%dT%H"
@@ -53,3 +55,18 @@ def _hour_text(hour: int) -> str:
 def parse_hour(text: str) -> int:
     """The start of an hour that :func:`hour_text` wrote."""
     return to_micros(datetime.strptime(text, _HOUR).replace(tzinfo=UTC))
+
+
+def bound(name: str, text: str | None) -> datetime | None:
+    """A bound that an operator writes: a date (its UTC day's beginning) or an instant with an offset."""
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise RefusedError(f"{name} must be a date or an instant, for example 2026-03-01") from error
+    if instant.tzinfo is None and len(text) > len("2026-03-01"):
+        raise RefusedError(f"{name} needs an offset, for example 2026-03-01T00:00:00Z")
+    if not 1970 < instant.year < 9999:
+        raise RefusedError(f"{name} must lie in a year from 1971 to 9998")
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant

@@ -13,10 +13,11 @@ from lakehouse.cli import bars
 from lakehouse.cli.operator import Actor, DryRun, Reason
 from lakehouse.cli.output import Format, print_json, print_plan, progress
 from lakehouse.clients.files import HdfsFiles
+from lakehouse.instants import bound
 from lakehouse.settings import load_settings
 from lakehouse.transform import definition
 from lakehouse.transform.backfill import dry_run as work
-from lakehouse.transform.backfill.plan import ReprocessRequest, Source, bound
+from lakehouse.transform.backfill.plan import ReprocessRequest, Source
 from lakehouse.transform.backfill.reprocess import carry_out, start
 from lakehouse.transform.building.builder import Builder
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from lakehouse.contracts.quarantine import Place, Station, place_of
 from lakehouse.errors import RefusedError
+from lakehouse.instants import bound
 
 
 @dataclass(frozen=True)
@@ -73,17 +74,8 @@ def where_of(terms: Iterable[str]) -> Where:
 
 
 def _instant(name: str, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise RefusedError(f"{name} must be a UTC day or an instant, for example 2026-11-23T10:00:00Z") from error
-    if instant.tzinfo is None and len(text) > len("2026-11-23"):
-        raise RefusedError(f"{name} needs an offset, for example 2026-11-23T10:00:00Z")
-    if not 1970 < instant.year < 9999:
-        raise RefusedError(f"{name} must lie in a year from 1971 to 9998")
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    instant = bound(name, text)
+    return None if instant is None else instant.astimezone(UTC)
 
 
 def _station(text: str | None) -> Station | None:

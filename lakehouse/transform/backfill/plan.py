@@ -5,7 +5,7 @@ plan belongs to, new or unfinished. Nothing is built here.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -118,21 +118,6 @@ def look(builder: Builder, request: ReprocessRequest, *, stores: bool) -> Planne
             operation=request.operation,
         ),
     )
-
-
-def bound(name: str, text: str | None) -> datetime | None:
-    """A bound as an operator writes it: a date, or an instant with an offset."""
-    if text is None:
-        return None
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise RefusedError(f"{name} must be a date or an instant, for example 2026-03-01") from error
-    if instant.tzinfo is None and len(text) > len("2026-03-01"):
-        raise RefusedError(f"{name} needs an offset, for example 2026-03-01T00:00:00Z")
-    if not 1970 < instant.year < 9999:
-        raise RefusedError(f"{name} must lie in a year from 1971 to 9998")
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant
 
 
 def _planned(builder: Builder, operation: str | None) -> GoldVersion | None:

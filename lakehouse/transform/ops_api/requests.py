@@ -13,6 +13,7 @@ import msgspec
 from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber
 from lakehouse.errors import RefusedError
 from lakehouse.http.problems import Kind, ProblemError
+from lakehouse.instants import bound
 from lakehouse.quarantine.mend import Mend, mend_of
 from lakehouse.quarantine.selection import Named, Selection, Where
 from lakehouse.transform.backfill import plan
@@ -54,7 +55,7 @@ class Reprocess(
     def planned(self, actor: str, fingerprint: str | None, operation: str | None) -> plan.ReprocessRequest:
         """The request as the verb takes it, from here and from the command line."""
         try:
-            since, until = plan.bound("since", self.since), plan.bound("until", self.until)
+            since, until = bound("since", self.since), bound("until", self.until)
         except RefusedError as error:
             raise ValueError(str(error)) from error
         return plan.ReprocessRequest(
