@@ -12,6 +12,7 @@ from lakehouse.settings import Settings
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
 from lakehouse.transform.ops_api.operations import Operations
+from tests.support.half_request import answer_to_half
 from tests.support.logged_warehouse import LAYOUT, LoggedWarehouse
 from tests.support.quarantine_world import QuarantineWorld
 
@@ -44,6 +45,13 @@ class OpsApi:
 
     def post(self, path: str, body: Any, **headers: str) -> httpx.Response:
         return self.client.post(f"/v1/ops/{path}", json=body, headers=self.bearer() | headers)
+
+    def half(self, method: str, path: str) -> httpx.Response:
+        """The answer to a request whose body does not come."""
+        answer = answer_to_half(method, str(self.client.base_url.join(f"/v1/ops/{path}")), self.bearer())
+        for look in self.client.event_hooks["response"]:
+            look(answer)
+        return answer
 
 
 def undocumented(document: dict[str, Any], answers: list[httpx.Response]) -> set[str]:

@@ -4,7 +4,6 @@ All errors are problems of RFC 9457, whose types are published, and OpenAPI name
 """
 
 import gzip
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ from ingestion.content_headers import BATCH_TYPE, EVENT_TYPE
 from lakehouse.clients.files import LocalFiles
 from lakehouse.http.problems import Kind
 from lakehouse.tokens import Scope
+from tests.support.half_request import answer_to_half
 from tests.support.running_edge import RunningEdge, event, problem, serve, settings_of, view
 from tests.support.valid_events import encode, order
 
@@ -141,14 +141,8 @@ def test_the_answer_of_an_edge_that_can_keep_nothing(edge: RunningEdge, monkeypa
 
 def test_the_answer_to_a_body_that_does_not_come(edge: RunningEdge, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingestion.request.BODY_SECONDS", 0.1)
-
-    def slowly() -> Iterator[bytes]:
-        yield b"["
-        time.sleep(0.5)
-        yield b"]"
-
-    SLOW.body = slowly()
-    assert_answer(edge, send(edge, SLOW, "slow"), SLOW)
+    headers = {"Content-Type": BATCH_TYPE} | edge.bearer(Scope.EVENTS_WRITE, merchant="slow")
+    assert_answer(edge, answer_to_half("POST", edge.settings.edge_url + SLOW.path, headers), SLOW)
 
 
 def test_a_browser_may_send_what_it_may(edge: RunningEdge) -> None:

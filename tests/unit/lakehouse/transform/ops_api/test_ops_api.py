@@ -1,7 +1,5 @@
 """The ops API over a local file system: who may enter, what is refused, and what an operation is."""
 
-import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -101,20 +99,13 @@ def test_a_body_is_waited_for_and_taken_up_to_a_limit(
     ops_api: OpsApi, monkeypatch: pytest.MonkeyPatch, method: str, path: str
 ) -> None:
     """Also one that nobody asked for."""
-
-    def slowly() -> Iterator[bytes]:
-        yield b"{"
-        time.sleep(0.3)
-        yield b"}"
-
     url, too_much = f"/v1/ops/{path}", bytes(upload.MOST_BYTES + 1)
     assert problem(ops_api.client.request(method, url, content=too_much, headers=ops_api.bearer())) == (
         413,
         "too-large",
     )
     monkeypatch.setattr(request, "TIMEOUT", 0.1)
-    late = ops_api.client.request(method, url, content=slowly(), headers=ops_api.bearer())
-    assert problem(late) == (408, "request-timeout")
+    assert problem(ops_api.half(method, path)) == (408, "request-timeout")
     assert ops_api.operations.newest(10) == []
 
 
