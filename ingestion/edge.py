@@ -13,6 +13,7 @@ import msgspec
 
 from ingestion import leftovers
 from ingestion.clock import Clock
+from ingestion.disk_space import DiskSpace
 from ingestion.durability import Durability, Durable
 from ingestion.healer import Healer
 from ingestion.incarnation import Incarnation, begin
@@ -64,11 +65,13 @@ class Edge:
         self.kafka = KafkaSender(
             settings, self.clock, self.durability.delivered, self.durability.connected, self._clock_trusted
         )
+        self.space = DiskSpace(settings.edge, self.folder, self._may_leave_to_kafka)
 
     def start(self) -> None:
         self.kafka.start(self.live, self._incarnations)
         self.shipper.start(self._incarnations)
         self.healer.start()
+        self.space.start(self._incarnations)
         _log.info("edge %s runs as incarnation %s", self.settings.edge.name, self.live.id)
 
     async def stop(self) -> None:
@@ -85,6 +88,7 @@ class Edge:
         await asyncio.to_thread(self.kafka.stop, 5.0 if self.kafka.failure is None else 0.0)
         await asyncio.to_thread(self.shipper.stop, 5.0)
         await asyncio.to_thread(self.healer.stop, 1.0)
+        await asyncio.to_thread(self.space.stop, 1.0)
         self.durability.close()
         self._lock.close()
         if self.live in self._incarnations:
@@ -134,6 +138,11 @@ class Edge:
             return f"the disk does not sync ({self.durability.disk_failure}), and Kafka does not make up for it"
         return None
 
+    def _may_leave_to_kafka(self) -> bool:
+        """Kafka is well, two brokers at least have what it has acknowledged, and HDFS is away. With one broker, this
+        disk is what a receipt rests on."""
+        return self.durability.replicated and self.kafka.failure is None and self.shipper.is_hdfs_away
+
     @property
     def clock_skew(self) -> float:
         """Seconds between our stamps and the NameNode's, or between our stamps and this machine's clock."""
@@ -160,6 +169,8 @@ class Edge:
             len(one.log.segments) - len(one.shipped & one.log.segments.keys()) for one in self._incarnations
         )
         self.metrics.unshipped_segments.set(unshipped)
+        gaps = [one.span for run in list(self._incarnations) for one in run.raw_gaps.gaps]
+        self.metrics.raw_gap_events.set(sum(end - start for start, end in gaps))
 
     def _cannot_finish(self) -> bool:
         return self.kafka.failure is not None or self.shipper.failure is not None

@@ -19,11 +19,11 @@ from ingestion.append_log import AppendLog
 from ingestion.atomic_file import read_json, sync_folder, write_json
 from ingestion.clock import Clock
 from ingestion.recovery import put_back
-from ingestion.segment import Segment
+from ingestion.segment import Segment, joined
 from ingestion.segment_log import SegmentLog
 from ingestion.tail_cache import Cursor
 from lakehouse.contracts import topics
-from lakehouse.contracts.records import CLOSED_MARK, EdgeLedger
+from lakehouse.contracts.records import CLOSED_MARK, Booked, EdgeLedger, RawGaps
 from lakehouse.settings import EdgeSettings
 
 DONE = ".done"
@@ -40,7 +40,7 @@ class Progress(msgspec.Struct, frozen=True):
     ``next`` and ``hours`` count what was in segments that are deleted, the last of it accepted at ``through``; the
     cursors say what Kafka has acknowledged, and may lag: what comes after them is sent again. ``boot`` is the machine's
     when the run began, at ``begun`` (microseconds). ``whole`` says that the log holds all that can be had: the run
-    ended it, or Kafka has been asked.
+    ended it, or Kafka has been asked. ``raw_gaps`` are of segments that were deleted without a raw file.
     """
 
     next: int = 0
@@ -53,6 +53,7 @@ class Progress(msgspec.Struct, frozen=True):
     boot: str | None = None
     begun: int = 0
     whole: bool = False
+    raw_gaps: list[Booked] = []
 
 
 class Outbox:
@@ -154,8 +155,21 @@ class Incarnation:
             if self._is_delivered(number, self.rejected_outbox):
                 self.rejected.delete(number)
 
+    def oldest_on_kafka(self) -> Segment | None:
+        """The oldest segment, if it is sealed and Kafka has acknowledged all of it."""
+        oldest = next(iter(self.log.sealed()), None)
+        return oldest if oldest is not None and self._is_delivered(oldest.number, self.accepted_outbox) else None
+
+    def leave_to_kafka(self, segment: Segment) -> None:
+        """Deletes the oldest segment, which Kafka has, although HDFS may not: it is a raw gap from now on."""
+        self._delete(segment, [] if segment.number in self.shipped else segment.positions)
+
+    @property
+    def raw_gaps(self) -> RawGaps:
+        return RawGaps(self._edge, self.id, self._progress.raw_gaps)
+
     def ledger(self, at: int) -> EdgeLedger:
-        """What this incarnation has accepted; raw files are complete up to the oldest segment that has none."""
+        """What this incarnation has accepted; raw files or gaps are complete up to the oldest segment that is here."""
         ended, delivered = self.ended, self.log.sequence_at(self.accepted_outbox.delivered)
         with self._lock:
             next_sequence, hours = self.log.counts()
@@ -195,19 +209,27 @@ class Incarnation:
         self._save(whole=True)
 
     def _is_delivered(self, number: int, outbox: Outbox) -> bool:
-        return outbox.delivered >= Cursor(number, outbox.log.sizes[number])
+        return outbox.delivered >= Cursor(number, outbox.log.sizes.get(number, 0))
 
     def _before(self, changed: Iterable[int]) -> Cursor:
         """How far Kafka has acknowledged, but nothing of files that have changed since."""
         return min([Cursor(*self._progress.accepted), *(Cursor(number, 0) for number in changed)])
 
-    def _delete(self, segment: Segment) -> None:
-        """The counts by hour are saved first; the next start drops a segment that is below ``next``."""
+    def _delete(self, segment: Segment, gaps: Iterable[Booked] = ()) -> None:
+        """The counts by hour and the gaps are saved first, in one step with ``next``; the next start drops a segment
+        that is below it. Nothing to do if another thread was faster."""
         self._clock.keep(segment.last_accepted_at)
         with self._lock:
-            hours = dict(segment.hours + segment.lost + Counter(self._progress.hours))
-            through = segment.last_accepted_at
-            self._write(msgspec.structs.replace(self._progress, next=segment.next, through=through, hours=hours))
+            if segment.number not in self.log.segments:
+                return
+            changed = msgspec.structs.replace(
+                self._progress,
+                next=segment.next,
+                through=segment.last_accepted_at,
+                hours=dict(segment.hours + segment.lost + Counter(self._progress.hours)),
+                raw_gaps=joined([*self._progress.raw_gaps, *gaps]),
+            )
+            self._write(changed)
             self.log.delete(segment)
 
     def _save(self, **changes: bool) -> None:

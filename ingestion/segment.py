@@ -7,11 +7,13 @@ In: lines as ``segment_log`` writes them. Out: a :class:`Segment` for the ledger
 import re
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import msgspec
 
 from lakehouse import instants
+from lakehouse.contracts.records import Booked
 from lakehouse.errors import LakehouseError
 
 _FIRST = re.compile(rb'"first":(\d+)')
@@ -68,6 +70,30 @@ class Segment:
     @property
     def count(self) -> int:
         return self.hours.total()
+
+    @property
+    def positions(self) -> list[Booked]:
+        """Its sequences by acceptance hour. Stamps never go back, so hours follow each other as sequences do."""
+        found, waiting = [], self.ranges[::-1]
+        for hour, count in sorted(self.hours.items()):
+            while count:
+                first, last = waiting.pop()
+                end = min(last, first + count - 1)
+                found.append(Booked(instants.parse_hour(hour) // instants.HOUR_MICROS, first, end))
+                count -= end - first + 1
+                if end < last:
+                    waiting.append((end + 1, last))
+        return found
+
+
+def joined(booked: Iterable[Booked]) -> list[Booked]:
+    """The same positions, in order, in as few entries as there can be."""
+    found: list[Booked] = []
+    for one in booked:
+        if found and (found[-1].hour, found[-1].last + 1) == (one.hour, one.first):
+            one = Booked(one.hour, found.pop().first, one.last)
+        found.append(one)
+    return found
 
 
 def stamp_of(line: bytes) -> int:

@@ -2,8 +2,8 @@
 thread.
 
 In: the segments of this run and of earlier ones. Out: a raw file and its manifest per segment, the manifest last; a
-ledger per incarnation. Promise: a local segment is deleted only when Kafka and HDFS both have it. All steps may be
-repeated: an existing file with equal bytes is done.
+ledger per incarnation, and its raw gaps. Promise: a local segment is deleted here only when Kafka and HDFS both have
+it (``disk_space`` tells of another case). All steps may be repeated: an existing file with equal bytes is done.
 """
 
 import hashlib
@@ -21,11 +21,13 @@ from ingestion.segment import Segment
 from lakehouse import instants
 from lakehouse.clients.files import Files, publish, replace
 from lakehouse.contracts.layout import Layout
-from lakehouse.contracts.records import EdgeLedger, RawEncoding, RawManifest
-from lakehouse.errors import AlreadyExistsError, LakehouseError, NotFoundError, RefusedError
+from lakehouse.contracts.records import EdgeLedger, RawEncoding, RawGaps, RawManifest
+from lakehouse.errors import AlreadyExistsError, LakehouseError, NotFoundError, NotReadyError, RefusedError
 from lakehouse.settings import EdgeSettings
 
 TICK_SECONDS = 1.0
+SILENCE_SECONDS = 30.0
+"""HDFS that has not answered for so long is taken to be away, though its client still waits."""
 _LEVEL = 3
 """Of zstd; what is higher costs an edge more time than it saves bytes of JSON."""
 _log = logging.getLogger(__name__)
@@ -49,6 +51,9 @@ class Shipper:
         self._before_round = before_round
         self._incarnations: list[Incarnation] = []
         self._published_at = 0.0
+        self._published_gaps: dict[str, RawGaps] = {}
+        self._is_refused = False
+        self._answered_at = time.monotonic()
         self._stopping = threading.Event()
         self._tick = threading.Event()
         self._thread = threading.Thread(target=self._run, name="shipper", daemon=True)
@@ -71,20 +76,32 @@ class Shipper:
         self._published_at = 0.0
         self._tick.set()
 
+    @property
+    def is_hdfs_away(self) -> bool:
+        """Whether HDFS takes nothing: it says so, or is silent. A raw file that contradicts us is another matter."""
+        return self._is_refused or time.monotonic() - self._answered_at > SILENCE_SECONDS
+
+    def _answered(self) -> None:
+        self._is_refused, self._answered_at = False, time.monotonic()
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._tick.wait(TICK_SECONDS)
             self._tick.clear()
-            try:
-                self.round()
-                self.failure = None
-            except LakehouseError as error:
-                if self.failure is None:
-                    _log.warning("HDFS does not take segments, they stay on this disk: %s", error)
-                self.failure = str(error)
-            except Exception as error:
-                _log.exception("shipping failed, and is tried again")
-                self.failure = f"{type(error).__name__}: {error}"
+            self._try_round()
+
+    def _try_round(self) -> None:
+        try:
+            self.round()
+            self.failure = None
+        except LakehouseError as error:
+            self._is_refused |= isinstance(error, NotReadyError)
+            if self.failure is None:
+                _log.warning("HDFS does not take segments, they stay on this disk: %s", error)
+            self.failure = str(error)
+        except Exception as error:
+            _log.exception("shipping failed, and is tried again")
+            self.failure = f"{type(error).__name__}: {error}"
 
     def round(self) -> None:
         """Everything that is due now."""
@@ -101,6 +118,7 @@ class Shipper:
             incarnation.delete_delivered()
             if incarnation.finish():
                 self._incarnations.remove(incarnation)
+        self._answered()
         for refusal in filter(None, refusals):
             raise refusal
 
@@ -110,8 +128,11 @@ class Shipper:
             if segment.number not in incarnation.shipped:
                 try:
                     self._ship(incarnation, segment)
+                    self._answered()
                 except RefusedError as refusal:
                     return refusal
+                except FileNotFoundError:
+                    continue  # it has been left to Kafka meanwhile, and is a raw gap
         return None
 
     def _ship(self, incarnation: Incarnation, segment: Segment) -> None:
@@ -170,6 +191,9 @@ class Shipper:
         path = self._layout.edge_ledger(ledger.edge, ledger.incarnation)
         if incarnation.ended:
             ledger = _not_less(ledger, self._said_before(ledger))
+        self._publish_gaps(
+            incarnation.raw_gaps
+        )  # read after the ledger was made: it names all that this one passes over
         if ledger.owes_nothing:
             path = self._layout.closed_ledger(ledger.edge, ledger.incarnation)
         before = instants.now_micros()
@@ -179,6 +203,12 @@ class Shipper:
             # A crash before this leaves both; readers take the one that is closed, and the next start deletes again.
             self._files.delete(self._layout.edge_ledger(ledger.edge, ledger.incarnation))
             incarnation.record_closed_ledger()
+
+    def _publish_gaps(self, named: RawGaps) -> None:
+        if named.gaps and self._published_gaps.get(named.incarnation) != named:
+            path = self._layout.raw_gaps(named.edge, named.incarnation)
+            replace(self._files, self._layout.staging, path, msgspec.json.encode(named))
+            self._published_gaps[named.incarnation] = named
 
     def _compare_clocks(self, before: int, stamp: int, after: int) -> None:
         """The NameNode stamped a file that we wrote between two looks at our own clock."""

@@ -47,6 +47,12 @@ class EdgeMetrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
+        self.raw_gap_events = Gauge(
+            "edge_raw_gap_events",
+            "Events of runs with a folder here that went from this disk without a raw file, because HDFS was away.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
         self.torn_runs = Gauge(
             "edge_torn_runs",
             "Earlier runs whose logs lack lines, which are being read back from Kafka.",

@@ -13,7 +13,7 @@ from lakehouse.errors import RefusedError
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _HOUR = "%Y-%m-%dT%H"
-_HOUR_MICROS = 3_600_000_000
+HOUR_MICROS = 3_600_000_000
 
 
 def now() -> datetime:
@@ -44,12 +44,12 @@ def to_text(instant: datetime) -> str:
 
 def hour_text(micros: int) -> str:
     """The UTC hour of an instant as manifests and edge ledgers write it: ``2026-11-23T10``."""
-    return _hour_text(micros // _HOUR_MICROS)
+    return _hour_text(micros // HOUR_MICROS)
 
 
 @lru_cache(maxsize=1024)
 def _hour_text(hour: int) -> str:
-    return from_micros(hour * _HOUR_MICROS).strftime(_HOUR)
+    return from_micros(hour * HOUR_MICROS).strftime(_HOUR)
 
 
 def parse_hour(text: str) -> int:

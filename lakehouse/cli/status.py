@@ -9,6 +9,7 @@ from lakehouse.cli.output import Format, print_json
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.contracts.layout import Layout
 from lakehouse.ledger.edge_list import EdgeState, ListedEdge, list_edges
+from lakehouse.ledger.raw_gaps import FILL_BY, Gaps, size, unfilled
 from lakehouse.settings import Settings, load_settings
 from lakehouse.stack_health import ServiceHealth
 
@@ -29,23 +30,26 @@ def status(
     settings = load_settings()
     facts: dict[str, Any] = {}
     silent: dict[str, list[ListedEdge]] = {}
+    gaps: dict[str, Gaps] = {}
     services = stack_health.check(
         settings,
         also=(
             lambda: facts.update(release_facts(settings)),
             lambda: silent.update(edges=silent_edges(settings)),
+            lambda: gaps.update(raw=raw_gaps(settings)),
         ),
     )
-    edges = silent.get("edges")  # None where HDFS does not say
+    edges, unfilled_gaps = silent.get("edges"), gaps.get("raw")  # None where HDFS does not say
     report = {
         "services": [{"name": each.name, "url": each.url, "healthy": each.healthy} for each in services],
         **{name: facts.get(name) for name in (*RELEASE_FACTS, "set_aside")},
         "edges": {"silent": None if edges is None else [one.document() for one in edges]},
+        "raw_gaps": None if unfilled_gaps is None else size(unfilled_gaps),
     }
     if output is Format.JSON:
         print_json(report)
     else:
-        print("\n".join((render(services, facts), *map(render_silent, edges or ()))))
+        print("\n".join((render(services, facts), *map(render_silent, edges or ()), *render_gaps(unfilled_gaps or {}))))
 
 
 def release_facts(settings: Settings) -> dict[str, Any]:
@@ -60,6 +64,16 @@ def silent_edges(settings: Settings) -> list[ListedEdge]:
     files, layout = HdfsFiles(settings.hdfs_url), Layout(settings.warehouse)
     found = list_edges(files, layout, instants.now(), settings.transform.edge_silent_after)
     return [one for one in found if one.state is EdgeState.SILENT]
+
+
+def raw_gaps(settings: Settings) -> Gaps:
+    """Events that are in no raw file, because an edge's disk was full or is gone."""
+    stack_health.ask_hdfs(settings)
+    return unfilled(HdfsFiles(settings.hdfs_url), Layout(settings.warehouse))
+
+
+def render_gaps(gaps: Gaps) -> tuple[str, ...]:
+    return (f"raw gaps           {size(gaps):,} events are in no raw file. {FILL_BY}",) if gaps else ()
 
 
 def render_silent(edge: ListedEdge) -> str:

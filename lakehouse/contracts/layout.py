@@ -66,6 +66,14 @@ class Layout:
     def closed_ledger(self, edge: str, incarnation: str) -> str:
         return f"{self.closed_ledgers(edge)}/{incarnation}.json"
 
+    def raw_gaps(self, edge: str, incarnation: str) -> str:
+        """There once an incarnation's disk was full while HDFS was away."""
+        return f"{self.edge_folder(edge)}/{incarnation}.raw-gaps.json"
+
+    def filled_gaps(self, edge: str, incarnation: str, number: int) -> str:
+        """Which raw gaps of an incarnation have been filled; another number each time that some were."""
+        return f"{self.edge_folder(edge)}/{incarnation}.filled-{number}.json"
+
     def retirement(self, edge: str, incarnation: str, number: int) -> str:
         """There once an operator has given up what an incarnation still owes; another number where more was lost."""
         return f"{self.edge_folder(edge)}/{incarnation}.retired-{number}.json"

@@ -103,7 +103,7 @@ class RawManifest(msgspec.Struct, frozen=True):
     ``last`` is included; ``hours`` counts events by acceptance hour (``2026-11-23T10``); ``checksum`` is the SHA-256
     of the file's ``bytes``, and ``encoding`` how these hold the lines of the segment log. ``ranges`` are the sequences
     that the file holds, both ends included: more than one only where the edge's disk has lost lines in between. Without
-    it they run from ``first`` to ``last``.
+    it they run from ``first`` to ``last``. One ``from_bronze`` fills a gap: the segment may have other raw files.
     """
 
     edge: str
@@ -118,6 +118,7 @@ class RawManifest(msgspec.Struct, frozen=True):
     last_accepted_at: int
     encoding: str = RawEncoding.IDENTITY
     ranges: list[tuple[int, int]] = []
+    from_bronze: bool = False
 
     @property
     def held(self) -> list[tuple[int, int]]:
@@ -134,14 +135,39 @@ class RawManifest(msgspec.Struct, frozen=True):
         return apart and ends and self.count == counted == sum(self.hours.values())
 
 
+class Booked(msgspec.Struct, frozen=True, array_like=True):
+    """Positions ``first`` to ``last`` (included), accepted in ``hour`` (hours since 1970)."""
+
+    hour: int
+    first: int
+    last: int
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Half-open."""
+        return self.first, self.last + 1
+
+
+class RawGaps(msgspec.Struct, frozen=True):
+    """What an incarnation has given to Kafka and deleted without a raw file, because HDFS was away and its disk full.
+
+    Beside its ledgers, replaced as the gaps grow, and published before a ledger takes them for shipped.
+    """
+
+    edge: str
+    incarnation: str
+    gaps: list[Booked]
+
+
 class EdgeLedger(msgspec.Struct, frozen=True):
     """What one incarnation states that it has accepted: the left-most column of ``reconcile``.
 
     ``next`` is the sequence that comes next (so ``next`` events were accepted); ``hours`` counts them by acceptance
-    hour; all of the incarnation's events accepted before ``raw_mark`` are in committed raw files; ``closed`` says that
-    the process has ended and its log is shipped whole. ``delivered`` and ``shipped`` count the events that Kafka has
-    acknowledged and those in committed raw files; ``watermark`` is the newest that Kafka has acknowledged, 0 for none;
-    ``ended`` says that nothing more will be accepted. These four only tell an operator how far an edge is.
+    hour; all of the incarnation's events accepted before ``raw_mark`` are in committed raw files or named as
+    :class:`RawGaps`; ``closed`` says that the process has ended and that this is true of its whole log. ``delivered``
+    and ``shipped`` count the events that Kafka has acknowledged and those in raw files or gaps; ``watermark`` is the
+    newest that Kafka has acknowledged, 0 for none; ``ended`` says that nothing more will be accepted. These four only
+    tell an operator how far an edge is.
     """
 
     edge: str

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from lakehouse.contracts.records import Booked
 from lakehouse.ledger import spans
 from lakehouse.ledger.accepted import Hours, accepted_hours
 from lakehouse.ledger.model import COUNTED, Evidence, Run, Stage, Stream, show_hour
-from lakehouse.ledger.retirement import Booked
 from lakehouse.ledger.spans import Spans
 
 

@@ -14,6 +14,7 @@ from lakehouse.contracts.layout import Layout
 from lakehouse.ledger import read_edges, read_tables
 from lakehouse.ledger.model import Evidence, Run, Stage
 from lakehouse.ledger.proof import Proof
+from lakehouse.ledger.raw_gaps import gap_runs, unfilled
 from lakehouse.ledger.read_kafka import KafkaRuns, read_kafka
 from lakehouse.ledger.retirement import Retirement, read_retirements
 from lakehouse.releases.log import ReleaseLog
@@ -54,16 +55,18 @@ class Gatherer:
         since = proof.through if proof else 0
         kafka = read_kafka(self._settings.kafka_bootstrap, since)
         first_raw_day = read_tables.day_of(max(0, since - LONGEST_SEGMENT))
-        manifests = list(read_edges.read_manifests(self._files, self._layout, first_raw_day))
+        # In this order: a gap is named before a ledger passes over it, and filled before that is noted.
         ledgers = tuple(read_edges.read_ledgers(self._files, self._layout))
+        retirements = read_retirements(self._files, self._layout)
+        gaps = unfilled(self._files, self._layout, retirements)
+        manifests = list(read_edges.read_manifests(self._files, self._layout, first_raw_day))
         raw = tuple(read_edges.raw_runs(manifests))
         late: Counter[int] = Counter()
         tables, aged_out = self._tables(shown, kafka, raw, late, since)
-        retirements = read_retirements(self._files, self._layout)
         evidence = Evidence(
             ledgers=ledgers,
             lost=tuple(run for one in retirements for run in one.runs(one.lost)),
-            raw_gaps=tuple(run for one in retirements for run in one.runs(one.raw_gaps)),
+            raw_gaps=tuple(gap_runs(gaps)),
             retired={one.stream: one.accepted for one in retirements},
             stages={**tables, Stage.KAFKA: (*kafka.runs, *aged_out), Stage.RAW: raw},
             raw_holes=tuple(read_edges.raw_holes(manifests, ledgers, proof.reached if proof else {})),

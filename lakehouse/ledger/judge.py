@@ -1,5 +1,5 @@
 """The arithmetic of promise 1: accepted = kafka = raw = bronze = silver + duplicates + quarantined (+ lost).
-Where a disk was lost, raw + raw_gaps stands for raw.
+Where a disk was lost or full, raw + raw_gaps stands for raw.
 
 In: :class:`Evidence`. Out: a :class:`Verdict` with a line for every acceptance hour and, by name, each position that is
 missing at a stage or counted twice. An hour before the watermark is judged. In a later one, a position counts once it

@@ -77,9 +77,9 @@ class Evidence:
     """Everything that the arithmetic needs.
 
     ``lost`` are positions that an operator has given up, ``raw_gaps`` those that no raw file holds because an edge's
-    disk is gone, and ``retired`` says of such an incarnation which sequence comes after all that it is known to have
-    accepted. ``late``, ``rejected`` and ``unreadable`` (events of silver
-    that a model could not read, and that count nothing) count by hour and are only shown.
+    disk is gone or was full, and ``retired`` says of an incarnation whose disk is gone which sequence comes after all
+    that it is known to have accepted. ``late``, ``rejected`` and ``unreadable`` (events of silver that a model could
+    not read, and that count nothing) count by hour and are only shown.
     ``complete_through`` is the current release's, in microseconds.
     """
 

@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from lakehouse import instants
+from lakehouse.contracts.records import Booked
 from lakehouse.ledger.judge import COLUMNS, HourLine, Verdict
 from lakehouse.ledger.model import Discrepancy, show_hour
-from lakehouse.ledger.retirement import Booked, Retirement
+from lakehouse.ledger.raw_gaps import FILL_BY
+from lakehouse.ledger.retirement import Retirement
 from lakehouse.ledger.spans import size
 
 _MOST_SHOWN = 20
@@ -30,12 +32,15 @@ def as_text(verdict: Verdict) -> str:
     """A table of hours, the totals, and what is wrong."""
     header = f"{'hour':<20} {'':<9}" + "".join(f"{column:>{_width(column)}}" for column in COLUMNS)
     rows = [_row(show_hour(line.hour), _state(line), line.counts) for line in verdict.hours]
-    rows.append(_row("total", "", verdict.totals))
+    totals = verdict.totals
+    rows.append(_row("total", "", totals))
     wrong = [("missing at", discrepancy) for discrepancy in verdict.missing]
     wrong += [("twice in", discrepancy) for discrepancy in verdict.doubled]
     lines = [f"{what} {discrepancy.stage}: {_position(discrepancy)}" for what, discrepancy in wrong[:_MOST_SHOWN]]
     if len(wrong) > _MOST_SHOWN:
         lines.append(f"... and {len(wrong) - _MOST_SHOWN} more; --format json names all of them")
+    if gaps := totals["raw_gaps"]:
+        lines.append(f"{gaps:,} events are counted and in no raw file. {FILL_BY}")
     return "\n".join([header, *rows, *lines, _conclusion(verdict)])
 
 

@@ -12,23 +12,11 @@ import msgspec
 
 from lakehouse.clients.files import Entry, Files, publish
 from lakehouse.contracts.layout import Layout
+from lakehouse.contracts.records import Booked
 from lakehouse.errors import AlreadyExistsError, RefusedError
 from lakehouse.ledger.model import Run, Stream
-from lakehouse.ledger.spans import Span
 
 _RETIREMENT = re.compile(r"(?P<incarnation>[^.]+)\.retired-(?P<number>\d+)\.json")
-
-
-class Booked(msgspec.Struct, frozen=True, array_like=True):
-    """Positions ``first`` to ``last`` (included), accepted in ``hour`` (hours since 1970)."""
-
-    hour: int
-    first: int
-    last: int
-
-    @property
-    def span(self) -> Span:
-        return self.first, self.last + 1
 
 
 class Retirement(msgspec.Struct, frozen=True):
@@ -50,8 +38,12 @@ class Retirement(msgspec.Struct, frozen=True):
         return Stream(self.edge, self.incarnation)
 
     def runs(self, booked: Iterable[Booked]) -> Iterator[Run]:
-        """As runs of no segment in particular: nobody has seen which one it was."""
-        return (Run(self.edge, self.incarnation, one.first, one.last, one.hour) for one in booked)
+        return runs_of(self.stream, booked)
+
+
+def runs_of(stream: Stream, booked: Iterable[Booked]) -> Iterator[Run]:
+    """As runs of no segment in particular: nobody has seen which one it was."""
+    return (Run(*stream, one.first, one.last, one.hour) for one in booked)
 
 
 def read_retirements(files: Files, layout: Layout) -> list[Retirement]:

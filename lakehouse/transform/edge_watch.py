@@ -1,6 +1,7 @@
-"""Which edges are silent, for the service's metrics and log: an alarm needs nobody who looks.
+"""Which edges are silent and what no raw file has, for the service's metrics and log: an alarm needs nobody who looks.
 
-In: the edges' ledgers on HDFS. Out: a gauge by state, and a warning for each edge that has fallen silent. It changes
+In: the edges' ledgers on HDFS. Out: a gauge by state and one of raw gaps, and a warning for each edge that has fallen
+silent. It changes
 nothing: numbers go on without a silent edge anyway (``building/watermark.py``).
 """
 
@@ -14,8 +15,10 @@ from lakehouse.clients.files import Files
 from lakehouse.contracts.layout import Layout
 from lakehouse.json_logs import fields
 from lakehouse.ledger.edge_list import EdgeState, list_edges
+from lakehouse.ledger.raw_gaps import size, unfilled
 
 log = logging.getLogger(__name__)
+_raw_gaps = Gauge("lakehouse_raw_gap_events", "Events that are known to be in no raw file.")
 _edges = Gauge("lakehouse_edges", "Incarnations of edges that accept or owe something, by state.", ["state"])
 
 
@@ -33,6 +36,7 @@ class EdgeWatch:
         counts = Counter(one.state for one in found)
         for state in (EdgeState.LIVE, EdgeState.DRAINING, EdgeState.SILENT, EdgeState.RETIRED):
             _edges.labels(state).set(counts[state])
+        _raw_gaps.set(size(unfilled(self._files, self._layout)))
         silent = {one.name: one for one in found if one.state is EdgeState.SILENT}
         for name in sorted(silent.keys() - self._silent):
             log.warning("an edge is silent", extra=fields(edge=name, heard_at=silent[name].heard_at.isoformat()))

@@ -21,6 +21,7 @@ from lakehouse.releases.model import Base, BronzeCursor, Definition, GoldVersion
 from lakehouse.releases.version_status import Status, version_states
 from lakehouse.transform import definition
 from lakehouse.transform.backfill.progress import Phase, ProgressFile
+from lakehouse.transform.backfill.raw_gaps import refuse_raw_gaps
 from lakehouse.transform.backfill.reuse import refuse_bounds, shared_tables
 from lakehouse.transform.backfill.slices import DAY
 from lakehouse.transform.building.builder import Builder
@@ -97,6 +98,8 @@ def look(builder: Builder, request: ReprocessRequest, *, stores: bool) -> Planne
     planned = _planned(builder, request.operation)
     if planned is not None and planned.plan is not None:
         return Planned(planned.definition, planned.plan, planned)
+    if request.source is Source.RAW:
+        refuse_raw_gaps(builder)
     frozen = _definition(builder, request, stores)
     base = _base(current)
     project = request.project if request.fingerprint is None and not stores else None

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ingestion.kafka_sender import KafkaSender
 from lakehouse.clients.files import LocalFiles
+from lakehouse.contracts.layout import Layout
+from lakehouse.errors import NotReadyError
+from lakehouse.ledger import spans
+from lakehouse.ledger.raw_gaps import unfilled
+from lakehouse.ledger.read_edges import raw_runs, read_ledgers, read_manifests
 from tests.support.running_edge import RunningEdge, post, serve, settings_of
 from tests.support.valid_events import encode, order
 
@@ -110,3 +117,54 @@ def test_a_disk_that_fills_in_the_middle_of_a_line_takes_no_position(small: Path
         refused = shop.send()
         assert refused.status_code == 503
         assert "does not take a line" in refused.json()["detail"]
+
+
+class Away(LocalFiles):
+    """HDFS, while it does not answer."""
+
+    is_away = True
+
+    def write(self, path: str, data: bytes) -> None:
+        if self.is_away:
+            raise NotReadyError("HDFS is away")
+        super().write(path, data)
+
+
+def take_all(sender: KafkaSender) -> None:
+    """Two brokers that have at once whatever is in the log."""
+    sender._on_connected(2)
+    sender.failure = None
+    while not sender._stopping.wait(0.01):
+        for run in list(sender._incarnations):
+            for outbox in run.outboxes:
+                outbox.delivered = outbox.log.end
+            if run.owes_watermarks:
+                run.record_closed_watermarks()
+        sender._on_delivered(sender._incarnations[0].accepted_outbox.delivered)
+
+
+def test_while_kafka_takes_events_a_full_disk_refuses_none(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HDFS is away; twice of what the disk holds comes in; and what went from it is named once HDFS is back."""
+    monkeypatch.setattr(KafkaSender, "_run", take_all)
+    files = Away(tmp_path / "hdfs")
+    settings = settings_of(small, disk_reserve_bytes=RESERVE, quota_events_per_second=0, quota_bytes_per_second=0)
+    for edge in serve(settings, files):
+        shop, running = Shop(edge), edge.app.edge
+        assert running is not None
+        while not running.shipper.is_hdfs_away:
+            time.sleep(0.01)
+        for _ in range(160):
+            response = shop.send()
+            assert response.status_code == 202, response.text
+            time.sleep(0.01)  # so that no machine fills the last eighth between two looks
+        here = kept(edge)
+        assert len(here) < len(shop.taken)
+        assert here == shop.taken[-len(here) :]
+        files.is_away = False
+    [(stream, gaps)] = unfilled(files, Layout("/lakehouse")).items()
+    [ledger] = read_ledgers(files, Layout("/lakehouse"))
+    assert (ledger.incarnation, ledger.closed, ledger.next) == (stream.incarnation, True, len(shop.taken))
+    raw = [run.span for run in raw_runs(read_manifests(files, Layout("/lakehouse")))]
+    assert spans.merge([*raw, *(one.span for one in gaps)]) == [(0, len(shop.taken))]

@@ -209,6 +209,14 @@ def test_status_names_a_silent_edge_and_what_to_do(stack: Stack, show_status: Ca
     assert "silent" not in show_status()
 
 
+def test_status_counts_what_is_in_no_raw_file(stack: Stack, show_status: Callable[..., str]) -> None:
+    assert json.loads(show_status("--format", "json"))["raw_gaps"] == 0
+    assert "raw gaps" not in show_status()
+    retire(DEAD, "--lost")
+    assert json.loads(show_status("--format", "json"))["raw_gaps"] == 2
+    assert "2 events are in no raw file" in show_status()
+
+
 def test_status_says_that_it_does_not_know_where_hdfs_is_away(
     show_status: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,7 +224,9 @@ def test_status_says_that_it_does_not_know_where_hdfs_is_away(
         raise stack_health.Unhealthy("the NameNode is starting")
 
     monkeypatch.setattr(stack_health, "ask_hdfs", refuse)
-    assert json.loads(show_status("--format", "json"))["edges"] == {"silent": None}
+    report = json.loads(show_status("--format", "json"))
+    assert report["edges"] == {"silent": None}
+    assert report["raw_gaps"] is None
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The proof as contract 3 wants it, and for whom ``--wait`` waits."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -40,6 +41,17 @@ def test_what_is_missing_is_named_in_both_forms(world: list[Position]) -> None:
     text = as_text(verdict)
     assert f"missing at raw: {gone.edge}/{gone.segment}/{gone.seq}-{gone.seq}" in text
     assert "NOT balanced" in text
+
+
+@given(worlds())
+def test_a_raw_gap_is_balanced_and_shown(world: list[Position]) -> None:
+    gone = world[0]
+    evidence = without(evidence_of(world), Stage.RAW, gone.run)
+    verdict = judge(replace(evidence, raw_gaps=(gone.run,)))
+    assert verdict.balanced
+    assert as_document(verdict)["totals"]["raw_gaps"] == 1
+    assert "1 events are counted and in no raw file" in as_text(verdict)
+    assert "in no raw file" not in as_text(judge(evidence_of(world)))
 
 
 def test_live_edges_are_waited_for_until_they_have_spoken() -> None:

@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse.contracts.records import EdgeLedger
+from lakehouse.contracts.records import Booked, EdgeLedger
 from lakehouse.ledger.accepted import watermark
 from lakehouse.ledger.booking import Booking, booking, count
 from lakehouse.ledger.judge import judge
 from lakehouse.ledger.model import COUNTED, MICROSECONDS_PER_HOUR, Evidence, Run, Stage, Stream
 from lakehouse.ledger.proof import proof_of, upheld
-from lakehouse.ledger.retirement import Booked
 from tests.support.ledger_worlds import COPIES, FIRST_HOUR, Position, evidence_of, ledgers_of, without, worlds
 from tests.unit.lakehouse.ledger.test_proof import SHOWN
 

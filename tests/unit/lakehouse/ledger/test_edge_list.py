@@ -9,12 +9,12 @@ import pytest
 
 from lakehouse.clients.files import Entry, LocalFiles
 from lakehouse.contracts.layout import Layout
-from lakehouse.contracts.records import CLOSED_MARK, EdgeLedger
+from lakehouse.contracts.records import CLOSED_MARK, Booked, EdgeLedger
 from lakehouse.errors import RefusedError
 from lakehouse.instants import to_micros, to_text
 from lakehouse.ledger.edge_list import EdgeState, list_edges, state_of
 from lakehouse.ledger.read_edges import read_open_ledger
-from lakehouse.ledger.retirement import Booked, Retirement, add_retirement, read_retirements
+from lakehouse.ledger.retirement import Retirement, add_retirement, read_retirements
 
 LAYOUT = Layout("/w")
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)

@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 from lakehouse import instants
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
-from lakehouse.contracts.records import EdgeLedger
+from lakehouse.contracts.records import Booked, EdgeLedger, RawGaps
 from lakehouse.transform.edge_watch import EdgeWatch
 
 LAYOUT = Layout("/w")
@@ -42,3 +42,13 @@ def test_a_silent_edge_is_counted_and_warned_of_once(tmp_path: Path, caplog: pyt
         assert (count("live"), count("silent"), len(caplog.records)) == (1, 0, 1)
         watch.look(now + timedelta(minutes=23))
         assert (count("silent"), len(caplog.records)) == (1, 2)
+
+
+def test_raw_gaps_are_counted(tmp_path: Path) -> None:
+    files = LocalFiles(tmp_path)
+    watch = EdgeWatch(files, LAYOUT, timedelta(minutes=10))
+    watch.look(instants.now())
+    assert REGISTRY.get_sample_value("lakehouse_raw_gap_events") == 0
+    files.write(LAYOUT.raw_gaps("edge-1", "a"), msgspec.json.encode(RawGaps("edge-1", "a", [Booked(490_000, 3, 9)])))
+    watch.look(instants.now())
+    assert REGISTRY.get_sample_value("lakehouse_raw_gap_events") == 7

@@ -1,0 +1,87 @@
+"""Keeps the edge accepting on a full disk while HDFS is away: what Kafka has goes, the oldest first, as a raw gap.
+
+In: the runs of an edge, what is free on its disk, and whether it may. Out: fewer segments. Promise: nothing goes that
+Kafka has not acknowledged, and what goes is named before, on this disk and then on HDFS: each accepted position is in a
+raw file, in a segment here, or in a named gap.
+"""
+
+import logging
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from ingestion.incarnation import Incarnation
+from ingestion.segment import Segment
+from lakehouse.settings import EdgeSettings
+
+LOOK_SECONDS = 0.2
+_SHARE = 8
+"""A small disk is low with an eighth of it left above the reserve, a large one with a segment."""
+_log = logging.getLogger(__name__)
+
+
+class DiskSpace:
+    """``may_leave`` says whether segments that Kafka has may go."""
+
+    def __init__(self, settings: EdgeSettings, folder: Path, may_leave: Callable[[], bool]) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._may_leave = may_leave
+        self._incarnations: list[Incarnation] = []
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="disk space", daemon=True)
+        self._is_leaving = False
+
+    def start(self, incarnations: list[Incarnation]) -> None:
+        """``incarnations`` is shared: what is finished disappears from it."""
+        self._incarnations = incarnations
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(LOOK_SECONDS):
+            try:
+                self.make_room()
+            except Exception:
+                _log.exception("no room can be made on %s; it is tried again", self._folder)
+
+    def make_room(self) -> None:
+        """What is due now."""
+        while self._is_low() and self._may_leave():
+            found = self._oldest()
+            if found is None:
+                self._seal()
+                return
+            self._leave(*found)
+        self._is_leaving = False
+
+    def _is_low(self) -> bool:
+        """Before events are refused, and early enough for what comes in until the next look."""
+        disk = shutil.disk_usage(self._folder)
+        margin = min(self._settings.segment_max_bytes, disk.total // _SHARE)
+        return disk.free < self._settings.disk_reserve_bytes + margin
+
+    def _oldest(self) -> tuple[Incarnation, Segment] | None:
+        """Of all runs; within one they go in order."""
+        found = [(run, segment) for run in list(self._incarnations) if (segment := run.oldest_on_kafka()) is not None]
+        return min(found, key=lambda one: one[1].first_accepted_at, default=None)
+
+    def _seal(self) -> None:
+        """Nothing that is sealed can go: perhaps what is being written can, at the next look."""
+        for run in list(self._incarnations):
+            if not run.ended:
+                run.log.seal()
+
+    def _leave(self, run: Incarnation, segment: Segment) -> None:
+        if not self._is_leaving:
+            _log.warning(
+                "%s is nearly full and HDFS is away: what Kafka has goes from here without a raw file, and is named",
+                self._folder,
+            )
+        self._is_leaving = True
+        run.leave_to_kafka(segment)
