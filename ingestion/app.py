@@ -16,7 +16,6 @@ from ingestion import responses
 from ingestion.edge import Edge
 from ingestion.events_route import EventsRoute
 from ingestion.openapi import EVENTS_PATH, describe
-from ingestion.pseudonyms import Pseudonyms
 from ingestion.telemetry import EdgeMetrics
 from lakehouse.clients.files import Files
 from lakehouse.errors import LakehouseError
@@ -26,7 +25,6 @@ from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.http.whole_answers import WholeAnswers, refusing
 from lakehouse.settings import Settings
 from lakehouse.tokens import Verifier
-from lakehouse.tokens.keys import KeyFolder
 
 OBSERVE_SECONDS = 5.0
 
@@ -67,14 +65,12 @@ class App:
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        key = KeyFolder(self._settings.keys_path).personal_key()
         try:
-            edge = Edge(self._settings, self._files, EdgeMetrics(), key, self._worker)
+            edge = Edge(self._settings, self._files, EdgeMetrics(), self._worker)
         except LakehouseError as refusal:
             self.refusal = refusal
             raise
-        pseudonyms = Pseudonyms(key)
-        self._route = EventsRoute(edge, Verifier(self._settings), pseudonyms)
+        self._route = EventsRoute(edge, Verifier(self._settings))
         self.events = self._route.endpoint
         self.edge = edge
         edge.start()
@@ -114,6 +110,7 @@ class App:
             "durable": edge.durability.usual.value,
             "kafka": edge.kafka.failure or "ok",
             "hdfs": edge.shipper.failure or "ok",
+            "keys": edge.key_check.warning or "ok" if edge.key_check else "unused",
             "torn": [run.id for run in edge.healer.torn],
         }
 

@@ -8,13 +8,15 @@ keeps the event loop for more than some milliseconds, whatever it holds.
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import partial
 
-from ingestion import content_headers
+from ingestion import content_headers, rfc3339
 from ingestion.content_headers import ContentMode
 from ingestion.envelope import Envelope, ParsedRequest
+from ingestion.event_id import time_in
 from ingestion.fast_decode import Sender
-from ingestion.pseudonyms import Pseudonyms
+from ingestion.pseudonyms import Pseudonyms, PseudonymsByDay
 from ingestion.rejections import Reason, Rejection
 from ingestion.strict_json import UnreadableError
 from lakehouse.http.asgi import Headers
@@ -30,10 +32,11 @@ _log = logging.getLogger(__name__)
 class BodyReader:
     """One per edge."""
 
-    def __init__(self, settings: EdgeSettings, pseudonyms: Pseudonyms | None) -> None:
+    def __init__(self, settings: EdgeSettings, pseudonyms: PseudonymsByDay | None) -> None:
         self._pseudonyms = pseudonyms
         self._envelope = Envelope(settings, pseudonyms)
         self._max_body = settings.max_body_bytes
+        self._max_future = settings.max_future // timedelta(microseconds=1)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="reader")
 
     async def read(self, mode: ContentMode, body: bytes, headers: Headers, sender: Sender, now: int) -> ParsedRequest:
@@ -59,9 +62,19 @@ class BodyReader:
             rejection = Rejection(0, None, Reason.UNREADABLE, "body", body)
             reading = ParsedRequest(rejections=[rejection], unreadable=str(error))
         if self._pseudonyms is not None:
-            hashes = self._pseudonyms
-            reading.rejections = [self._scrubbed(hashes, sender.merchant_id, one) for one in reading.rejections]
+            hashes, merchant = self._pseudonyms, sender.merchant_id
+            reading.rejections = [
+                self._scrubbed(self._dated(hashes, one, now), merchant, one) for one in reading.rejections
+            ]
         return reading
+
+    def _dated(self, hashes: PseudonymsByDay, rejection: Rejection, now: int) -> Pseudonyms:
+        """Those of its time, which the event gets if it is sent again, mended; of now where it has no time that we
+        accept."""
+        time = time_in(rejection.body)
+        if time is None or not rfc3339.EARLIEST <= time <= now + self._max_future:
+            time = now
+        return hashes.at(time)
 
     def _scrubbed(self, hashes: Pseudonyms, merchant_id: str, rejection: Rejection) -> Rejection:
         """Personal ids in refused bytes are hashed as far as they can be recognised. What cannot be scrubbed is not

@@ -28,6 +28,7 @@ from lakehouse.contracts import topics
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import AcceptedEvent, Rejected
 from lakehouse.settings import Settings
+from lakehouse.tokens.exchange import KeyPoller
 
 STOP_SECONDS = 15.0
 _encode = msgspec.json.Encoder().encode
@@ -42,7 +43,6 @@ class Edge:
         settings: Settings,
         files: Files,
         metrics: EdgeMetrics,
-        personal_key: bytes,
         worker: int | None = None,
     ) -> None:
         """``worker`` is the number of this process where several share a port."""
@@ -59,8 +59,11 @@ class Edge:
         self.live: Incarnation = begin(self.folder, self.clock, settings.edge)
         self._incarnations.insert(0, self.live)
         layout = Layout(settings.warehouse)
-        self.key_check = KeyCheck(files, layout, personal_key if settings.edge.hash_personal_ids else None)
-        self.shipper = Shipper(settings.edge, files, layout, self.clock, self.key_check.ask)
+        hashes = settings.edge.hash_personal_ids
+        self.key_check = KeyCheck(settings, files, layout, self.clock.now) if hashes else None
+        self._keys: KeyPoller | None = None
+        self.pseudonyms = self.key_check.pseudonyms if self.key_check else None
+        self.shipper = Shipper(settings.edge, files, layout, self.clock)
         self.durability = Durability(settings.edge, self.live.log.lines, [self.live.rejected])
         self.kafka = KafkaSender(
             settings, self.clock, self.durability.delivered, self.durability.connected, self._clock_trusted
@@ -70,6 +73,8 @@ class Edge:
     def start(self) -> None:
         self.kafka.start(self.live, self._incarnations)
         self.shipper.start(self._incarnations)
+        if self.key_check is not None:
+            self._keys = KeyPoller(self.key_check, self.settings.tokens.exchange_interval.total_seconds())
         self.healer.start()
         self.space.start(self._incarnations)
         _log.info("edge %s runs as incarnation %s", self.settings.edge.name, self.live.id)
@@ -89,6 +94,8 @@ class Edge:
         await asyncio.to_thread(self.shipper.stop, 5.0)
         await asyncio.to_thread(self.healer.stop, 1.0)
         await asyncio.to_thread(self.space.stop, 1.0)
+        if self._keys is not None:
+            await asyncio.to_thread(self._keys.stop)
         self.durability.close()
         self._lock.close()
         if self.live in self._incarnations:
@@ -115,8 +122,8 @@ class Edge:
 
     def unavailable_reason(self) -> str | None:
         """Why no event can be taken now; None if all is well."""
-        if self.key_check.mismatch is not None:
-            return self.key_check.mismatch
+        if self.key_check is not None and (refusal := self.key_check.refusal(self.clock.now())) is not None:
+            return refusal
         if self._clock_is_off():
             return f"the clock differs by {self.clock_skew:.0f} s from the NameNode's or the log's; set the clock"
         free, reserve = shutil.disk_usage(self.folder).free, self.settings.edge.disk_reserve_bytes
@@ -165,6 +172,7 @@ class Edge:
         self.metrics.unsent_bytes.set(self.unsent_bytes)
         self.metrics.clock_skew.set(self.clock_skew)
         self.metrics.torn_runs.set(len(self.healer.torn))
+        self.metrics.lacking_keys.set(len(self.key_check.lacks) if self.key_check else 0)
         unshipped = sum(
             len(one.log.segments) - len(one.shipped & one.log.segments.keys()) for one in self._incarnations
         )

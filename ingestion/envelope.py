@@ -18,7 +18,7 @@ from ingestion.content_headers import ContentMode
 from ingestion.event_id import id_of
 from ingestion.fast_decode import FastDecoder, Sender
 from ingestion.json_split import UnreadableError, elements_of
-from ingestion.pseudonyms import Pseudonyms
+from ingestion.pseudonyms import PseudonymsByDay
 from ingestion.rejections import Reason, RejectedError, Rejection
 from ingestion.strict_json import BYTE_ORDER_MARK
 from ingestion.trace_context import with_context
@@ -54,7 +54,7 @@ class TooManyEventsError(ProblemError):
 class Envelope:
     """Reads requests under the limits of one edge."""
 
-    def __init__(self, settings: EdgeSettings, pseudonyms: Pseudonyms | None) -> None:
+    def __init__(self, settings: EdgeSettings, pseudonyms: PseudonymsByDay | None) -> None:
         self._settings = settings
         self._pseudonyms = pseudonyms
         self._max_future = int(settings.max_future.total_seconds() * 1_000_000)
@@ -147,13 +147,14 @@ class Envelope:
     def _validate(self, value: Any, sender: Sender, now: int) -> AcceptedEvent:
         checked = check(value, self._settings.max_json_depth)
         replay_of = _replay_of(checked) if sender.may_replay else None
+        event_type, time = self._allowed(checked.type, sender), self._time(checked.time, now)
         if self._pseudonyms is not None:
-            self._pseudonyms.replace(sender.merchant_id, checked.data)
+            self._pseudonyms.at(time).replace(sender.merchant_id, checked.data)
         return AcceptedEvent(
             checked.id,
             checked.source,
-            self._allowed(checked.type, sender),
-            self._time(checked.time, now),
+            event_type,
+            time,
             strict_json.compact(checked.data),
             checked.subject,
             checked.dataschema,

@@ -15,7 +15,6 @@ from ingestion.content_headers import ContentMode
 from ingestion.edge import Edge
 from ingestion.envelope import ParsedRequest, TooManyEventsError
 from ingestion.fast_decode import Sender
-from ingestion.pseudonyms import Pseudonyms
 from ingestion.quota import Quotas
 from ingestion.rejections import Rejection
 from ingestion.request import Request, read_body
@@ -35,11 +34,11 @@ _BROWSER_TYPES = frozenset(str(name) for name in BROWSER_TYPES)
 class EventsRoute:
     """The handlers of the one path. ``endpoint`` is its ASGI application."""
 
-    def __init__(self, edge: Edge, verifier: Verifier, pseudonyms: Pseudonyms) -> None:
+    def __init__(self, edge: Edge, verifier: Verifier) -> None:
         settings = edge.settings.edge
         self._edge = edge
         self._verifier = verifier
-        self._bodies = BodyReader(settings, pseudonyms if settings.hash_personal_ids else None)
+        self._bodies = BodyReader(settings, edge.pseudonyms)
         self._quotas = Quotas(settings.quota_events_per_second, settings.quota_bytes_per_second)
         self._max_body = settings.max_body_bytes
         self._most = settings.max_requests_at_work

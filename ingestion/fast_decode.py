@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET
 
 from ingestion import event_structs, rfc3339
-from ingestion.pseudonyms import Pseudonyms
+from ingestion.pseudonyms import Pseudonyms, PseudonymsByDay
 from ingestion.rejections import RejectedError
 from ingestion.trace_context import TraceContext
 from lakehouse.contracts.events import DataShape
@@ -37,7 +37,7 @@ class Sender:
 class FastDecoder:
     """The fast way under one edge's settings. ``max_future`` is in microseconds."""
 
-    def __init__(self, pseudonyms: Pseudonyms | None, max_future: int) -> None:
+    def __init__(self, pseudonyms: PseudonymsByDay | None, max_future: int) -> None:
         self._pseudonyms = pseudonyms
         self._max_future = max_future
 
@@ -78,7 +78,7 @@ class FastDecoder:
             if taken_back is not None and not _is_whole(data, taken_back):
                 return None
             if personal and self._pseudonyms is not None:
-                self._hash(self._pseudonyms, sender.merchant_id, data, personal)
+                self._hash(self._pseudonyms.at(time), sender.merchant_id, data, personal)
             subject, schema = event.subject, event.dataschema
             accepted.append(
                 AcceptedEvent(

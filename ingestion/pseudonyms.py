@@ -1,11 +1,13 @@
 """Keyed hashes in place of customers' and visitors' ids.
 
-In: a merchant and an id. Out: ``p_`` and 32 hex digits, the same for the same merchant and id, unlinkable between
-merchants and without the key. A value that has this form already is kept: what comes back in a replay keeps its hash.
+In: a merchant and an id. Out: ``p_`` and 32 hex digits, the same for the same merchant and id under one key, unlinkable
+between merchants and without the key. A value that has this form already is kept: what comes back in a replay keeps its
+hash. Promise: the key follows from an event's ``time``, so that a repeat has the hash of the original.
 """
 
 import hmac
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -63,3 +65,24 @@ class Pseudonyms:
         for child in children:
             found = self.replace(merchant_id, child, depth + 1) or found
         return found
+
+
+class PseudonymsByDay:
+    """Those under the keys of all days. Threads may read while :meth:`use` brings other keys."""
+
+    def __init__(self, keys: Mapping[int, bytes]) -> None:
+        self._newest_first: tuple[tuple[int, Pseudonyms], ...] = ()
+        self._under: dict[bytes, Pseudonyms] = {}
+        self.use(keys)
+
+    def use(self, keys: Mapping[int, bytes]) -> None:
+        """``keys`` by the first instant, in microseconds, of events that each hashes; the first key all before, too."""
+        self._under = {key: self._under.get(key) or Pseudonyms(key) for key in keys.values()}
+        self._newest_first = tuple((start, self._under[keys[start]]) for start in sorted(keys, reverse=True))
+
+    def at(self, time: int) -> Pseudonyms:
+        """Those of an event's ``time``, in microseconds. Runs for each event with a personal id."""
+        for start, found in self._newest_first:
+            if time >= start:
+                return found
+        return self._newest_first[-1][1]

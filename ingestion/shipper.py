@@ -10,7 +10,6 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable
 
 import msgspec
 import zstandard
@@ -42,13 +41,11 @@ class Shipper:
         files: Files,
         layout: Layout,
         clock: Clock,
-        before_round: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._files = files
         self._layout = layout
         self._clock = clock
-        self._before_round = before_round
         self._incarnations: list[Incarnation] = []
         self._published_at = 0.0
         self._published_gaps: dict[str, RawGaps] = {}
@@ -105,7 +102,6 @@ class Shipper:
 
     def round(self) -> None:
         """Everything that is due now."""
-        self._before_round()
         for incarnation in list(self._incarnations):
             if not incarnation.ended:
                 incarnation.log.seal(self._settings.segment_max_age.total_seconds())

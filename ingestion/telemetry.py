@@ -59,6 +59,12 @@ class EdgeMetrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
+        self.lacking_keys = Gauge(
+            "edge_lacking_keys",
+            "Keys for personal ids that are listed and not in the key folder, or are others there.",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self.clock_skew = Gauge(
             "edge_clock_skew_seconds",
             "How far the stamps are from the NameNode's clock or our own.",

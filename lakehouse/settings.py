@@ -112,7 +112,8 @@ class EdgeSettings(Section):
     max_json_depth: int = 32
     max_requests_at_work: int = Field(default=2000, ge=1)
     """Requests whose events are being made durable; while there are more, others get 503 at once."""
-    max_future: timedelta = timedelta(hours=1)
+    max_future: timedelta = Field(default=timedelta(hours=1), ge=timedelta(0), le=timedelta(days=1))
+    """No more than a day: keys that hash personal ids are listed two days before the events that they hash."""
     quota_events_per_second: int = 20_000
     quota_bytes_per_second: int = 20_000_000
     allow_disk_durability: bool = True

@@ -20,6 +20,7 @@ VERBS = {
     "demo": "Start the stack, let simulated merchants send events, and show their metrics.",
     "status": "Show which services work, the current release and its age.",
     "token": "Issue and revoke tokens.",
+    "keys": "List the keys that hash personal ids, or rotate them.",
     "replay": "Send the events of a file through the edge.",
     "transform": "Run one cycle: build, audit and release what readers do not see yet.",
     "reprocess": "Build history anew beside what readers see.",

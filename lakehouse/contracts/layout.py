@@ -1,6 +1,7 @@
 """Where things lie on HDFS, under the warehouse's root. Paths are absolute, without scheme and host."""
 
 from dataclasses import dataclass
+from datetime import date
 
 from lakehouse.contracts.ids import GenerationNumber, GoldVersionNumber, ReleaseNumber, SnapshotNumber
 from lakehouse.contracts.records import RawEncoding
@@ -43,8 +44,17 @@ class Layout:
 
     @property
     def personal_key(self) -> str:
-        """The fingerprint of the key with which all edges hash personal ids."""
+        """The fingerprint of the first key with which all edges hash personal ids."""
         return f"{self.root}/personal_key.sha256"
+
+    @property
+    def personal_keys(self) -> str:
+        """The list of the keys that took its place, or will."""
+        return f"{self.root}/personal_keys"
+
+    def rotated_key(self, first_day: date) -> str:
+        """The entry of the key that hashes events from ``first_day`` on; published once and never changed."""
+        return f"{self.personal_keys}/{first_day}.json"
 
     @property
     def public_keys(self) -> str:

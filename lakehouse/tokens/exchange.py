@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -88,10 +89,14 @@ class KeyExchange:
             return None
 
 
-class KeyPoller:
-    """Rounds of an exchange in a thread of a service."""
+class Rounds(Protocol):
+    def round(self) -> None: ...
 
-    def __init__(self, exchange: KeyExchange, interval: float) -> None:
+
+class KeyPoller:
+    """Rounds of an exchange, or of an edge's look at its keys, in a thread of a service."""
+
+    def __init__(self, exchange: Rounds, interval: float) -> None:
         self._exchange = exchange
         self._interval = interval
         self._stopped = threading.Event()
@@ -110,7 +115,7 @@ class KeyPoller:
                 self._failure = None
             except Exception as error:  # the next round tries again, whatever it was
                 if str(error) != self._failure:
-                    _log.warning("keys and revocations are not exchanged with HDFS: %s; the ones known stay", error)
+                    _log.warning("keys are not compared with those on HDFS: %s; the ones known stay", error)
                 self._failure = str(error)
             self._stopped.wait(self._interval)
 

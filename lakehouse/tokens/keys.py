@@ -2,7 +2,8 @@
 
 ``signing.json``: the private key (JWK, mode 0600; only the issuer reads it). ``jwks.json``: the public keys.
 ``revocations.json``: revoked token ids, and merchants whose tokens issued before an instant are revoked. Each
-file is replaced whole, so a reader never sees a part of one.
+file is replaced whole, so a reader never sees a part of one. (The keys that hash personal ids lie beside them:
+``personal_keys``.)
 """
 
 import base64
@@ -71,7 +72,7 @@ class KeyFolder:
         """The signing key, made and published if there is none yet. Safe to call from several processes."""
         with self.locked():
             if not self.signing.exists():
-                _replace(self.signing, _encode(_new_key()), mode=0o600)
+                replace_file(self.signing, _encode(_new_key()), mode=0o600)
             key = msgspec.json.decode(self.signing.read_bytes(), type=Jwk)
             known = self.read_jwks().keys
             if all(other.kid != key.kid for other in known):
@@ -83,21 +84,13 @@ class KeyFolder:
         return msgspec.json.decode(_read(self.jwks) or b'{"keys":[]}', type=Jwks)
 
     def write_jwks(self, jwks: Jwks) -> None:
-        _replace(self.jwks, _encode(jwks), mode=0o644)
+        replace_file(self.jwks, _encode(jwks), mode=0o644)
 
     def read_revocations(self) -> Revocations:
         return msgspec.json.decode(_read(self.revocations) or b"{}", type=Revocations)
 
     def write_revocations(self, revocations: Revocations) -> None:
-        _replace(self.revocations, _encode(revocations), mode=0o644)
-
-    def personal_key(self) -> bytes:
-        """The key under which customers' and visitors' ids are hashed; made at the first call, then kept."""
-        path = self.folder / "personal_ids.key"
-        with self.locked():
-            if not path.exists():
-                _replace(path, secrets.token_hex(32).encode(), mode=0o600)
-            return bytes.fromhex(path.read_text().strip())
+        replace_file(self.revocations, _encode(revocations), mode=0o644)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -122,7 +115,8 @@ def _read(path: Path) -> bytes | None:
         return None
 
 
-def _replace(path: Path, data: bytes, mode: int) -> None:
+def replace_file(path: Path, data: bytes, mode: int) -> None:
+    """A reader sees the old file or the new one."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(handle, "wb") as file:

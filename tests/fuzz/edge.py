@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ingestion.clock import Clock
 from ingestion.envelope import Envelope, ParsedRequest
-from ingestion.pseudonyms import Pseudonyms
+from ingestion.pseudonyms import PseudonymsByDay
 from ingestion.segment_log import SegmentLog
 from ingestion.strict_json import UnreadableError
 from ingestion.tail_cache import Cursor
@@ -34,7 +34,7 @@ class Outcome:
 
 
 def envelope() -> Envelope:
-    return Envelope(EdgeSettings(), Pseudonyms(b"k" * 32))
+    return Envelope(EdgeSettings(), PseudonymsByDay({0: b"k" * 32}))
 
 
 def asked(reader: Envelope, request: Request) -> Outcome:

@@ -14,7 +14,6 @@ from ingestion.content_headers import BATCH_TYPE, EVENT_TYPE
 from ingestion.durability import Durable
 from ingestion.edge import Edge
 from ingestion.events_route import EventsRoute
-from ingestion.pseudonyms import Pseudonyms
 from ingestion.telemetry import EdgeMetrics
 from lakehouse.clients.files import LocalFiles
 from lakehouse.http.asgi import Headers
@@ -23,7 +22,6 @@ from lakehouse.tokens.issue import issue
 from tests.support.running_edge import settings_of
 from tests.support.valid_events import encode, order, view
 
-KEY = b"k" * 32
 DOCUMENTED = {202, 400, 401, 403, 413, 415, 503}
 """Of a POST whose body comes in time, within the quota."""
 GOOD = [encode([order(), view()]), encode(order()), encode(order()["data"]), b"[]", b"{}", b""]
@@ -73,10 +71,10 @@ class EdgeDoor:
         settings = settings_of(home, quota_events_per_second=0, quota_bytes_per_second=0)
         for scope in (Scope.EVENTS_WRITE, Scope.EVENTS_WRITE_BROWSER, Scope.INSIGHTS_READ):
             self.tokens[scope] = issue(settings, "shop-1", [scope]).encode()
-        edge = Edge(settings, LocalFiles(home / "hdfs"), EdgeMetrics(), KEY)
+        edge = Edge(settings, LocalFiles(home / "hdfs"), EdgeMetrics())
         self._edge = edge
         edge.durable = _at_once  # type: ignore[assignment, method-assign]
-        return EventsRoute(edge, Verifier(settings), Pseudonyms(KEY))
+        return EventsRoute(edge, Verifier(settings))
 
     def ask(self, headers: Headers, parts: Sequence[bytes], query: bytes = b"", method: str = "POST") -> Answer:
         return self.loop.run_until_complete(self._ask(headers, list(parts) or [b""], query, method))

@@ -5,7 +5,7 @@ from typing import Any
 from ingestion.content_headers import ContentMode
 from ingestion.envelope import Envelope, ParsedRequest
 from ingestion.fast_decode import Sender
-from ingestion.pseudonyms import Pseudonyms
+from ingestion.pseudonyms import PseudonymsByDay
 from ingestion.rejections import Reason
 from lakehouse.contracts.records import AcceptedEvent
 from lakehouse.settings import EdgeSettings
@@ -13,7 +13,7 @@ from tests.support.valid_events import NOW, encode
 
 EDGE = EdgeSettings()
 PLAIN = Envelope(EDGE, None)
-HASHING = Envelope(EDGE, Pseudonyms(b"k" * 32))
+HASHING = Envelope(EDGE, PseudonymsByDay({0: b"k" * 32}))
 SENDER = Sender("shop-1")
 
 

@@ -13,7 +13,7 @@ from ingestion.body_reader import CAREFUL_BYTES, LOOP_BYTES, BodyReader
 from ingestion.content_headers import BATCH_TYPE, EVENT_TYPE, ContentMode
 from ingestion.envelope import ParsedRequest
 from ingestion.fast_decode import Sender
-from ingestion.pseudonyms import Pseudonyms
+from ingestion.pseudonyms import PseudonymsByDay
 from lakehouse.settings import EdgeSettings
 from tests.support.running_edge import BATCH, RunningEdge, event, post, problem
 from tests.support.valid_events import NOW, encode, order
@@ -27,7 +27,7 @@ SLOW = {
 """Bodies that cost most of all we know, by the byte."""
 
 
-READER = BodyReader(EdgeSettings(), Pseudonyms(b"k" * 32))
+READER = BodyReader(EdgeSettings(), PseudonymsByDay({0: b"k" * 32}))
 
 
 @pytest.mark.parametrize("body", SLOW.values(), ids=SLOW)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ingestion.content_headers import ContentMode
 from ingestion.envelope import Envelope, ParsedRequest
 from ingestion.fast_decode import Sender
-from ingestion.pseudonyms import Pseudonyms
+from ingestion.pseudonyms import PseudonymsByDay
 from ingestion.rejections import Reason
 from ingestion.strict_json import UnreadableError
 from lakehouse.contracts.events import BROWSER_TYPES, PERSONAL_FIELDS
@@ -167,7 +167,7 @@ def test_no_personal_id_is_left(event: dict[str, Any], nested_too: bool) -> None
         event["data"][name] = f"secret-{name}"
     if nested_too:
         event["data"]["new_list"] = [{"customer_id": "secret"}, {"deep": {"visitor_id": 42}}]
-    envelope = Envelope(EDGE, Pseudonyms(b"k" * 32))
+    envelope = Envelope(EDGE, PseudonymsByDay({0: b"k" * 32}))
     accepted = envelope.read(ContentMode.BATCH, encode([event]), [], SENDER, NOW).events[0]
     assert "secret" not in accepted.data
     assert json.loads(accepted.data)["customer_id"].startswith("p_")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ingestion.content_headers import ContentMode
 from ingestion.envelope import Envelope
 from ingestion.fast_decode import Sender
-from ingestion.pseudonyms import Pseudonyms
+from ingestion.pseudonyms import PseudonymsByDay
 from ingestion.rejections import Reason
 from lakehouse.settings import EdgeSettings
 from tests.support.envelopes import only, read, rejection
@@ -30,7 +30,7 @@ def packed(event: dict[str, Any], data: bytes | None = None, **more: Any) -> dic
 
 @given(events() | rich_events(), st.sampled_from([{}, {"data": None}, {"datacontenttype": "application/json"}]))
 def test_data_in_base64_is_the_same_event(event: dict[str, Any], more: dict[str, Any]) -> None:
-    hashing = Envelope(EdgeSettings(), Pseudonyms(b"k" * 32))
+    hashing = Envelope(EdgeSettings(), PseudonymsByDay({0: b"k" * 32}))
     expected = hashing.read(ContentMode.SINGLE, encode(event), [], Sender("m"), NOW)
     assert hashing.read(ContentMode.SINGLE, encode(packed(event, **more)), [], Sender("m"), NOW) == expected
 

@@ -12,7 +12,7 @@ from ingestion.content_headers import ContentMode
 from ingestion.envelope import Envelope, TooManyEventsError
 from ingestion.fast_decode import Sender
 from ingestion.json_split import UnreadableError, split_array
-from ingestion.pseudonyms import Pseudonyms
+from ingestion.pseudonyms import PseudonymsByDay
 from ingestion.request import Request
 from ingestion.strict_json import depth
 from lakehouse.http.problems import ProblemError
@@ -23,7 +23,8 @@ from tests.support.valid_events import NOW, encode, order
 SIZE = 1 << 20
 WIDE = EdgeSettings(max_event_bytes=SIZE, max_body_bytes=SIZE, max_batch_events=SIZE)
 """No limit stands before the work."""
-HASHES = Pseudonyms(b"k" * 32)
+BY_DAY = PseudonymsByDay({0: b"k" * 32})
+HASHES = BY_DAY.at(0)
 UNITS = [
     b"1,",
     b"{},",
@@ -61,7 +62,7 @@ def text(unit: bytes, size: int) -> bytes:
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit[:20].decode())
 @pytest.mark.parametrize("frame", [b"%s", b"[%s1]", b'[{"id":"a","data":{"x":[%s1]}}]', b'{"data_base64":"%s"}'])
 def test_the_envelope_is_linear_in_the_body(unit: bytes, frame: bytes) -> None:
-    reader = Envelope(WIDE, HASHES)
+    reader = Envelope(WIDE, BY_DAY)
 
     def work(size: int) -> None:
         body = frame.replace(b"%s", text(unit, size))
@@ -104,7 +105,7 @@ def test_counting_ends_at_the_limit(element: bytes, monkeypatch: pytest.MonkeyPa
     """Of a body that has too many events no more than the limit is made."""
     looked = counting(monkeypatch)
     body = b"[" + text(element + b",", SIZE) + element + b"]"
-    reader = Envelope(EdgeSettings(), HASHES)
+    reader = Envelope(EdgeSettings(), BY_DAY)
     expected = UnreadableError if element == b"{" else TooManyEventsError
     with pytest.raises(expected):
         reader.read(ContentMode.BATCH, body, [], Sender("m"), NOW)
@@ -112,7 +113,7 @@ def test_counting_ends_at_the_limit(element: bytes, monkeypatch: pytest.MonkeyPa
 
 
 def test_too_many_of_one_kind_are_counted_for_the_quota() -> None:
-    reader = Envelope(EdgeSettings(max_batch_events=3), HASHES)
+    reader = Envelope(EdgeSettings(max_batch_events=3), BY_DAY)
     for body in (b"[1,1,1,1]", encode([order()] * 4), encode([{}] * 5), encode([order() | {"xnew": 1}] * 9)):
         with pytest.raises(TooManyEventsError) as error:
             reader.read(ContentMode.BATCH, body, [], Sender("m"), NOW)
@@ -121,7 +122,7 @@ def test_too_many_of_one_kind_are_counted_for_the_quota() -> None:
 
 def test_a_large_body_in_binary_mode_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingestion.strict_json.depth", lambda _: pytest.fail("it was read"))
-    reader = Envelope(EdgeSettings(), HASHES)
+    reader = Envelope(EdgeSettings(), BY_DAY)
     small, large = b"[" * 1000, b"[" * SIZE
     for headers, body in (([], large), ([(b"ce-x", large)], small)):
         with pytest.raises(ProblemError):

@@ -18,7 +18,7 @@ from ingestion.content_headers import ContentMode
 from ingestion.envelope import Envelope
 from ingestion.fast_decode import Sender
 from ingestion.incarnation import DONE, Incarnation, begin
-from ingestion.pseudonyms import Pseudonyms
+from ingestion.pseudonyms import PseudonymsByDay
 from ingestion.segment_log import MAX_LINE_BYTES, SegmentLog
 from ingestion.tail_cache import Cursor
 from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent
@@ -244,7 +244,7 @@ def test_no_body_makes_a_line_that_no_broker_takes() -> None:
         "escapes": b'"' + b'\\"' * 32_300 + b'"',
         "controls": b'"' + b"\\u0001" * 10_800 + b'"',
     }
-    envelope = Envelope(EDGE, Pseudonyms(b"k" * 32))
+    envelope = Envelope(EDGE, PseudonymsByDay({0: b"k" * 32}))
     for content in filler.values():
         one = encode(order(note=[])).replace(b'"note":[]', b'"note":[' + content + b"]")
         assert 64_000 < len(one) <= EDGE.max_event_bytes
