@@ -5,72 +5,29 @@ What is sent again through another edge is the same event; and one whose disk is
 
 import json
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from signal import Signals
 from typing import Any
 
-import httpx
 import pytest
 
 from lakehouse.simulate.dataset import simulated
 from tests.datasets.shown import expected, send, settle, shown, under_prefix
-from tests.support.embedded_stack import EmbeddedStack, free_port_base
+from tests.support.edge_process import beside
+from tests.support.embedded_stack import EmbeddedStack
 
 pytestmark = pytest.mark.stack
 
 
-@contextmanager
-def another_edge(
-    stack: EmbeddedStack, name: str, folder: Path, end: Signals, **changes: str
-) -> Iterator[EmbeddedStack]:
-    """The stack as seen by who sends to another edge; and the signal that ends it."""
-    settings, port = stack.settings, free_port_base()
-    elsewhere = {
-        **stack.environment,
-        "LAKEHOUSE_HOME": str(folder / name),
-        "LAKEHOUSE_PORT_BASE": str(port),
-        "LAKEHOUSE_EDGE__NAME": name,
-        "LAKEHOUSE_KEYS": str(settings.keys_path),
-        "LAKEHOUSE_AT__KAFKA": settings.kafka_bootstrap,
-        "LAKEHOUSE_AT__HDFS": settings.hdfs_url.removeprefix("hdfs://"),
-        "HADOOP_USER_NAME": "lakehouse",
-        **changes,
-    }
-    log = folder / f"{name}.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen([sys.executable, "-m", "ingestion"], env=elsewhere, stdout=output, stderr=output)
-    address = f"{settings.host}:{port}"
-    try:
-        await_ready(f"http://{address}", log)
-        yield replace(stack, environment={**stack.environment, "LAKEHOUSE_AT__EDGE": address})
-    finally:
-        process.send_signal(end)
-        process.wait(60)
-
-
 @pytest.fixture
 def other(stack: EmbeddedStack, tmp_path: Path) -> Iterator[EmbeddedStack]:
-    with another_edge(stack, "edge-2", tmp_path, Signals.SIGTERM) as edge:
-        yield edge
-
-
-def await_ready(url: str, log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            if httpx.get(f"{url}/readyz", trust_env=False).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.2)
+    edge = beside(stack, "edge-2", tmp_path)
+    with edge.process.running(Signals.SIGTERM):
+        yield edge.stack
 
 
 @pytest.mark.timeout(900)
@@ -118,13 +75,14 @@ def test_an_edge_that_is_gone_with_its_disk_is_retired_and_the_ledger_balances(
     changes = {"LAKEHOUSE_EDGE__SEGMENT_MAX_AGE": "PT1H"}
     if not reaches_kafka:
         changes["LAKEHOUSE_AT__KAFKA"] = f"{stack.settings.host}:9"
-    with another_edge(stack, name, tmp_path, Signals.SIGKILL, **changes) as edge:
-        sent = send(edge, under_prefix(history, f"{name}-"), tmp_path)["accepted"]
+    edge = beside(stack, name, tmp_path, **changes)
+    with edge.process.running(Signals.SIGKILL):
+        sent = send(edge.stack, under_prefix(history, f"{name}-"), tmp_path)["accepted"]
         undelivered = 0 if reaches_kafka else sent
         row = listed(stack, name, state="live", accepted=sent, undelivered=undelivered, unshipped=sent)
         refused = stack.run("edge", "retire", row["incarnation"], "--lost", "--reason", "no")
         assert (refused.returncode, "alive" in refused.stderr) == (1, True), refused.stderr
-    shutil.rmtree(tmp_path / name)
+    shutil.rmtree(edge.home)
     listed(impatient, name, state="silent")
     status = json.loads(impatient.run("status", "--format", "json").stdout)
     assert row["incarnation"] in [one["incarnation"] for one in status["edges"]["silent"]]

@@ -4,12 +4,9 @@ answers."""
 import os
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -21,38 +18,31 @@ from lakehouse.contracts.records import AcceptedEvent, incarnation_of
 from lakehouse.settings import EdgeSettings, Settings
 from lakehouse.tokens import Scope
 from lakehouse.tokens.issue import issue
+from tests.support.edge_process import PATIENCE, EdgeProcess
 from tests.support.running_edge import BATCH, event, free_port_base
 from tests.support.valid_events import encode
-
-PATIENCE = 60.0
 
 
 class Edge:
     """An edge with some workers, and how many events it has said that it took."""
 
     def __init__(self, home: Path) -> None:
-        self.home = home
-        self.settings = Settings(home=home, port_base=free_port_base())
-        self.url = self.settings.edge_url
+        settings = Settings(home=home, port_base=free_port_base())
+        self.url = settings.edge_url
         self.taken = 0
-        token = issue(self.settings, "shop-1", [Scope.EVENTS_WRITE])
-        self._headers = BATCH | {"Authorization": f"Bearer {token}"}
-
-    @contextmanager
-    def running(self, workers: int) -> Iterator[subprocess.Popen[bytes]]:
         environment = {
-            "LAKEHOUSE_HOME": str(self.home),
-            "LAKEHOUSE_PORT_BASE": str(self.settings.port_base),
-            "LAKEHOUSE_EDGE__WORKERS": str(workers),
+            "LAKEHOUSE_HOME": str(home),
+            "LAKEHOUSE_PORT_BASE": str(settings.port_base),
             "LAKEHOUSE_EDGE__KAFKA_ACK_TIMEOUT": "PT0.2S",
         }
-        with (self.home / "edge.log").open("ab") as log:
-            process = subprocess.Popen([sys.executable, "-m", "ingestion"], env=os.environ | environment, stderr=log)
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
+        self.process = EdgeProcess(environment, self.url, home / "edge.log")
+        token = issue(settings, "shop-1", [Scope.EVENTS_WRITE])
+        self._headers = BATCH | {"Authorization": f"Bearer {token}"}
+
+    def running(self, workers: int) -> AbstractContextManager[subprocess.Popen[bytes]]:
+        """It need not answer yet."""
+        environment = self.process.environment | {"LAKEHOUSE_EDGE__WORKERS": str(workers)}
+        return replace(self.process, environment=environment).started()
 
     def send(self) -> str:
         """Over a connection of its own. Returns the incarnation that took it."""
@@ -71,24 +61,12 @@ class Edge:
             found.add(self.send())
             return len(found) >= count
 
-        until(enough)
+        self.process.wait(enough)
         return found
 
     def figure(self, name: str) -> float:
         text = httpx.get(f"{self.url}/metrics", trust_env=False).text
         return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
-
-
-def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            if condition():
-                return
-        except httpx.TransportError:
-            pass
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def children(process: subprocess.Popen[bytes]) -> list[int]:
@@ -106,7 +84,7 @@ def test_workers_share_a_port_and_none_needs_another(tmp_path: Path) -> None:
     edge = Edge(tmp_path)
     with edge.running(2) as process:
         first = edge.incarnations(2)
-        until(lambda: edge.figure("edge_events_accepted_total") == edge.taken)
+        edge.process.wait(lambda: edge.figure("edge_events_accepted_total") == edge.taken)
         killed, other = children(process)
         os.kill(killed, signal.SIGKILL)
         second = edge.incarnations(2)
@@ -117,7 +95,7 @@ def test_workers_share_a_port_and_none_needs_another(tmp_path: Path) -> None:
     folder = tmp_path / "edge" / "edge-1"
     assert (folder / "worker-1").is_dir()
     with edge.running(1):
-        until(lambda: edge.send())
+        edge.process.wait(edge.send)
         assert not (folder / "worker-1").exists()
         assert first | second <= {path.name for path in folder.iterdir()}
 
@@ -128,7 +106,7 @@ def test_workers_die_with_what_started_them(tmp_path: Path) -> None:
         edge.incarnations(2)
         workers = children(process)
         process.kill()
-        until(lambda: not any(alive(pid) for pid in workers))
+        edge.process.wait(lambda: not any(alive(pid) for pid in workers))
 
 
 def test_a_second_edge_of_the_name_is_refused(tmp_path: Path) -> None:
