@@ -54,7 +54,7 @@ def test_beyond_the_bound_503_comes_at_once_and_what_was_taken_is_answered(
             while edge.app.edge.live.log.next < MOST and time.monotonic() < deadline:
                 time.sleep(0.01)
             for _ in range(3):  # on one connection, which goes on
-                refused = edge.client.post(edge.url, content=BODY, headers=edge.bearer() | BATCH, timeout=5)
+                refused = edge.client.post(edge.url, content=BODY, headers=edge.bearer() | BATCH)
                 problem(refused, 503, "unavailable")
                 assert refused.headers["retry-after"] == "2"
                 assert refused.headers["access-control-allow-origin"] == "*"

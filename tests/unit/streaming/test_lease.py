@@ -2,9 +2,10 @@
 
 import subprocess
 import sys
-import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -18,6 +19,7 @@ from streaming.epochs import epoch_of, next_epoch, transaction_version
 from streaming.lease import Holder, Lease, this_process
 
 LAYOUT = Layout("/lakehouse")
+Waits = Callable[[float], float]
 
 
 @pytest.fixture
@@ -29,41 +31,48 @@ def put(files: LocalFiles, holder: Holder) -> None:
     files.write(LAYOUT.bronze_lease(FIRST_GENERATION), msgspec.json.encode(holder))
 
 
-def waits(files: LocalFiles, timeout: float) -> int:
-    """How often a driver that starts now has to wait."""
-    looks: list[Holder] = []
+@pytest.fixture
+def waits(files: LocalFiles, monkeypatch: pytest.MonkeyPatch) -> Waits:
+    """How many seconds a driver that starts now has to wait; they pass while it waits, and only then."""
+    now = 0.0
 
-    def wait(holder: Holder) -> bool:
-        looks.append(holder)
-        return not threading.Event().wait(0.01)
+    def wait(_: Holder) -> bool:
+        nonlocal now
+        now += 1
+        return True
 
-    Lease(files, LAYOUT, FIRST_GENERATION).stand_by(wait, timeout)
-    return len(looks)
+    def waits(timeout: float) -> float:
+        began = now
+        Lease(files, LAYOUT, FIRST_GENERATION).stand_by(wait, timeout)
+        return now - began
+
+    monkeypatch.setattr(lease_module, "time", SimpleNamespace(monotonic=lambda: now))
+    return waits
 
 
-def test_nobody_there(files: LocalFiles) -> None:
-    assert waits(files, 60) == 0
+def test_nobody_there(waits: Waits) -> None:
+    assert waits(60) == 0
 
 
-def test_an_unreadable_lease_is_none(files: LocalFiles) -> None:
+def test_an_unreadable_lease_is_none(files: LocalFiles, waits: Waits) -> None:
     files.write(LAYOUT.bronze_lease(FIRST_GENERATION), b"{")
-    assert waits(files, 60) == 0
+    assert waits(60) == 0
 
 
-def test_a_dead_process_of_this_machine_is_not_waited_for(files: LocalFiles) -> None:
+def test_a_dead_process_of_this_machine_is_not_waited_for(files: LocalFiles, waits: Waits) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         started = lease_module._started(process.pid)
         assert started is not None
         put(files, msgspec.structs.replace(this_process(), pid=process.pid, started=started))
-        assert waits(files, 0.05) > 0
+        assert waits(5) == 5
         process.kill()
         process.wait()
-        assert waits(files, 60) == 0
+        assert waits(60) == 0
 
 
-def test_a_holder_elsewhere_is_given_its_patience_and_no_more(files: LocalFiles) -> None:
+def test_a_holder_elsewhere_is_given_its_patience_and_no_more(files: LocalFiles, waits: Waits) -> None:
     put(files, Holder("another-host", 1, "boot/1", epoch=4))
-    assert waits(files, 0.1) > 0
+    assert waits(30) == 30
 
 
 def test_a_driver_that_is_told_to_stop_does_not_stand_by(files: LocalFiles) -> None:
@@ -71,10 +80,10 @@ def test_a_driver_that_is_told_to_stop_does_not_stand_by(files: LocalFiles) -> N
     Lease(files, LAYOUT, FIRST_GENERATION).stand_by(lambda holder: False, timeout=60)
 
 
-def test_a_released_lease_is_free(files: LocalFiles) -> None:
+def test_a_released_lease_is_free(files: LocalFiles, waits: Waits) -> None:
     other = Holder("another-host", 1, "boot/1", epoch=4, released=True)
     put(files, other)
-    assert waits(files, 60) == 0
+    assert waits(60) == 0
 
 
 def test_renewing_under_a_newer_epoch_stops_the_driver(files: LocalFiles, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,5 +57,5 @@ def test_what_does_not_come_is_not_waited_for_without_end() -> None:
 
 def test_an_api_that_is_away_is_not_waited_for() -> None:
     started = time.monotonic()
-    assert not await_shown("http://127.0.0.1:1", ReleaseNumber(7), seconds=30)
-    assert time.monotonic() - started < 10
+    assert not await_shown("http://127.0.0.1:1", ReleaseNumber(7), seconds=120)
+    assert time.monotonic() - started < 60

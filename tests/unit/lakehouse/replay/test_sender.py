@@ -123,4 +123,4 @@ def test_a_rate_is_kept() -> None:
     with serve_edge(accept) as edge:
         began = time.monotonic()
         send(edge, [lines(10) for _ in range(6)], rate=100.0)
-    assert 0.45 <= time.monotonic() - began < 5
+    assert 0.45 <= time.monotonic() - began < 30

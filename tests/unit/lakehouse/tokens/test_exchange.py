@@ -180,7 +180,7 @@ def test_a_service_follows_by_itself_and_outlives_failures(host: Callable[[str],
     hdfs.is_away = True
     pollers = [KeyPoller(one.exchange, 0.02) for one in (issuer, edge)]
     try:
-        time.sleep(0.1)
+        await_(lambda: hdfs.asked >= 4)
         hdfs.is_away = False
         await_(lambda: edge.accepts(token))
         revoke_token(issuer.settings, jti(token))
