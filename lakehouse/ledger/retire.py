@@ -19,7 +19,7 @@ from lakehouse.ledger.model import Evidence, Stage, Stream
 from lakehouse.ledger.proof import upheld
 from lakehouse.ledger.prove import Prover
 from lakehouse.ledger.read_watermarks import speaks
-from lakehouse.ledger.retirement import Retirement, add_retirement
+from lakehouse.ledger.retirement import Retirement, add_retirement, read_retirements
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import new_nonce
 from lakehouse.settings import Settings
@@ -34,6 +34,7 @@ class RetireRequest:
     lost: bool
     actor: str
     reason: str
+    operation: str | None = None
 
 
 @dataclass(frozen=True)
@@ -135,9 +136,14 @@ class Retire:
             reason=retiring.request.reason,
             retired_at=instants.to_micros(clock(self._files, self._layout.staging)),
             nonce=new_nonce(),
+            operation=retiring.request.operation,
         )
         add_retirement(self._files, self._layout, retirement)
         return retirement
+
+    def done_by(self, operation: str) -> Retirement | None:
+        """What was booked for an operation of the ops API that was killed before it had a result."""
+        return next((one for one in read_retirements(self._files, self._layout) if one.operation == operation), None)
 
     def _refuse_if_alive(self, incarnation: str) -> None:
         since = clock(self._files, self._layout.staging) - self._silent_after

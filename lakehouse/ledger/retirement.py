@@ -7,13 +7,16 @@ and is lost again, has a second document.
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 
+from lakehouse import instants
 from lakehouse.clients.files import Entry, Files, publish
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import Booked
 from lakehouse.errors import AlreadyExistsError, RefusedError
+from lakehouse.ledger.booking import count
 from lakehouse.ledger.model import Run, Stream
 
 _RETIREMENT = re.compile(r"(?P<incarnation>[^.]+)\.retired-(?P<number>\d+)\.json")
@@ -32,10 +35,22 @@ class Retirement(msgspec.Struct, frozen=True):
     reason: str
     retired_at: int
     nonce: str
+    operation: str | None = None
 
     @property
     def stream(self) -> Stream:
         return Stream(self.edge, self.incarnation)
+
+    def document(self) -> dict[str, Any]:
+        """What is booked, for programs."""
+        return {
+            "edge": self.edge,
+            "incarnation": self.incarnation,
+            "accepted": self.accepted,
+            "lost": count(self.lost),
+            "raw_gaps": count(self.raw_gaps),
+            "retired_at": instants.to_text(instants.from_micros(self.retired_at)),
+        }
 
     def runs(self, booked: Iterable[Booked]) -> Iterator[Run]:
         return runs_of(self.stream, booked)

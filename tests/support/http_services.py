@@ -78,5 +78,6 @@ def _ops(settings: Settings, files: LocalFiles) -> Any:
         raise AssertionError("there is nothing to compare")
 
     compared, quarantine = Differences(files, layout, compare), QuarantineWorld().quarantine(files)
-    handlers = Handlers(files, layout, compared, Plans(settings, files), quarantine, lambda: None)
+    silent_after = settings.transform.edge_silent_after
+    handlers = Handlers(files, layout, compared, Plans(settings, files), quarantine, lambda: None, silent_after)
     return create_app(handlers, Verifier(settings), Health(timedelta(minutes=1)))

@@ -6,9 +6,11 @@ the dispatcher.
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 
 import msgspec
 
+from lakehouse import instants
 from lakehouse.clients.files import Files
 from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.contracts.layout import Layout
@@ -17,6 +19,7 @@ from lakehouse.http.asgi import Headers, Response
 from lakehouse.http.negotiation import preferred
 from lakehouse.http.parameters import number
 from lakehouse.http.problems import Kind, ProblemError
+from lakehouse.ledger.edge_list import list_edges
 from lakehouse.quarantine import documents
 from lakehouse.quarantine.reading import Quarantine
 from lakehouse.quarantine.selection import TERMS, Where
@@ -57,6 +60,7 @@ class Handlers:
         plans: Plans,
         quarantine: Quarantine,
         wake: Callable[[], None],
+        silent_after: timedelta,
     ) -> None:
         self._files = files
         self._layout = layout
@@ -64,6 +68,7 @@ class Handlers:
         self._plans = plans
         self._quarantine = quarantine
         self._wake = wake
+        self._silent_after = silent_after
         self._operations = Operations(files, layout)
         self._versions = Versions(files, layout)
         self._log = ReleaseLog(files, layout)
@@ -101,6 +106,14 @@ class Handlers:
             raise ProblemError(Kind.NOT_FOUND, "there is no such entry; see /v1/ops/quarantine")
         request.parameters()
         return _json(documents.whole(found))
+
+    def retire(self, request: OpsRequest) -> Response:
+        return self._submit(request, requests.read(request.body, requests.EdgeRetire))
+
+    def edges(self, request: OpsRequest) -> Response:
+        closed = number("all", request.parameters("all").get("all", "0"), 0, 1) == 1
+        found = list_edges(self._files, self._layout, instants.now(), self._silent_after, closed=closed)
+        return _json({"edges": [one.document() for one in found]})
 
     def store_definition(self, request: OpsRequest) -> Response:
         request.parameters()
@@ -150,7 +163,7 @@ class Handlers:
         request.parameters()
         releases = self._releases()
         current = releases[-1] if releases else None
-        if not isinstance(wanted, requests.QuarantineReplay) and wanted.dry_run:
+        if isinstance(wanted, requests.Planned) and wanted.dry_run:
             return _json(self._plan(wanted, request.actor, _fingerprint(wanted, current)))
         operation = Operation(
             id=new_id(request.actor, request.key),

@@ -56,7 +56,7 @@ class Note(msgspec.Struct, frozen=True):
 class Result(msgspec.Struct, frozen=True):
     """``message`` is the sentence of a refusal or failure, or of a rollback to what is behind; ``seconds_behind`` (of a
     rollback that is done) how far that is, 0 if it is not, None where it is complete through no hour; ``replay`` what
-    was sent again, and what became of it."""
+    was sent again, and what became of it; ``retirement`` what was booked of an edge."""
 
     end: End
     finished_at: int
@@ -66,6 +66,7 @@ class Result(msgspec.Struct, frozen=True):
     release: ReleaseNumber | None = None
     seconds_behind: int | None = None
     replay: dict[str, Any] | None = None
+    retirement: dict[str, Any] | None = None
 
 
 def new_id(actor: str, key: str | None) -> str:
@@ -122,9 +123,10 @@ class Operations:
         release: ReleaseNumber | None = None,
         seconds_behind: int | None = None,
         replay: dict[str, Any] | None = None,
+        retirement: dict[str, Any] | None = None,
     ) -> Result:
         """The result. If there is one already, that one: an operation ends once."""
-        ended = Result(end, now(), new_nonce(), message, gold_version, release, seconds_behind, replay)
+        ended = Result(end, now(), new_nonce(), message, gold_version, release, seconds_behind, replay, retirement)
         path = self._layout.operation_result(operation)
         try:
             publish(self._files, self._layout.staging, path, msgspec.json.encode(ended))

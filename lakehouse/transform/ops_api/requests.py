@@ -1,6 +1,6 @@
 """What an operator may ask for: the bodies of the requests, and a part of the operation that is kept.
 
-In: JSON. Out: one of five requests, checked as far as it can be without looking at the warehouse; an unknown field is
+In: JSON. Out: one of six requests, checked as far as it can be without looking at the warehouse; an unknown field is
 an error, because a misspelt bound would rebuild all of history.
 """
 
@@ -14,6 +14,7 @@ from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber
 from lakehouse.errors import RefusedError
 from lakehouse.http.problems import Kind, ProblemError
 from lakehouse.instants import bound
+from lakehouse.ledger.retire import RetireRequest
 from lakehouse.quarantine.mend import Mend, mend_of
 from lakehouse.quarantine.selection import Named, Selection, Where
 from lakehouse.transform.backfill import plan
@@ -162,11 +163,30 @@ class QuarantineReplay(
         return None if self.mend is None else mend_of(self.mend)
 
 
+class EdgeRetire(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="verb", tag="edge-retire"
+):
+    """Book as lost what an edge still owes whose disk is gone, by its ``incarnation``; ``lost`` says that it is. With
+    ``dry_run`` the operation ends with what would be booked."""
+
+    incarnation: _Text
+    reason: Reason
+    lost: bool = False
+    dry_run: DryRun = False
+
+    def __post_init__(self) -> None:
+        if not self.lost:
+            raise ValueError("lost must be true: an edge whose disk is there still delivers, once it is started again")
+
+    def planned(self, actor: str, operation: str) -> RetireRequest:
+        return RetireRequest(self.incarnation.rpartition("/")[2], self.lost, actor, self.reason, operation)
+
+
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 Planned = Reprocess | Promote | Rollback | Drop
 """What answers a dry run at once."""
-Request = Planned | QuarantineReplay
-W = TypeVar("W", Reprocess, Promote, Rollback, Drop, QuarantineReplay)
+Request = Planned | QuarantineReplay | EdgeRetire
+W = TypeVar("W", Reprocess, Promote, Rollback, Drop, QuarantineReplay, EdgeRetire)
 
 
 def read(body: bytes, kind: type[W]) -> W:
@@ -195,5 +215,5 @@ def _checked(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def verb(request: Request) -> str:
-    """``reprocess``, ``promote``, ``rollback``, ``drop`` or ``quarantine-replay``."""
+    """``reprocess``, ``promote``, ``rollback``, ``drop``, ``quarantine-replay`` or ``edge-retire``."""
     return str(type(request).__struct_config__.tag)

@@ -38,6 +38,7 @@ def operation(given: Operation, note: Note | None, result: Result | None, progre
         "release": result.release if result else None,
         "seconds_behind": result.seconds_behind if result else None,
         "replay": result.replay if result else None,
+        "retirement": result.retirement if result else None,
         "finished_at": instant(result.finished_at) if result else None,
         "progress": _progress(progress),
     }

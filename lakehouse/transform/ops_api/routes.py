@@ -55,7 +55,7 @@ _MISSING = (Kind.NOT_FOUND,)
 
 
 def routes(handlers: Handlers) -> tuple[Route, ...]:
-    return (*_operations(handlers), *_quarantine(handlers), *_releases(handlers))
+    return (*_operations(handlers), *_quarantine(handlers), *_edges(handlers), *_releases(handlers))
 
 
 def _operations(handlers: Handlers) -> tuple[Route, ...]:
@@ -120,6 +120,15 @@ def _quarantine(handlers: Handlers) -> tuple[Route, ...]:
             kinds=_MISSING,
         ),
         _operation("quarantine/replay", handlers.replay, "Send it again", requests.QuarantineReplay, plans=False),
+    )
+
+
+def _edges(handlers: Handlers) -> tuple[Route, ...]:
+    every = ("all", "1: also those that have closed; they owe nothing.")
+    summary, answers = "Edges", "Each incarnation that still accepts or owes something, as it says of itself."
+    return (
+        Route("GET", "/v1/ops/edges", handlers.edges, summary, answers, query=(every,)),
+        _operation("edges/retire", handlers.retire, "Give up a lost edge", requests.EdgeRetire, plans=False),
     )
 
 

@@ -35,7 +35,9 @@ class OpsApi:
         self._dispatcher = Dispatcher(operations, stop, partial(is_carried_out, settings))
         trino = Trino.of(settings, read_only=True)
         compared, quarantine = Differences(files, layout, through(trino)), Quarantine(trino, files, layout)
-        handlers = Handlers(files, layout, compared, Plans(settings, files), quarantine, self._dispatcher.wake)
+        silent_after = settings.transform.edge_silent_after
+        plans, wake = Plans(settings, files), self._dispatcher.wake
+        handlers = Handlers(files, layout, compared, plans, quarantine, wake, silent_after)
         self._server = Listening(
             create_app(handlers, Verifier(settings), health), settings.host, settings.ports.transform
         )

@@ -18,6 +18,7 @@ from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import AlreadyExistsError, LakehouseError, NotFoundError, NotReadyError, RefusedError
 from lakehouse.json_logs import fields, log_as_json
+from lakehouse.ledger.retire import Retire
 from lakehouse.releases.log import Published, ReleaseLog
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings, load_settings
@@ -89,6 +90,8 @@ class Worker:
                     return self._drop(request)
                 case requests.QuarantineReplay() as request:
                     return self._replay(request)
+                case requests.EdgeRetire() as request:
+                    return self._retire(request)
         except RefusedError as error:
             return self._end(End.REFUSED, message=str(error))
 
@@ -139,6 +142,17 @@ class Worker:
         done = replay(self._settings, self._files, request, self.say)
         return self._end(End.DONE, replay=done)
 
+    def _retire(self, request: requests.EdgeRetire) -> Result:
+        verb = Retire.of(self._settings, self._files)
+        done = verb.done_by(self._operation.id)
+        if done is None:
+            self.say("what every stage has is read")
+            retiring = verb.plan(request.planned(self._operation.actor, self._operation.id))
+            if request.dry_run:
+                return self._end(End.DONE, retirement=retiring.document())
+            done = verb.carry_out(retiring)
+        return self._end(End.DONE, retirement=done.document())
+
     def _published(self) -> Published | None:
         """The release that this operation has published before it was killed."""
         for published in reversed(self._releases.refresh()):
@@ -161,6 +175,7 @@ class Worker:
         release: ReleaseNumber | None = None,
         seconds_behind: int | None = None,
         replay: dict[str, Any] | None = None,
+        retirement: dict[str, Any] | None = None,
     ) -> Result:
         version = self._gold_version
         return self._operations.finish(
@@ -171,6 +186,7 @@ class Worker:
             release=release,
             seconds_behind=seconds_behind,
             replay=replay,
+            retirement=retirement,
         )
 
 

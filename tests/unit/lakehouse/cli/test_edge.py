@@ -1,10 +1,9 @@
 """``edge list`` and ``edge retire``: what they print, what they refuse, and what ``status`` and ``reconcile`` say."""
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,65 +13,23 @@ from typer.testing import CliRunner, Result
 
 from lakehouse import instants, stack_health
 from lakehouse.cli import edge, status
-from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
-from lakehouse.contracts.records import EdgeLedger
 from lakehouse.errors import LakehouseError, RefusedError
-from lakehouse.ledger.model import Evidence, Run, Stage
+from lakehouse.ledger.model import Evidence
 from lakehouse.ledger.read_watermarks import is_among
 from lakehouse.ledger.report import retired_text
 from lakehouse.ledger.retire import Retire
 from lakehouse.ledger.retirement import read_retirements
+from tests.support.edge_stack import DEAD, LIVE, EdgeStack
 
 LAYOUT = Layout("/w")
-HOUR = 490_000
-DEAD, LIVE = "00000000000000aa", "00000000000000bb"
-
-
-class Stack:
-    """Two edges: one that lives, and one whose last word is long ago. Kafka has 4 of its 7 events, raw files 2."""
-
-    def __init__(self, folder: Path) -> None:
-        self.files, self.folder = LocalFiles(folder), folder
-        self.speaking: set[str] = set()
-        dead = EdgeLedger("edge-2", DEAD, 7, {"2025-11-24T16": 7}, 1, 1, delivered=3, shipped=2, watermark=1)
-        self.write(dead, timedelta(minutes=31))
-        live = EdgeLedger("edge-1", LIVE, 3, {"2025-11-24T16": 3}, 1, 1, delivered=3, shipped=3)
-        self.write(live, timedelta(0))
-        runs = {name: Run("edge-2", f"{DEAD}-0", 0, last, HOUR) for name, last in (("kafka", 3), ("raw", 1))}
-        stages = {Stage.KAFKA: (runs["kafka"],), Stage.BRONZE: (runs["kafka"],), Stage.SILVER: (runs["kafka"],)}
-        self.evidence = Evidence(ledgers=(dead, live), stages={**stages, Stage.RAW: (runs["raw"],)})
-
-    def write(self, ledger: EdgeLedger, age: timedelta) -> None:
-        path = LAYOUT.edge_ledger(ledger.edge, ledger.incarnation)
-        self.files.write(path, msgspec.json.encode(ledger))
-        stamp = (instants.now() - age).timestamp()
-        os.utime(self.folder / path.lstrip("/"), (stamp, stamp))
-
-    def read(self) -> Evidence:
-        retired = read_retirements(self.files, LAYOUT)
-        return replace(
-            self.evidence,
-            lost=tuple(run for one in retired for run in one.runs(one.lost)),
-            raw_gaps=tuple(run for one in retired for run in one.runs(one.raw_gaps)),
-            retired={one.stream: one.accepted for one in retired},
-        )
-
-    def verb(self, settings: Any, files: Any) -> Retire:
-        def speaks(incarnation: str, since: datetime) -> bool:
-            return incarnation in self.speaking
-
-        return Retire(settings, self.files, self.read, speaks)
-
-    def documents(self) -> dict[Path, bytes]:
-        return {path: path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture
-def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
+def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EdgeStack:
     monkeypatch.setenv("LAKEHOUSE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("LAKEHOUSE_WAREHOUSE", LAYOUT.root)
-    made = Stack(tmp_path / "hdfs")
+    made = EdgeStack(tmp_path / "hdfs", LAYOUT)
     for module in (edge, status):
         monkeypatch.setattr(module, "HdfsFiles", lambda _: made.files)
     monkeypatch.setattr(Retire, "of", made.verb)
@@ -87,7 +44,7 @@ def retire(incarnation: str, *more: str) -> Result:
     return run("retire", incarnation, "--reason", "the disk is gone", "--actor", "olga", *more)
 
 
-def test_edges_are_listed(stack: Stack) -> None:
+def test_edges_are_listed(stack: EdgeStack) -> None:
     done = run("list", "--format", "json")
     assert done.exit_code == 0
     live, dead = json.loads(done.stdout)["edges"]
@@ -99,13 +56,13 @@ def test_edges_are_listed(stack: Stack) -> None:
     assert [line.split()[2] for line in lines] == ["live", "silent"]
 
 
-def test_no_edge_is_no_error(stack: Stack) -> None:
+def test_no_edge_is_no_error(stack: EdgeStack) -> None:
     stack.files.delete(LAYOUT.edges)
     assert json.loads(run("list", "--format", "json").stdout) == {"edges": []}
     assert run("list").exit_code == 0
 
 
-def test_what_would_be_booked_is_shown_and_nothing_is_written(stack: Stack) -> None:
+def test_what_would_be_booked_is_shown_and_nothing_is_written(stack: EdgeStack) -> None:
     before = stack.documents()
     done = retire(DEAD, "--lost", "--dry-run", "--format", "json")
     assert done.exit_code == 0, done.output
@@ -116,7 +73,7 @@ def test_what_would_be_booked_is_shown_and_nothing_is_written(stack: Stack) -> N
     assert stack.documents() == before
 
 
-def test_what_is_missing_is_booked_once(stack: Stack) -> None:
+def test_what_is_missing_is_booked_once(stack: EdgeStack) -> None:
     done = retire(f"edge-2/{DEAD}", "--lost", "--format", "json")
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["retired"] is True
@@ -134,31 +91,31 @@ def test_what_is_missing_is_booked_once(stack: Stack) -> None:
     assert "nothing more of it is missing" in str(again.exception)
 
 
-def test_one_that_died_before_its_first_ledger_is_known_by_what_it_sent(stack: Stack) -> None:
+def test_one_that_died_before_its_first_ledger_is_known_by_what_it_sent(stack: EdgeStack) -> None:
     stack.files.delete(LAYOUT.edge_ledger("edge-2", DEAD))
     stack.evidence = replace(stack.evidence, ledgers=stack.evidence.ledgers[1:])
     assert json.loads(retire(DEAD, "--lost", "--format", "json").stdout)["accepted"] == 4
 
 
-def refuses(stack: Stack, done: Result, *words: str) -> None:
+def refuses(stack: EdgeStack, done: Result, *words: str) -> None:
     assert isinstance(done.exception, RefusedError), done.output
     assert done.exception.exit_code == 1
     assert all(word in str(done.exception) for word in words), str(done.exception)
     assert read_retirements(stack.files, LAYOUT) == []
 
 
-def test_it_is_refused_without_the_word_that_the_disk_is_gone(stack: Stack) -> None:
+def test_it_is_refused_without_the_word_that_the_disk_is_gone(stack: EdgeStack) -> None:
     refuses(stack, retire(DEAD), "--lost", "start it again")
 
 
 @pytest.mark.parametrize("dry_run", [("--dry-run",), ()])
-def test_one_that_is_alive_is_refused(stack: Stack, dry_run: tuple[str, ...]) -> None:
+def test_one_that_is_alive_is_refused(stack: EdgeStack, dry_run: tuple[str, ...]) -> None:
     refuses(stack, retire(LIVE, "--lost", *dry_run), "alive", "ledger")
     stack.speaking.add(DEAD)
     refuses(stack, retire(DEAD, "--lost", *dry_run), "alive", "watermarks")
 
 
-def test_one_that_comes_back_while_the_stages_are_read_is_refused(stack: Stack) -> None:
+def test_one_that_comes_back_while_the_stages_are_read_is_refused(stack: EdgeStack) -> None:
     [dead, _] = stack.evidence.ledgers
     read = stack.read
 
@@ -170,7 +127,7 @@ def test_one_that_comes_back_while_the_stages_are_read_is_refused(stack: Stack) 
     refuses(stack, retire(DEAD, "--lost"), "alive")
 
 
-def test_one_that_nobody_knows_or_that_has_closed_is_refused(stack: Stack) -> None:
+def test_one_that_nobody_knows_or_that_has_closed_is_refused(stack: EdgeStack) -> None:
     refuses(stack, retire("0" * 16, "--lost"), "edge list")
     [dead, live] = stack.evidence.ledgers
     closed = msgspec.structs.replace(dead, closed=True, ended=True, delivered=7)
@@ -178,7 +135,7 @@ def test_one_that_nobody_knows_or_that_has_closed_is_refused(stack: Stack) -> No
     refuses(stack, retire(DEAD, "--lost"), "closed")
 
 
-def test_a_stage_that_cannot_be_read_is_broken_and_nothing_is_booked(stack: Stack) -> None:
+def test_a_stage_that_cannot_be_read_is_broken_and_nothing_is_booked(stack: EdgeStack) -> None:
     def fail() -> Evidence:
         raise LakehouseError("Kafka does not answer")
 
@@ -190,14 +147,14 @@ def test_a_stage_that_cannot_be_read_is_broken_and_nothing_is_booked(stack: Stac
 
 
 @pytest.fixture
-def show_status(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+def show_status(stack: EdgeStack, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """The verb, where no service answers but HDFS."""
     monkeypatch.setattr(stack_health, "ask_hdfs", lambda settings: None)
     monkeypatch.setattr(stack_health, "probes", lambda settings: {})
     return lambda *arguments: CliRunner().invoke(status.app, list(arguments)).stdout
 
 
-def test_status_names_a_silent_edge_and_what_to_do(stack: Stack, show_status: Callable[..., str]) -> None:
+def test_status_names_a_silent_edge_and_what_to_do(stack: EdgeStack, show_status: Callable[..., str]) -> None:
     [silent] = json.loads(show_status("--format", "json"))["edges"]["silent"]
     assert (silent["edge"], silent["incarnation"], silent["state"]) == ("edge-2", DEAD, "silent")
     text = show_status()
@@ -209,7 +166,7 @@ def test_status_names_a_silent_edge_and_what_to_do(stack: Stack, show_status: Ca
     assert "silent" not in show_status()
 
 
-def test_status_counts_what_is_in_no_raw_file(stack: Stack, show_status: Callable[..., str]) -> None:
+def test_status_counts_what_is_in_no_raw_file(stack: EdgeStack, show_status: Callable[..., str]) -> None:
     assert json.loads(show_status("--format", "json"))["raw_gaps"] == 0
     assert "raw gaps" not in show_status()
     retire(DEAD, "--lost")

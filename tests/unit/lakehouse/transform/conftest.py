@@ -47,7 +47,8 @@ def ops_api(tmp_path: Path) -> Iterator[OpsApi]:
     issue(settings, "olga", [Scope.OPS])
     world = QuarantineWorld()
     compares, plans = Differences(files, LAYOUT, compare), Plans(settings, files)
-    handlers = Handlers(files, LAYOUT, compares, plans, world.quarantine(files), lambda: woken.append(1))
+    silent_after = settings.transform.edge_silent_after
+    handlers = Handlers(files, LAYOUT, compares, plans, world.quarantine(files), lambda: woken.append(1), silent_after)
     server = Listening(create_app(handlers, Verifier(settings), health, CollectorRegistry()), "127.0.0.1", 0)
     answers: list[httpx.Response] = []
     url, hooks = f"http://127.0.0.1:{server.port}", {"response": [answers.append]}
