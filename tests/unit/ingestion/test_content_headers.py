@@ -41,6 +41,10 @@ def test_the_mode_of_a_request(content_type: str | None, ce: bool, expected: Con
         ("application/json", False),
         ("application/xml", True),
         ("text/plain", True),
+        # the type of the data is given, and it is not JSON: nothing is guessed, whatever the body looks like
+        ("application/x-www-form-urlencoded", True),
+        ("application/x-www-form-urlencoded", False),
+        ("multipart/form-data; boundary=x", True),
         ("application/cloudevents+json; charset=latin-1", False),
         ("application/json; charset=utf-16", True),
         ("application/cloudevents+avro", False),

@@ -22,7 +22,7 @@ from lakehouse.contracts.records import AcceptedEvent
 from lakehouse.tokens.key_list import KNOWN_AHEAD, LEAD, start_of
 from lakehouse.tokens.personal_keys import FIRST_DAY
 from tests.support.bronze_rows import Row
-from tests.support.key_hosts import Hdfs, Host
+from tests.support.key_hosts import LAYOUT, Hdfs, Host
 from tests.support.naive_models import verdicts
 from tests.support.running_edge import RunningEdge, event, post, problem, serve, settings_of
 from tests.support.valid_events import encode, view
@@ -180,6 +180,20 @@ def test_a_key_that_is_not_listed_is_not_hashed_with(tmp_path: Path, hdfs: Hdfs)
     assert visitor(sent(one, hdfs.now)) == under(one.folder.read()[FIRST_DAY])
 
 
+def test_where_a_key_is_lost_before_its_day_the_one_before_goes_on(tmp_path: Path, hdfs: Hdfs) -> None:
+    """No event was hashed with it: an operator takes its entry off the list."""
+    one, _ = two_hosts(tmp_path, hdfs)
+    rotation = one.rotate(date(2026, 11, 27))
+    rotation.path.unlink()
+    hdfs.now = datetime(2026, 11, 27, 12, tzinfo=UTC)
+    one.ask()
+    assert "is missing" in str(one.refusal)
+    hdfs.delete(LAYOUT.rotated_key(date(2026, 11, 27)))
+    one.ask()
+    assert one.refusal is None
+    assert visitor(sent(one, hdfs.now)) == under(one.folder.read()[FIRST_DAY])
+
+
 def test_without_hdfs_an_edge_goes_on_as_long_as_it_knows_all_keys(tmp_path: Path, hdfs: Hdfs) -> None:
     """Also over a restart: what it has read stays known, and when."""
     _, two = two_hosts(tmp_path, hdfs)
@@ -238,6 +252,7 @@ def lacks_and_gets_a_key(edge: RunningEdge, home: Path) -> None:
     path = other.rotate(instants.now().date()).path
     await_(lambda: status() == 503)
     assert path.name in problem(post(edge, encode([event()])), 503, "unavailable")["detail"]
+    assert "edge_lacking_keys 1.0" in edge.client.get(f"{edge.settings.edge_url}/metrics").text
     here.copy_keys(other)
     await_(lambda: status() == 200)
     assert edge.client.get(f"{edge.settings.edge_url}/readyz").json()["keys"] == "ok"
