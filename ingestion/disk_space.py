@@ -2,7 +2,8 @@
 
 In: the runs of an edge, what is free on its disk, and whether it may. Out: fewer segments. Promise: nothing goes that
 Kafka has not acknowledged, and what goes is named before, on this disk and then on HDFS: each accepted position is in a
-raw file, in a segment here, or in a named gap.
+raw file, in a segment here, or in a named gap, which
+``lakehouse bronze-to-raw`` fills.
 """
 
 import logging
@@ -80,7 +81,8 @@ class DiskSpace:
     def _leave(self, run: Incarnation, segment: Segment) -> None:
         if not self._is_leaving:
             _log.warning(
-                "%s is nearly full and HDFS is away: what Kafka has goes from here without a raw file, and is named",
+                "%s is nearly full and HDFS is away: what Kafka has goes from here without a raw file. Once HDFS is "
+                "back and bronze has it, `lakehouse bronze-to-raw` writes that",
                 self._folder,
             )
         self._is_leaving = True

@@ -12,23 +12,21 @@ import threading
 import time
 
 import msgspec
-import zstandard
 
 from ingestion.clock import Clock
 from ingestion.incarnation import Incarnation
 from ingestion.segment import Segment
 from lakehouse import instants
-from lakehouse.clients.files import Files, publish, replace
+from lakehouse.clients.files import Files, replace
+from lakehouse.clients.raw_files import commit, folder_of, pack
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import EdgeLedger, RawEncoding, RawGaps, RawManifest
-from lakehouse.errors import AlreadyExistsError, LakehouseError, NotFoundError, NotReadyError, RefusedError
+from lakehouse.errors import LakehouseError, NotFoundError, NotReadyError, RefusedError
 from lakehouse.settings import EdgeSettings
 
 TICK_SECONDS = 1.0
 SILENCE_SECONDS = 30.0
 """HDFS that has not answered for so long is taken to be away, though its client still waits."""
-_LEVEL = 3
-"""Of zstd; what is higher costs an edge more time than it saves bytes of JSON."""
 _log = logging.getLogger(__name__)
 
 
@@ -133,14 +131,11 @@ class Shipper:
 
     def _ship(self, incarnation: Incarnation, segment: Segment) -> None:
         """The file, then its manifest: the manifest is the commit."""
-        data = _pack(incarnation.log.lines.path(segment.number).read_bytes())
+        data = pack(incarnation.log.lines.path(segment.number).read_bytes())
         manifest = self._manifest(segment, data)
-        date = instants.from_micros(segment.first_accepted_at).date().isoformat()
-        committed = self._committed(self._layout.raw_manifest(date, segment.id))
+        committed = self._committed(self._layout.raw_manifest(folder_of(manifest), segment.id))
         if committed is None:
-            encoded = msgspec.json.encode(manifest)
-            self._put(self._layout.raw_file(date, segment.id), data)
-            publish(self._files, self._layout.staging, self._layout.raw_manifest(date, segment.id), encoded)
+            commit(self._files, self._layout, manifest, data)
         elif not _holds(committed, manifest):
             raise RefusedError(
                 f"the raw file of {segment.id} on HDFS is another than the segment in {incarnation.folder}, and lacks "
@@ -148,13 +143,6 @@ class Shipper:
             )
         incarnation.shipped.add(segment.number)
         self._published_at = 0.0
-
-    def _put(self, path: str, data: bytes) -> None:
-        """The file itself. One without a manifest does not exist: it may be half of what a lost node has left."""
-        try:
-            publish(self._files, self._layout.staging, path, data)
-        except AlreadyExistsError:
-            replace(self._files, self._layout.staging, path, data)
 
     def _manifest(self, segment: Segment, data: bytes) -> RawManifest:
         return RawManifest(
@@ -226,11 +214,6 @@ class Shipper:
             return self._files.read(path)
         except NotFoundError:
             return None
-
-
-def _pack(lines: bytes) -> bytes:
-    """One zstd frame. It names its size, so that a reader need not guess."""
-    return zstandard.ZstdCompressor(level=_LEVEL).compress(lines)
 
 
 def _holds(committed: RawManifest, manifest: RawManifest) -> bool:

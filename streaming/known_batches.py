@@ -36,6 +36,11 @@ class Known:
         incarnation, number = _parts(segment)
         return any(first <= number <= last for first, last in self.segments.get(incarnation, ()))
 
+    def holds(self, manifest: RawManifest) -> bool:
+        """Whether all sequences of a raw file are in."""
+        held = self.sequences.get(incarnation_of(manifest.segment), ())
+        return all(any(first <= start and end <= last for first, last in held) for start, end in manifest.held)
+
     def is_known(self, segment: Column, first: Column) -> Column:
         """Whether a batch is in the set; false where a column names none. One literal, however large the set."""
         incarnation = f.substring_index(segment, "-", 1)
@@ -57,9 +62,9 @@ def known_of(said: Iterable[BronzeCommit | Streamed | Known]) -> Known:
 def held_by(manifests: Iterable[RawManifest]) -> Known:
     """What raw files hold."""
     found = list(manifests)
-    segments = [(each.segment, _parts(each.segment)) for each in found]
+    segments = [_parts(each.segment) for each in found if not each.from_bronze]  # its segment may have another file
     return Known(
-        union({incarnation: [(number, number)]} for _, (incarnation, number) in segments),
+        union({incarnation: [(number, number)]} for incarnation, number in segments),
         union({incarnation_of(each.segment): each.held} for each in found),
     )
 

@@ -51,7 +51,7 @@ def missing(files: Files, layout: Layout, known: Known) -> list[RawFile]:
         raw = [
             RawFile(path.removesuffix(_MANIFEST) + RAW_SUFFIXES[RawEncoding(manifest.encoding)], manifest)
             for path, manifest in zip(found, manifests, strict=True)
-            if _is_sound(path, manifest)
+            if _is_sound(path, manifest) and not (manifest.from_bronze and known.holds(manifest))
         ]
     return sorted(raw, key=lambda each: (each.manifest.first_accepted_at, each.manifest.segment))
 

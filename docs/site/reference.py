@@ -81,7 +81,7 @@ def _commands() -> str:
 
 
 def _loaded(verb: str) -> Any:
-    return typer.main.get_command(importlib.import_module(f"lakehouse.cli.{verb}").app)
+    return typer.main.get_command(importlib.import_module(f"lakehouse.cli.{verb.replace('-', '_')}").app)
 
 
 def _command(name: str, command: Any) -> str:

@@ -31,6 +31,7 @@ VERBS = {
     "release": "List the releases, or show one of them.",
     "reconcile": "Prove that every accepted event is counted exactly once.",
     "edge": "List the edges, or retire one whose disk is gone.",
+    "bronze-to-raw": "Fill raw gaps: write raw files for what no raw file has.",
     "trace": "Follow one event from the edge to the numbers that count it.",
     "quarantine": "List, show and replay what was refused, with its bytes.",
     "vacuum": "Remove the files that no retained release and no gold version needs.",

@@ -4,9 +4,10 @@ In: an event's id, perhaps its merchant and source. Out: bronze rows at the tabl
 position, the verdict of silver and the rows of gold as the current release has them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote
@@ -80,15 +81,24 @@ def raw_manifest(files: Files, layout: Layout, row: Row) -> tuple[str, RawManife
 
     A segment lies under the day of its first event, which may be the day before that of a later one.
     """
-    for day in (row["accepted_at"], row["accepted_at"] - timedelta(days=1)):
-        date = f"{day:%Y-%m-%d}"
+    days = [f"{day:%Y-%m-%d}" for day in (row["accepted_at"], row["accepted_at"] - timedelta(days=1))]
+    for date, name in chain(((date, row["segment"]) for date in days), _fills(files, layout, days[0], row["segment"])):
         try:
-            data = files.read(layout.raw_manifest(date, row["segment"]))
+            data = files.read(layout.raw_manifest(date, name))
         except NotFoundError:
             continue
         manifest = msgspec.json.decode(data, type=RawManifest)
-        return layout.raw_file(date, row["segment"], RawEncoding(manifest.encoding)), manifest
+        if any(first <= row["seq"] <= last for first, last in manifest.held):
+            return layout.raw_file(date, name, RawEncoding(manifest.encoding)), manifest
     return None
+
+
+def _fills(files: Files, layout: Layout, date: str, segment: str) -> Iterator[tuple[str, str]]:
+    """Raw files of a segment that were written from bronze: asked for where its own does not have a position."""
+    suffix = layout.raw_manifest(date, "").rpartition("/")[2]
+    for entry in files.list(layout.raw_folder(date)):
+        if entry.name.startswith(f"{segment}.") and entry.name.endswith(suffix):
+            yield date, entry.name.removesuffix(suffix)
 
 
 def silver_row(trino: Trino, release: Release, row: Row) -> Row | None:

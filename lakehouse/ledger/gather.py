@@ -22,8 +22,6 @@ from lakehouse.releases.model import Release
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
 
-LONGEST_SEGMENT = 48
-"""Hours from a segment's first event, which names its folder, to its last."""
 Stages = dict[Stage, tuple[Run, ...]]
 
 
@@ -54,12 +52,11 @@ class Gatherer:
             shown = current.release if current else None
         since = proof.through if proof else 0
         kafka = read_kafka(self._settings.kafka_bootstrap, since)
-        first_raw_day = read_tables.day_of(max(0, since - LONGEST_SEGMENT))
         # In this order: a gap is named before a ledger passes over it, and filled before that is noted.
         ledgers = tuple(read_edges.read_ledgers(self._files, self._layout))
         retirements = read_retirements(self._files, self._layout)
         gaps = unfilled(self._files, self._layout, retirements)
-        manifests = list(read_edges.read_manifests(self._files, self._layout, first_raw_day))
+        manifests = list(read_edges.read_manifests(self._files, self._layout, read_edges.first_day(since)))
         raw = tuple(read_edges.raw_runs(manifests))
         late: Counter[int] = Counter()
         tables, aged_out = self._tables(shown, kafka, raw, late, since)

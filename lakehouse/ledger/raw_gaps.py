@@ -15,11 +15,13 @@ from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import Booked, RawGaps
 from lakehouse.errors import AlreadyExistsError
 from lakehouse.ledger import spans
+from lakehouse.ledger.accepted import by_stream
 from lakehouse.ledger.model import Run, Stream
+from lakehouse.ledger.read_edges import first_day, raw_runs, read_manifests
 from lakehouse.ledger.retirement import Retirement, read_retirements, runs_of
 from lakehouse.ledger.spans import Spans
 
-FILL_BY = "Bronze has them: `lakehouse reprocess --from bronze` needs no raw file"
+FILL_BY = "`lakehouse bronze-to-raw` writes them from bronze"
 _GAPS = re.compile(r"[^.]+\.raw-gaps\.json")
 _FILLED = re.compile(r"(?P<incarnation>[^.]+)\.filled-(?P<number>\d+)\.json")
 Gaps = dict[Stream, list[Booked]]
@@ -59,6 +61,26 @@ def without(booked: Iterable[Booked], held: Spans) -> list[Booked]:
         by_hour[one.hour].append(one.span)
     rest = {hour: spans.subtract(spans.merge(found), held) for hour, found in sorted(by_hour.items())}
     return [Booked(hour, start, end - 1) for hour, found in rest.items() for start, end in found]
+
+
+def less(gaps: Mapping[Stream, Iterable[Booked]], runs: Iterable[Run]) -> Gaps:
+    """What is left of gaps where a stage has these runs."""
+    held = by_stream(runs)
+    left = {
+        stream: without(booked, spans.merge(run.span for run in held.get(stream, ())))
+        for stream, booked in gaps.items()
+    }
+    return {stream: booked for stream, booked in left.items() if booked}
+
+
+def not_in_raw(files: Files, layout: Layout, gaps: Gaps) -> Gaps:
+    """What is left of gaps where raw files have some, by the manifests of the gaps' days and later ones."""
+    return less(gaps, raw_runs(read_manifests(files, layout, first_day(first_hour(gaps))))) if gaps else gaps
+
+
+def first_hour(gaps: Gaps) -> int:
+    """The hour of the oldest."""
+    return min(one.hour for booked in gaps.values() for one in booked)
 
 
 def gap_runs(gaps: Mapping[Stream, Iterable[Booked]]) -> Iterator[Run]:

@@ -17,8 +17,10 @@ from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import EdgeLedger, RawManifest, incarnation_of
 from lakehouse.errors import NotFoundError
 from lakehouse.ledger.accepted import ledger_hours
-from lakehouse.ledger.model import Run, Stream, hour_of
+from lakehouse.ledger.model import Run, Stream, hour_of, start_of
 
+LONGEST_SEGMENT = 48
+"""Hours from a segment's first event, which names its folder, to its last."""
 _MANIFEST = ".manifest.json"
 _LEDGER = re.compile(r"[^.]+\.json")
 """Other documents of an incarnation have one more dot in their names."""
@@ -53,6 +55,11 @@ def read_open_ledger(files: Files, layout: Layout, entry: Entry) -> EdgeLedger:
 
 def _ledger(files: Files, path: str) -> EdgeLedger:
     return msgspec.json.decode(files.read(path), type=EdgeLedger)
+
+
+def first_day(hour: int) -> date:
+    """The oldest day whose raw files may have events that were accepted in an hour."""
+    return start_of(max(0, hour - LONGEST_SEGMENT)).date()
 
 
 def read_manifests(files: Files, layout: Layout, since: date = date.min) -> Iterator[RawManifest]:

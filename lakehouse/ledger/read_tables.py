@@ -60,6 +60,11 @@ def bronze_runs(trino: Trino, cursor: BronzeCursor, days: Span, late: Counter[in
         yield from row.runs
 
 
+def bronze_runs_where(trino: Trino, cursor: BronzeCursor, condition: str) -> list[Run]:
+    """The positions of rows that fulfil a condition."""
+    return [run for row in _held(trino, _bronze_where(cursor, condition)) for run in row.runs]
+
+
 def aged_out_runs(trino: Trino, cursor: BronzeCursor, days: Span, earliest: Mapping[int, int]) -> Iterator[Run]:
     """The positions of these days whose Kafka record has been deleted by age: bronze remembers where it was, or that it
     came from a raw file."""
@@ -127,10 +132,13 @@ def day_of(hour: int) -> date:
 
 
 def _bronze_rows(cursor: BronzeCursor, days: Span) -> str:
+    return _bronze_where(cursor, f"{tables.BRONZE_PARTITION} BETWEEN DATE '{days.first}' AND DATE '{days.last}'")
+
+
+def _bronze_where(cursor: BronzeCursor, condition: str) -> str:
     return (
         "SELECT edge, segment, seq, accepted_at, 'bronze' AS became, "
-        f"accepted_at > \"time\" + INTERVAL '1' HOUR AS late FROM {cursor.pinned} "
-        f"WHERE {tables.BRONZE_PARTITION} BETWEEN DATE '{days.first}' AND DATE '{days.last}'"
+        f"accepted_at > \"time\" + INTERVAL '1' HOUR AS late FROM {cursor.pinned} WHERE {condition}"
     )
 
 

@@ -99,3 +99,9 @@ def test_an_edge_that_is_gone_with_its_disk_is_retired_and_the_ledger_balances(
     assert totals["accepted"] == totals["kafka"] + totals["lost"]
     assert totals["kafka"] == totals["bronze"] == totals["raw"] + totals["raw_gaps"]
     listed(impatient, name, state="retired")
+    if reaches_kafka:
+        filled = stack.run("bronze-to-raw", "--format", "json")
+        assert filled.returncode == 0, filled.stderr
+        assert json.loads(filled.stdout)["filled"] == sent
+        totals = settle(stack)["totals"]
+        assert (totals["raw_gaps"], totals["raw"]) == (0, totals["kafka"])

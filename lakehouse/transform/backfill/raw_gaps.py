@@ -4,40 +4,21 @@ In: the gaps that edges and operators have named, raw files' manifests, Kafka. O
 would be missing. Promise: what it costs follows the gaps: without any, neither a manifest nor a record is read.
 """
 
-from collections.abc import Iterable
-
 from lakehouse.errors import RefusedError
-from lakehouse.ledger import raw_gaps, read_edges, read_tables, spans
-from lakehouse.ledger.accepted import by_stream
-from lakehouse.ledger.gather import LONGEST_SEGMENT
-from lakehouse.ledger.model import Run, show_hour
-from lakehouse.ledger.raw_gaps import FILL_BY, Gaps, unfilled
+from lakehouse.ledger import raw_gaps
+from lakehouse.ledger.model import show_hour
+from lakehouse.ledger.raw_gaps import FILL_BY, first_hour, less, not_in_raw, unfilled
 from lakehouse.ledger.read_kafka import read_kafka
 from lakehouse.transform.building.builder import Builder
 
 
 def refuse_raw_gaps(builder: Builder) -> None:
     """What is still in Kafka is read from there, and is no reason."""
-    gaps = unfilled(builder.files, builder.layout)
-    if not gaps:
-        return
-    since = min(one.hour for booked in gaps.values() for one in booked)
-    day = read_tables.day_of(max(0, since - LONGEST_SEGMENT))
-    gaps = _without(gaps, read_edges.raw_runs(read_edges.read_manifests(builder.files, builder.layout, day)))
+    gaps = not_in_raw(builder.files, builder.layout, unfilled(builder.files, builder.layout))
     if gaps:
-        gaps = _without(gaps, read_kafka(builder.settings.kafka_bootstrap, since).runs)
+        gaps = less(gaps, read_kafka(builder.settings.kafka_bootstrap, first_hour(gaps)).runs)
     if gaps:
-        first = min(one.hour for booked in gaps.values() for one in booked)
         raise RefusedError(
-            f"{raw_gaps.size(gaps):,} events, the first accepted in {show_hour(first)}, are in no raw file and no more "
-            f"in Kafka: bronze would be made without them. {FILL_BY}"
+            f"{raw_gaps.size(gaps):,} events, the first accepted in {show_hour(first_hour(gaps))}, are in no raw file "
+            f"and no more in Kafka: bronze would be made without them. {FILL_BY}"
         )
-
-
-def _without(gaps: Gaps, runs: Iterable[Run]) -> Gaps:
-    held = by_stream(runs)
-    left = {
-        stream: raw_gaps.without(booked, spans.merge(run.span for run in held.get(stream, ())))
-        for stream, booked in gaps.items()
-    }
-    return {stream: booked for stream, booked in left.items() if booked}

@@ -39,7 +39,7 @@ def _halves(number: int) -> tuple[str, str]:
 
 def options(verb: str) -> set[str]:
     """Those of a verb and of what stands below it, as in ``token issue``."""
-    command = typer.main.get_command(importlib.import_module(f"lakehouse.cli.{verb}").app)
+    command = typer.main.get_command(importlib.import_module(f"lakehouse.cli.{verb.replace('-', '_')}").app)
     commands = [command, *getattr(command, "commands", {}).values()]
     return {option for one in commands for parameter in one.params for option in parameter.opts}
 
@@ -103,7 +103,7 @@ def test_options_of_verbs() -> None:
     for line in re.findall(r"^\| `.+", contract(3), re.MULTILINE):
         cell = line.partition(" | ")[0]
         named = set(re.findall(r"--[a-z-]+", cell))
-        verbs = [verb for verb in re.findall(r"`([a-z]+)", cell) if verb in VERBS]
+        verbs = [verb for verb in re.findall(r"`([a-z-]+)", cell) if verb in VERBS]
         assert not named or named <= set().union(*map(options, verbs)), line
 
 

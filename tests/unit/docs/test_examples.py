@@ -39,7 +39,7 @@ def command(lines: str) -> list[str]:
 
 def parse(verb: str, *rest: str) -> None:
     """Fails where the verb does not take these words; runs nothing."""
-    found = typer.main.get_command(importlib.import_module(f"lakehouse.cli.{verb}").app)
+    found = typer.main.get_command(importlib.import_module(f"lakehouse.cli.{verb.replace('-', '_')}").app)
     if hasattr(found, "commands"):
         found, rest = found.commands[rest[0]], rest[1:]
     found.make_context(verb, list(rest))

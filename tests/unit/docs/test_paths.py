@@ -20,7 +20,7 @@ FILE = re.compile(r"([\w.-]+/)*[\w.-]+\.(py|sql|yml|md|lock|xml|in|toml|ipynb|ja
 FOLDER = re.compile(r"([\w.-]+/)+")
 TARGET = re.compile(r"(?:`|^\$ )make ([a-z-]+)", re.MULTILINE)
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-VERB = re.compile(r"`(?:\.venv/bin/)?lakehouse ([a-z]+)")
+VERB = re.compile(r"`(?:\.venv/bin/)?lakehouse ([a-z]+(?:-[a-z]+)*)")
 PLACEHOLDERS = {"bench/reports/NAME.md"}
 
 

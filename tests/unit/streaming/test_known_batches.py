@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
@@ -53,6 +54,19 @@ def test_it_holds_their_sequences_in_as_few_ranges_as_can_be(files: set[tuple[st
 def test_together_they_hold_what_either_holds(one: set[tuple[str, int]], other: set[tuple[str, int]]) -> None:
     assert known(one) | known(other) == known(one | other)
     assert NOTHING | known(one) == known(one)
+
+
+def test_a_file_from_bronze_does_not_stand_for_its_segment() -> None:
+    """The edge's own file may come, or have come, beside it."""
+    own = manifest(("ab", 3))
+    fill = msgspec.structs.replace(own, first=341, last=349, count=9, ranges=[(341, 349)], from_bronze=True)
+    found = held_by([fill])
+    assert not found.holds_file("ab-3")
+    assert (found.holds(fill), found.holds(own)) == (True, False)
+    both = found | held_by([own])
+    assert both.holds_file("ab-3")
+    assert both.sequences == {"ab": [(300, 399)]}
+    assert not held_by([own]).holds(fill)
 
 
 def test_spark_sees_the_same_set(spark: SparkSession) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.clients.files import LocalFiles
+from lakehouse.clients.raw_files import commit
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import RawEncoding, RawManifest
 from streaming.known_batches import NOTHING, held_by
@@ -39,6 +40,20 @@ def test_committed_files_that_are_not_known_oldest_first(tmp_path: Path) -> None
     found = missing(files, LAYOUT, held_by([manifest("ab-1")]))
     assert [each.manifest.segment for each in found] == ["cd-0", "ab-2"]
     assert [files.read(each.path) for each in found] == [DATA, DATA]
+
+
+def test_files_from_bronze_are_taken_beside_the_edges_own_and_once(tmp_path: Path) -> None:
+    files = LocalFiles(tmp_path)
+    own = manifest("ab-1")
+    later = msgspec.structs.replace(own, encoding="zstd", from_bronze=True)
+    fills = [msgspec.structs.replace(later, first=n, last=n + 2, first_accepted_at=n) for n in (3, 6)]
+    ship(files, own)
+    for fill in fills:
+        commit(files, LAYOUT, fill, DATA, f"ab-1.{fill.first:016x}")
+    for done in range(4):
+        found = missing(files, LAYOUT, held_by([own, *fills][:done]))
+        assert [each.manifest for each in found] == [own, *fills][done:]
+        assert [files.read(each.path) for each in found] == [DATA] * (3 - done)
 
 
 def test_a_damaged_file_stops_the_build_and_says_which(tmp_path: Path) -> None:

@@ -4,13 +4,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from lakehouse.clients.files import LocalFiles
+from lakehouse.clients.raw_files import commit
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.layout import Layout
+from lakehouse.contracts.records import RawManifest
 from lakehouse.event_trace.stages import EventQuery
 from lakehouse.event_trace.tracer import Document, Tracer
+from lakehouse.instants import to_micros
 
 AT = datetime(2026, 11, 23, 10, 1, tzinfo=UTC)
 
@@ -46,3 +50,15 @@ def test_the_extensions_of_an_event_are_shown(tmp_path: Path, column: str | None
     assert copy["accepted"]["seq"] == 7
     assert copy["bronze"][0]["kafka"] == {"topic": "events", "partition": 2, "offset": 9}
     assert (copy["raw"], copy["silver"], copy["gold"]) == (None, None, None)
+
+
+def test_the_raw_file_of_a_position_is_found_whoever_wrote_it(tmp_path: Path) -> None:
+    """The edge's own of its segment lacks the position; it came from bronze later."""
+    files, layout, at = LocalFiles(tmp_path), Layout("/warehouse"), to_micros(AT)
+    own = RawManifest("edge-1", "aa-0", 0, 4, 5, 1, "", {"2026-11-23T10": 5}, at, at, "zstd")
+    commit(files, layout, own, b"x")
+    assert traced(tmp_path, extensions=None)["raw"] is None
+    fill = msgspec.structs.replace(own, first=5, last=9, from_bronze=True)
+    commit(files, layout, fill, b"y", "aa-0.00ff")
+    assert traced(tmp_path, extensions=None)["raw"]["file"].endswith("/2026-11-23/aa-0.00ff.ndjson.zst")
+    assert traced(tmp_path, extensions=None, seq=2)["raw"]["file"].endswith("/2026-11-23/aa-0.ndjson.zst")
