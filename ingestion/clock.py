@@ -21,6 +21,7 @@ class Clock:
         self._wall = wall_clock
         self._lock = threading.Lock()
         self._last = self._kept = read_json(path, int) or 0
+        write_json(path, self._kept)  # so that it has room on a full disk from now on
 
     def now(self) -> int:
         """At least the wall clock, and never less than any stamp before."""

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ingestion.atomic_file import read_json, write_json
 from ingestion.kafka_sender import KafkaSender
 from lakehouse.clients.files import LocalFiles
 from lakehouse.contracts.layout import Layout
@@ -130,9 +131,9 @@ class Away(LocalFiles):
         super().write(path, data)
 
 
-def take_all(sender: KafkaSender) -> None:
-    """Two brokers that have at once whatever is in the log."""
-    sender._on_connected(2)
+def take_all(sender: KafkaSender, brokers: int = 2) -> None:
+    """Brokers that have at once whatever is in the log."""
+    sender._on_connected(brokers)
     sender.failure = None
     while not sender._stopping.wait(0.01):
         for run in list(sender._incarnations):
@@ -140,7 +141,38 @@ def take_all(sender: KafkaSender) -> None:
                 outbox.delivered = outbox.log.end
             if run.owes_watermarks:
                 run.record_closed_watermarks()
-        sender._on_delivered(sender._incarnations[0].accepted_outbox.delivered)
+        assert sender._live is not None
+        sender._on_delivered(sender._live.accepted_outbox.delivered)
+
+
+def test_a_value_is_replaced_on_a_disk_without_a_free_block(small: Path) -> None:
+    write_json(small / "value.json", 0)
+    fill(small / "last")
+    for value in range(5):
+        write_json(small / "value.json", [value] * 1000)
+        assert read_json(small / "value.json", list[int]) == [value] * 1000
+
+
+def test_a_full_disk_frees_itself_once_hdfs_is_back(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one broker nothing goes without a raw file; deleting what has one takes no free space."""
+    monkeypatch.setattr(KafkaSender, "_run", lambda sender: take_all(sender, brokers=1))
+    files = Away(tmp_path / "hdfs")
+    settings = settings_of(small, disk_reserve_bytes=RESERVE, quota_events_per_second=0, quota_bytes_per_second=0)
+    for edge in serve(settings, files):
+        shop = Shop(edge)
+        (small / "filler").write_bytes(b"f" * (24 << 20))
+        shop.send_until_refused()
+        fill(small / "last")
+        assert shop.send().status_code == 503
+        assert kept(edge) == shop.taken
+        files.is_away = False
+        deadline = time.monotonic() + 30
+        while shop.send().status_code != 202:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    assert unfilled(files, Layout("/lakehouse")) == {}
 
 
 def test_while_kafka_takes_events_a_full_disk_refuses_none(
