@@ -21,8 +21,9 @@ from lakehouse.clients.files import Files
 from lakehouse.errors import LakehouseError
 from lakehouse.http import application, health
 from lakehouse.http.asgi import Endpoint, Receive, Scope, Send, problem_response
+from lakehouse.http.hot_route import HotRoute, serving
 from lakehouse.http.problems import Kind, ProblemError
-from lakehouse.http.whole_answers import WholeAnswers, refusing
+from lakehouse.http.whole_answers import WholeAnswers
 from lakehouse.settings import Settings
 from lakehouse.tokens import Verifier
 
@@ -52,12 +53,10 @@ class App:
     def protocol(self) -> type[WholeAnswers]:
         """For uvicorn's ``http``: it refuses events at once while too many requests are at work."""
         refusal = problem_response(responses.unavailable("too many requests are at work; send again"), responses.CORS)
-        return refusing(self._overloaded, refusal, self._refused)
+        return serving(HotRoute(_is_hot, self._is_overloaded, refusal, self._refused))
 
-    def _overloaded(self, scope: Scope) -> bool:
-        if self._route is None or not self._route.overloaded:
-            return False
-        return bool(scope["path"] == EVENTS_PATH and scope["method"] == "POST")
+    def _is_overloaded(self) -> bool:
+        return self._route is not None and self._route.overloaded
 
     def _refused(self, status: int) -> None:
         assert self.edge is not None
@@ -118,6 +117,10 @@ class App:
         assert self.edge is not None
         self.edge.observe()
         return self.edge.metrics.shown()
+
+
+def _is_hot(scope: Scope) -> bool:
+    return bool(scope["path"] == EVENTS_PATH and scope["method"] == "POST")
 
 
 async def _keep_observing(edge: Edge, worker: int | None) -> None:

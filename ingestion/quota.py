@@ -28,7 +28,7 @@ class Quota:
         return 0 if level > 0 else max(1, math.ceil(-level / self._rate))
 
     def take(self, merchant_id: str, amount: int) -> None:
-        if self._rate:
+        if self._rate and amount:
             now = self._clock()
             self._buckets[merchant_id] = (self._level(merchant_id, now) - amount, now)
             if len(self._buckets) > self._most:

@@ -4,7 +4,7 @@ In: text with an offset. Out: microseconds since 1970 (UTC), finer digits cut of
 """
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from ingestion.rejections import Reason, RejectedError
 from lakehouse import instants
@@ -54,14 +54,15 @@ def _remember(prefix: str, second: int) -> None:
 
 
 def _compute(match: re.Match[str]) -> int:
-    year, month, day, hour, minute, second = (int(match[group]) for group in range(1, 7))
-    offset = timedelta(hours=int(match[9] or 0), minutes=int(match[10] or 0))
-    zone = timezone(-offset if match[8] == "-" else offset)
-    leap = second == 60
+    """The instant without its fraction. A leap second counts as the one before it."""
+    leap = match[6] == "60"
+    date, time = match[0][:10], match[0][11:17]
+    offset = "+00:00" if match[8] is None else match[0][-6:]
     try:
-        instant = (datetime(year, month, day, hour, minute, min(second, 59), tzinfo=zone) - instants.EPOCH) // _SECOND
+        instant = datetime.fromisoformat(f"{date}T{time}{'59' if leap else match[6]}{offset}")
+        seconds = (instant - instants.EPOCH) // _SECOND
     except (ValueError, OverflowError) as error:
         raise RejectedError(Reason.BAD_TIME, "time") from error
-    if leap and instant % 86_400 != 86_399:
+    if leap and seconds % 86_400 != 86_399:
         raise RejectedError(Reason.BAD_TIME, "time")
-    return instant * 1_000_000
+    return seconds * 1_000_000

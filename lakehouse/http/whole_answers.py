@@ -7,13 +7,12 @@ that does not know the extension answers as ever; so does one whose answer it de
 Promise: what the client reads is what uvicorn would have written for the two messages. None of it is in an access log.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from lakehouse.http.asgi import EXTENSION, Headers, Response, Scope, with_length
+from lakehouse.http.asgi import EXTENSION, Headers
 from lakehouse.http.bounded import BoundedHttp
 
 
@@ -21,30 +20,17 @@ class WholeAnswers(BoundedHttp):
     """Given to uvicorn as ``http``."""
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        extensions: dict[str, Any] = {EXTENSION: partial(_answer, cycle)}
-        cycle.scope["extensions"] = extensions
+        extend(cycle)
         super()._start_asgi_task(cycle, app)
 
 
-def refusing(
-    overloaded: Callable[[Scope], bool], refusal: Response, refused: Callable[[int], None]
-) -> type[WholeAnswers]:
-    """The same, which answers a request that is ``overloaded`` before anything is done for it. ``refused``
-    counts the status. A refusal must cost little, or there is nothing left for what is not refused."""
-    headers = with_length(refusal)
-
-    class Refusing(WholeAnswers):
-        def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-            scope: Any = cycle.scope
-            if overloaded(scope) and _answer(cycle, refusal.status, headers, refusal.body):
-                refused(refusal.status)
-            else:
-                super()._start_asgi_task(cycle, app)
-
-    return Refusing
+def extend(cycle: RequestResponseCycle) -> None:
+    """Gives a request the extension."""
+    extensions: dict[str, Any] = {EXTENSION: partial(answer, cycle)}
+    cycle.scope["extensions"] = extensions
 
 
-def _answer(cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> bool:
+def answer(cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> bool:
     """False if this answer is to be sent as two messages. ``headers`` are in lower case, have the body's length, and
     close no connection."""
     if cycle.response_started or cycle.flow.write_paused:

@@ -5,36 +5,13 @@ import re
 from typing import Any
 
 import pytest
-import uvicorn
-from uvicorn.server import ServerState
 
 from lakehouse.http.asgi import Endpoint, Receive, Response, Scope
+from lakehouse.http.hot_route import HotRoute, serving
 from lakehouse.http.whole_answers import WholeAnswers
+from tests.support.http_protocol import Client, Connection, request, some_turns
 
 BODY = b'{"taken":true}'
-DATE = (b"date", b"Sun, 29 Nov 2026 10:00:00 GMT")
-
-
-class Client(asyncio.Transport):
-    """Keeps what is written."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.writes: list[bytes] = []
-        self.closed = False
-
-    def write(self, data: Any) -> None:
-        self.writes.append(bytes(data))
-
-    def close(self) -> None:
-        self.closed = True
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def pause_reading(self) -> None: ...
-
-    def resume_reading(self) -> None: ...
 
 
 async def answer(scope: Scope, receive: Receive) -> Response:
@@ -44,36 +21,26 @@ async def answer(scope: Scope, receive: Receive) -> Response:
     return Response(BODY + body, 202, [(b"content-type", b"application/json")])
 
 
+HOT = serving(HotRoute(lambda _: True, lambda: False, Response(b"", 503), lambda _: None))
 ENDPOINT = Endpoint({"GET": answer, "HEAD": answer, "POST": answer}, lambda *_: None)
 
 
 async def ask(http: Any, requests: bytes, paused: bool = False) -> Client:
-    config = uvicorn.Config(ENDPOINT, http=http, access_log=False, proxy_headers=False, log_config=None)
-    config.load()
-    state = ServerState()
-    state.default_headers = [DATE]
-    made: Any = config.http_protocol_class
-    protocol, client = made(config=config, server_state=state, app_state={}), Client()
-    protocol.connection_made(client)
+    connection = Connection(ENDPOINT, http)
     if paused:
-        protocol.pause_writing()
-    protocol.data_received(requests)
-    for _ in range(20):
-        await asyncio.sleep(0)
+        connection.protocol.pause_writing()
+    connection.protocol.data_received(requests)
+    await some_turns()
     if paused:
-        assert not client.writes
-        protocol.resume_writing()
-        for _ in range(20):
-            await asyncio.sleep(0)
-    assert not state.tasks
-    protocol.connection_lost(None)
-    return client
+        assert not connection.client.writes
+        connection.protocol.resume_writing()
+        await some_turns()
+    assert not connection.state.tasks
+    connection.protocol.connection_lost(None)
+    return connection.client
 
 
-def request(line: str, *headers: str, body: str = "") -> bytes:
-    return "\r\n".join([f"{line} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}", *headers, "", body]).encode()
-
-
+@pytest.mark.parametrize("http", [WholeAnswers, HOT], ids=["whole", "hot"])
 @pytest.mark.parametrize(
     ("requests", "answers"),
     [
@@ -87,13 +54,14 @@ def request(line: str, *headers: str, body: str = "") -> bytes:
     ],
     ids=["post", "head", "no content", "not allowed", "close", "continue", "pipelined"],
 )
-def test_the_bytes_are_uvicorns_and_each_answer_is_one_write(requests: bytes, answers: int) -> None:
-    as_ever, at_once = (asyncio.run(ask(http, requests)) for http in ("httptools", WholeAnswers))
+def test_the_bytes_are_uvicorns_and_each_answer_is_one_write(http: Any, requests: bytes, answers: int) -> None:
+    as_ever, at_once = (asyncio.run(ask(each, requests)) for each in ("httptools", http))
     assert b"".join(at_once.writes) == b"".join(as_ever.writes) != b""
     assert at_once.closed == as_ever.closed
     assert len(at_once.writes) == answers
 
 
-def test_a_client_that_does_not_read_is_waited_for() -> None:
-    client = asyncio.run(ask(WholeAnswers, request("POST /p", body="hello"), paused=True))
+@pytest.mark.parametrize("http", [WholeAnswers, HOT], ids=["whole", "hot"])
+def test_a_client_that_does_not_read_is_waited_for(http: Any) -> None:
+    client = asyncio.run(ask(http, request("POST /p", body="hello"), paused=True))
     assert re.fullmatch(rb"HTTP/1.1 202 .*\r\n\r\n\{.*\}hello", b"".join(client.writes), re.DOTALL)
