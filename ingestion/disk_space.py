@@ -9,6 +9,7 @@ raw file, in a segment here, or in a named gap, which
 import logging
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from ingestion.segment import Segment
 from lakehouse.settings import EdgeSettings
 
 LOOK_SECONDS = 0.2
+_FREE_SECONDS = 0.01
+"""So long what is free is remembered: asking the kernel for each request would be a twentieth of its cost."""
 _SHARE = 8
 """A small disk is low with an eighth of it left above the reserve, a large one with a segment."""
 _log = logging.getLogger(__name__)
@@ -33,6 +36,16 @@ class DiskSpace:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="disk space", daemon=True)
         self._is_leaving = False
+        self._free = 0
+        self._looked_at = 0.0
+
+    @property
+    def free(self) -> int:
+        """Bytes on the disk, as of some milliseconds ago. For the event loop."""
+        now = time.monotonic()
+        if now - self._looked_at > _FREE_SECONDS:
+            self._free, self._looked_at = shutil.disk_usage(self._folder).free, now
+        return self._free
 
     def start(self, incarnations: list[Incarnation]) -> None:
         """``incarnations`` is shared: what is finished disappears from it."""

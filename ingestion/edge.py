@@ -6,7 +6,6 @@ Holds the exclusive lock on its folder: two edges of one name on one machine can
 
 import asyncio
 import logging
-import shutil
 import time
 
 import msgspec
@@ -126,7 +125,7 @@ class Edge:
             return refusal
         if self._clock_is_off():
             return f"the clock differs by {self.clock_skew:.0f} s from the NameNode's or the log's; set the clock"
-        free, reserve = shutil.disk_usage(self.folder).free, self.settings.edge.disk_reserve_bytes
+        free, reserve = self.space.free, self.settings.edge.disk_reserve_bytes
         if free < reserve:
             return (
                 f"{self.folder} has {free} bytes left, and {reserve} are kept for what ends an outage (Kafka: "
