@@ -4,6 +4,7 @@ In: a running process. Out: the share of each part in its samples. A sample belo
 part's; C code belongs to the line of Python that calls it, and the event loop's own to HTTP.
 """
 
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ _PARTS = {
     ),
     "HTTP": ("uvicorn/", "ingestion/", "lakehouse/http/", "asyncio/", "prometheus_client/"),
 }
+_WAIT = re.compile(r"\b(wait|select|_worker) \(.*\b(threading|selectors|thread)\.py:\d+\)$")
+"""Where a thread only waits. py-spy takes some that wait for a busy one: samples of idle threads cost no CPU."""
 OTHER = "other"
 
 
@@ -47,7 +50,9 @@ def shares(report: str) -> dict[str, float]:
     counted: Counter[str] = Counter()
     for line in report.splitlines():
         stack, _, samples = line.rpartition(" ")
-        counted[_part(stack.split(";"))] += int(samples)
+        frames = stack.split(";")
+        if not _WAIT.search(frames[-1]):
+            counted[_part(frames)] += int(samples)
     return {part: count / counted.total() for part, count in counted.most_common()}
 
 

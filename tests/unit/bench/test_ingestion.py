@@ -59,6 +59,12 @@ def test_a_sample_belongs_to_the_innermost_part(stack: str, part: str) -> None:
     assert profile.shares(f"{stack} 7\n") == {part: 1.0}
 
 
+@pytest.mark.parametrize("wait", ["Condition.wait (/x/threading.py:331)", "EpollSelector.select (/x/selectors.py:468)"])
+def test_a_thread_that_waits_takes_no_cpu(wait: str) -> None:
+    busy, idle = "_post (/r/ingestion/events_route.py:50)", f"_run (/r/lakehouse/tokens/exchange.py:9);{wait}"
+    assert profile.shares(f"{busy} 1\n{idle} 9\n") == {"HTTP": 1.0}
+
+
 def test_events_are_counted_in_frames_each_edge_by_itself() -> None:
     event = AcceptedEvent("e", "web", "page.viewed", 1, "{}")
     lines = [AcceptedBatch(edge, "s-0", 0, 1, "m", [event] * count) for edge, count in (("a", 2), ("b", 3), ("a", 4))]
