@@ -2,8 +2,7 @@
 
 In: the runs of an edge, what is free on its disk, and whether it may. Out: fewer segments. Promise: nothing goes that
 Kafka has not acknowledged, and what goes is named before, on this disk and then on HDFS: each accepted position is in a
-raw file, in a segment here, or in a named gap, which
-``lakehouse bronze-to-raw`` fills.
+raw file, in a segment here, or in a named gap, which ``lakehouse bronze-to-raw`` fills.
 """
 
 import logging

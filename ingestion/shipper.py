@@ -175,9 +175,8 @@ class Shipper:
         path = self._layout.edge_ledger(ledger.edge, ledger.incarnation)
         if incarnation.ended:
             ledger = _not_less(ledger, self._said_before(ledger))
-        self._publish_gaps(
-            incarnation.raw_gaps
-        )  # read after the ledger was made: it names all that this one passes over
+        # Read after the ledger was made, so that all is named that it passes over.
+        self._publish_gaps(incarnation.raw_gaps)
         if ledger.owes_nothing:
             path = self._layout.closed_ledger(ledger.edge, ledger.incarnation)
         before = instants.now_micros()
