@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ingestion.incarnation import Incarnation
 from ingestion.segment import Segment
+from ingestion.tail_cache import Cursor
 from lakehouse.settings import EdgeSettings
 
 LOOK_SECONDS = 0.2
@@ -85,9 +86,10 @@ class DiskSpace:
         return min(found, key=lambda one: one[1].first_accepted_at, default=None)
 
     def _seal(self) -> None:
-        """Nothing that is sealed can go: perhaps what is being written can, at the next look."""
+        """Nothing that is sealed can go: perhaps what is being written can, at the next look, once Kafka has begun to
+        take it. While Kafka is behind, small segments would help nobody."""
         for run in list(self._incarnations):
-            if not run.ended:
+            if not run.ended and run.accepted_outbox.delivered > Cursor(run.log.lines.end.number, 0):
                 run.log.seal()
 
     def _leave(self, run: Incarnation, segment: Segment) -> None:

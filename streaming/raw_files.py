@@ -16,7 +16,7 @@ from lakehouse.clients.files import Files
 from lakehouse.contracts.layout import RAW_SUFFIXES, Layout
 from lakehouse.contracts.records import RawEncoding, RawManifest
 from lakehouse.errors import LakehouseError
-from streaming.known_batches import Known
+from streaming.known_batches import Known, held_by
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,8 @@ class RawFile:
 
 
 def missing(files: Files, layout: Layout, known: Known) -> list[RawFile]:
-    """The raw files that are not in bronze yet, oldest first."""
+    """The raw files that are not in bronze yet, oldest first. One from bronze is not needed where an edge, thought to
+    be lost, has shipped the same after all."""
     found = [
         entry.path
         for day in files.list(layout.raw)
@@ -51,9 +52,11 @@ def missing(files: Files, layout: Layout, known: Known) -> list[RawFile]:
         raw = [
             RawFile(path.removesuffix(_MANIFEST) + RAW_SUFFIXES[RawEncoding(manifest.encoding)], manifest)
             for path, manifest in zip(found, manifests, strict=True)
-            if _is_sound(path, manifest) and not (manifest.from_bronze and known.holds(manifest))
+            if _is_sound(path, manifest)
         ]
-    return sorted(raw, key=lambda each: (each.manifest.first_accepted_at, each.manifest.segment))
+    held = known | held_by(each.manifest for each in raw if not each.manifest.from_bronze)
+    wanted = [each for each in raw if not (each.manifest.from_bronze and held.holds(each.manifest))]
+    return sorted(wanted, key=lambda each: (each.manifest.first_accepted_at, each.manifest.segment))
 
 
 def groups(raw: Iterable[RawFile], events: int) -> Iterator[list[RawFile]]:

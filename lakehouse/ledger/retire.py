@@ -62,7 +62,8 @@ class Retiring:
         steps = [
             f"of {found.accepted:,} events that {name} accepted, {count(found.lost):,} are booked as lost: no stage "
             "has seen them",
-            f"{count(found.raw_gaps):,} that are counted, but not in raw files, are booked as raw gaps",
+            f"{count(found.raw_gaps):,} that are counted, but not in raw files, are booked as raw gaps, which "
+            "`lakehouse bronze-to-raw` fills",
         ]
         if found.only_raw:
             steps.append(

@@ -276,6 +276,7 @@ def test_what_is_being_written_goes_too_once_nothing_else_is_left(world: World) 
     world.accept(2)
     world.fill(2)
     assert len(world.here()) == 2, "Kafka does not have it"
+    assert world.runs[0].log.sealed() == []
 
 
 def test_nothing_goes_while_hdfs_takes_segments_or_the_disk_has_room(world: World) -> None:

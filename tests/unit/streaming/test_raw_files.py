@@ -56,6 +56,16 @@ def test_files_from_bronze_are_taken_beside_the_edges_own_and_once(tmp_path: Pat
         assert [files.read(each.path) for each in found] == [DATA] * (3 - done)
 
 
+def test_what_an_edge_has_shipped_after_all_is_not_taken_from_bronze_too(tmp_path: Path) -> None:
+    files = LocalFiles(tmp_path)
+    own = manifest("ab-1", 9)
+    ship(files, own)
+    fill = msgspec.structs.replace(own, first=2, last=4, count=3, hours={"2026-11-23T10": 3}, from_bronze=True)
+    commit(files, LAYOUT, fill, DATA, "ab-1.00ff")
+    assert [each.manifest for each in missing(files, LAYOUT, NOTHING)] == [own]
+    assert missing(files, LAYOUT, held_by([own])) == []
+
+
 def test_a_damaged_file_stops_the_build_and_says_which(tmp_path: Path) -> None:
     files = LocalFiles(tmp_path)
     ship(files, manifest("ab-0"))
