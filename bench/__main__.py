@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench.by_hand import report as by_hand
 from bench.history import History, midnight
+from bench.ingestion import outage
 from bench.ingestion import report as ingestion
 from bench.releases import rebuild, switch, undisturbed
 from bench.releases.scene import DAYS, Scene, furnish
@@ -102,6 +103,12 @@ def _ingestion(arguments: argparse.Namespace, stages: Stages) -> Report:
         return ingestion.run(own, sizes, say)
 
 
+def _outage(arguments: argparse.Namespace, stages: Stages) -> Report:
+    stages.end()
+    with station(arguments.home.absolute() / "outage", arguments.port_base) as own:
+        return outage.run(own, arguments.outage, say)
+
+
 BENCHMARKS: dict[str, Callable[[argparse.Namespace, Stages], Report]] = {
     "rebuild": _rebuild,
     "switch": _switch,
@@ -109,6 +116,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace, Stages], Report]] = {
     "by-hand": _by_hand,
     "hot-routes": _hot_routes,
     "ingestion": _ingestion,
+    "outage": _outage,
 }
 
 
@@ -138,6 +146,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--turn", type=float, default=4, help="ingestion: seconds of a contender's turn")
     parser.add_argument("--records", type=int, default=3_000_000, help="ingestion: records of Kafka's tool a round")
     parser.add_argument("--open", type=float, default=8, help="ingestion: seconds of an open loop")
+    parser.add_argument("--outage", type=float, default=600, help="outage: seconds, Kafka is stopped for a fifth")
     found = parser.parse_args()
     if unknown := set(found.benchmarks) - BENCHMARKS.keys():
         parser.error(f"there is no {', '.join(sorted(unknown))}")

@@ -74,6 +74,13 @@ def running(station: Station, cores: Cores, programs: peers.Programs, folder: Pa
 
 
 @contextmanager
+def edge_alone(station: Station, cores: Cores, folder: Path) -> Iterator[Contender]:
+    """With nobody beside it."""
+    with ExitStack() as open_:
+        yield _start(open_, _edge(station, cores, folder, DISK, "ingestion", 1, "disk"))
+
+
+@contextmanager
 def two_workers(station: Station, cores: Cores, folder: Path) -> Iterator[Contender]:
     """On all cores: beside them the load generator and the broker are measured too, so only its CPU time counts."""
     both = dataclasses.replace(cores, contender=f"{cores.contender},{cores.others}")

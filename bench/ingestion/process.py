@@ -8,6 +8,7 @@ import resource
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,6 +89,17 @@ class Process:
 
     def peak(self) -> int:
         return sum(_memory(pid, "VmHWM") for pid in _tree(self.pid))
+
+
+@contextmanager
+def pinned(cores: str) -> Iterator[None]:
+    """What is started meanwhile (brokers, HDFS) stays on these cores, and so do we."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, set(map(int, cores.split(","))))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _tree(pid: int) -> Iterator[int]:

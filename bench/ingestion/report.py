@@ -1,8 +1,6 @@
 """The report ``ingestion``: HTTP to Kafka, the edge beside its peers, each on one core with one worker."""
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -11,6 +9,7 @@ from bench.figures import Bar, Figure
 from bench.ingestion import contenders, load, peers, profile
 from bench.ingestion.contenders import ACKS, DISK, FASTAPI, GO, TOOL, WORKERS, Contender, Cores
 from bench.ingestion.far_end import FarEnd
+from bench.ingestion.process import pinned
 from bench.ingestion.scenes import CONNECTIONS, OPEN_CONNECTIONS, Say, Stage, Taken, Tool
 from bench.report import Report, shown
 from bench.rounds import spread
@@ -52,7 +51,7 @@ def run(station: Station, sizes: Sizes, say: Say) -> Report:
     cores = Cores.of_this_machine()
     programs = peers.build(station.settings.cache_path)
     folder = station.settings.home_path / "ingestion"
-    with _on(cores.others):
+    with pinned(cores.others):
         station.up("kafka", "hdfs")
         sent = load.write(station.settings, folder, SIZES)
         stage = Stage(programs, cores, sent, sizes.seconds, say)
@@ -62,17 +61,6 @@ def run(station: Station, sizes: Sizes, say: Say) -> Report:
             with contenders.two_workers(station, cores, folder) as two:
                 found.workers = [stage.closed(two, 1) for _ in range(_WARM_UP + sizes.rounds)][_WARM_UP:]
     return _report(found, sizes, sent)
-
-
-@contextmanager
-def _on(cores: str) -> Iterator[None]:
-    """What is started meanwhile (brokers, HDFS) stays on these cores, and so do we."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, set(map(int, cores.split(","))))
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def _measure(stage: Stage, station: Station, all_: list[Contender], sizes: Sizes, folder: Path) -> Found:

@@ -32,9 +32,10 @@ SMALL = [
     "--turn=1",
     "--records=3000",
     "--open=1",
+    "--outage=20",
 ]
 PEERS = [] if COMMAND.exists() else ["--without-peers"]
-NO_STACK_OF_RELEASES = {"by-hand": 3, "hot-routes": 2} | ({} if PEERS else {"ingestion": 6})
+NO_STACK_OF_RELEASES = {"by-hand": 3, "hot-routes": 2} | ({} if PEERS else {"ingestion": 7, "outage": 3})
 BARS = {"rebuild": 2, "switch": 2 if PEERS else 4, "undisturbed": 3} | NO_STACK_OF_RELEASES
 
 
