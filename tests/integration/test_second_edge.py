@@ -13,9 +13,12 @@ from pathlib import Path
 from signal import Signals
 from typing import Any
 
+import httpx
 import pytest
 
 from lakehouse.simulate.dataset import simulated
+from lakehouse.tokens import Scope
+from lakehouse.tokens.issue import issue
 from tests.datasets.shown import expected, send, settle, shown, under_prefix
 from tests.support.edge_process import beside
 from tests.support.embedded_stack import EmbeddedStack
@@ -57,6 +60,21 @@ def listed(stack: EmbeddedStack, edge: str, **expected: object) -> dict[str, Any
             return rows[0]
         assert time.monotonic() < deadline, rows
         time.sleep(0.5)
+
+
+def test_an_edge_that_lives_is_not_given_up_over_http(stack: EmbeddedStack) -> None:
+    settings = stack.settings
+    headers = {"Authorization": f"Bearer {issue(settings, 'olga', [Scope.OPS])}"}
+    with httpx.Client(base_url=f"{settings.transform_url}/v1/ops/", headers=headers, trust_env=False) as client:
+        edges = client.get("edges").json()["edges"]
+        [live] = [row["incarnation"] for row in edges if (row["edge"], row["state"]) == (settings.edge.name, "live")]
+        asked = client.post("edges/retire", json={"incarnation": live, "lost": True, "reason": "no", "dry_run": True})
+        assert asked.status_code == 202, asked.text
+        deadline = time.monotonic() + 60
+        while (found := client.get(f"operations/{asked.json()['operation']}").json())["finished_at"] is None:
+            assert time.monotonic() < deadline, found
+            time.sleep(0.1)
+    assert (found["state"], "alive" in found["message"]) == ("refused", True), found
 
 
 @pytest.mark.timeout(900)
