@@ -18,6 +18,8 @@ from ingestion.tail_cache import Cursor
 from lakehouse.settings import EdgeSettings
 
 LOOK_SECONDS = 0.2
+SOON_SECONDS = 0.05
+"""Until the next look where room is needed, and Kafka is about to have what could go."""
 _FREE_SECONDS = 0.01
 """So long what is free is remembered: asking the kernel for each request would be a twentieth of its cost."""
 _SHARE = 8
@@ -58,21 +60,23 @@ class DiskSpace:
             self._thread.join(timeout)
 
     def _run(self) -> None:
-        while not self._stopping.wait(LOOK_SECONDS):
+        pause = LOOK_SECONDS
+        while not self._stopping.wait(pause):
             try:
-                self.make_room()
+                pause = SOON_SECONDS if self.make_room() else LOOK_SECONDS
             except Exception:
                 _log.exception("no room can be made on %s; it is tried again", self._folder)
 
-    def make_room(self) -> None:
-        """What is due now."""
+    def make_room(self) -> bool:
+        """What is due now; True if that is not enough."""
         while self._is_low() and self._may_leave():
             found = self._oldest()
             if found is None:
                 self._seal()
-                return
+                return True
             self._leave(*found)
         self._is_leaving = False
+        return False
 
     def _is_low(self) -> bool:
         """Before events are refused, and early enough for what comes in until the next look."""

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -159,7 +160,8 @@ def test_a_full_disk_frees_itself_once_hdfs_is_back(
     """With one broker nothing goes without a raw file; deleting what has one takes no free space."""
     monkeypatch.setattr(KafkaSender, "_run", lambda sender: take_all(sender, brokers=1))
     files = Away(tmp_path / "hdfs")
-    settings = settings_of(small, disk_reserve_bytes=RESERVE, quota_events_per_second=0, quota_bytes_per_second=0)
+    no_quota = {"quota_events_per_second": 0, "quota_bytes_per_second": 0}
+    settings = settings_of(small, disk_reserve_bytes=RESERVE, segment_max_age=timedelta(seconds=0.5), **no_quota)
     for edge in serve(settings, files):
         shop = Shop(edge)
         (small / "filler").write_bytes(b"f" * (24 << 20))
@@ -178,7 +180,7 @@ def test_a_full_disk_frees_itself_once_hdfs_is_back(
 def test_while_kafka_takes_events_a_full_disk_refuses_none(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """HDFS is away; twice of what the disk holds comes in; and what went from it is named once HDFS is back."""
+    """HDFS is away; twice of what the disk has left comes in; and what went from it is named once HDFS is back."""
     monkeypatch.setattr(KafkaSender, "_run", take_all)
     files = Away(tmp_path / "hdfs")
     settings = settings_of(small, disk_reserve_bytes=RESERVE, quota_events_per_second=0, quota_bytes_per_second=0)
@@ -187,10 +189,11 @@ def test_while_kafka_takes_events_a_full_disk_refuses_none(
         assert running is not None
         while not running.shipper.is_hdfs_away:
             time.sleep(0.01)
-        for _ in range(160):
+        (small / "filler").write_bytes(b"f" * (24 << 20))
+        for _ in range(100):
             response = shop.send()
             assert response.status_code == 202, response.text
-            time.sleep(0.01)  # so that no machine fills the last eighth between two looks
+            time.sleep(0.03)  # so that no machine fills the last eighth between two looks
         here = kept(edge)
         assert len(here) < len(shop.taken)
         assert here == shop.taken[-len(here) :]
