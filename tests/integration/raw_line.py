@@ -18,7 +18,6 @@ from ingestion.incarnation import begin
 from ingestion.shipper import Shipper
 from ingestion.tail_cache import Cursor
 from ingestion.tail_cache import Line as LogLine
-from lakehouse.clients import delta_log
 from lakehouse.contracts import tables, topics
 from lakehouse.contracts.commit_info import BronzeCommit, EdgeWatermarks
 from lakehouse.contracts.ids import GenerationNumber
@@ -84,8 +83,7 @@ class RawLine(Line):
         return Build(self, generation, events_per_commit)
 
     def said(self, generation: int) -> list[BronzeCommit]:
-        log = delta_log.commits_since(self.files, self.layout.bronze(GenerationNumber(generation)), -1)
-        return [commit for commit in map(delta_log.bronze_commit, log) if commit is not None]
+        return self.commits(GenerationNumber(generation))
 
     def rows_of(self, generation: int) -> int:
         return sum(commit.rows for commit in self.said(generation))

@@ -22,6 +22,7 @@ from lakehouse.clients import delta_log
 from lakehouse.clients.files import HdfsFiles
 from lakehouse.contracts import topics
 from lakehouse.contracts.commit_info import BronzeCommit
+from lakehouse.contracts.ids import GenerationNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, Rejected, Watermark, frame_of
 from lakehouse.releases.generations import FIRST_GENERATION
@@ -98,6 +99,7 @@ class Line:
         }
         self.drivers: list[Driver] = []
         self.garbage: Counter[bytes] = Counter()
+        self._seen: dict[GenerationNumber, list[BronzeCommit | None]] = {}
         self.sent = 0
         self._create_topics()
 
@@ -133,9 +135,12 @@ class Line:
         admin.delete_records({TopicPartition(topic, partition): offset for partition, offset in before.items()})
         admin.close()
 
-    def commits(self) -> list[BronzeCommit]:
-        log = delta_log.commits_since(self.files, self.layout.bronze(FIRST_GENERATION), -1)
-        return [commit for commit in map(delta_log.bronze_commit, log) if commit is not None]
+    def commits(self, generation: GenerationNumber = FIRST_GENERATION) -> list[BronzeCommit]:
+        """What a generation's commits state. Each is read once, however often a test looks."""
+        seen = self._seen.setdefault(generation, [])
+        log = delta_log.commits_since(self.files, self.layout.bronze(generation), len(seen) - 1)
+        seen += map(delta_log.bronze_commit, log)
+        return [commit for commit in seen if commit is not None]
 
     def rows(self) -> int:
         return sum(commit.rows for commit in self.commits())
