@@ -50,8 +50,10 @@ def test_up_where_it_is_up_changes_nothing(servers: EmbeddedStack) -> None:
 
 
 def test_what_dies_is_started_again(servers: EmbeddedStack) -> None:
-    """The DataNode; what kills the other servers and our services looks at more than that they come back."""
-    servers.await_restart("datanode", servers.kill("datanode"))
+    """HDFS as a whole; what kills another server, or a service of ours, looks at more than that it comes back."""
+    old = {program: servers.kill(program) for program in ("namenode", "datanode")}
+    for program, pid in old.items():
+        servers.await_restart(program, pid)
     servers.await_healthy(*SERVERS)
 
 
