@@ -35,7 +35,7 @@ SMALL = [
     "--outage=20",
 ]
 PEERS = [] if COMMAND.exists() else ["--without-peers"]
-NO_STACK_OF_RELEASES = {"by-hand": 3, "hot-routes": 2} | ({} if PEERS else {"ingestion": 7, "outage": 3})
+NO_STACK_OF_RELEASES = {"by-hand": 3, "hot-routes": 2} | ({} if PEERS else {"ingestion": 7, "outage": 2})
 BARS = {"rebuild": 2, "switch": 2 if PEERS else 4, "undisturbed": 3} | NO_STACK_OF_RELEASES
 
 
