@@ -102,7 +102,8 @@ def _report(found: Found, seconds: float) -> Report:
         bars=_bars(found),
         notes=[
             f"What is new in the log is kept in memory too, up to {CACHE_BYTES // _MIB} MiB. What is beyond that is "
-            f"read back from the disk, a flush at a time ({EVENTS_TOPIC.partitions} frames of {FRAME_BYTES // _MIB} MiB)."
+            f"read back from the disk, a flush at a time: {EVENTS_TOPIC.partitions} frames of "
+            f"{FRAME_BYTES // _MIB} MiB."
         ],
         sizes={"events a second": RATE * EVENTS, "seconds": round(seconds)},
     )
