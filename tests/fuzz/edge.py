@@ -61,6 +61,7 @@ class Edge:
 
     def __init__(self, folder: Path, name: str, incarnation: str, start: int = NOW) -> None:
         ticks = iter(range(start, start + 10**12, TICK))
+        folder.mkdir(parents=True, exist_ok=True)
         clock = Clock(folder / f"{name}.json", lambda: next(ticks))
         self._log = SegmentLog(folder / name, name, incarnation, clock, max_bytes=256 << 10, damaged=folder / "damaged")
         self._reader = envelope()
