@@ -1,6 +1,5 @@
 """Keys by way of a real HDFS: a host that knows nothing else learns of new keys, revocations and rotations."""
 
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +22,7 @@ from lakehouse.tokens.personal_keys import FIRST_DAY, PersonalKeyFolder
 from lakehouse.tokens.revoke import revoke_merchant, revoke_token
 from lakehouse.tokens.rotate import Rotate, RotateRequest, earliest_day
 from tests.support.embedded_stack import EmbeddedStack
+from tests.support.waiting import await_
 
 pytestmark = pytest.mark.stack
 OFTEN = timedelta(seconds=0.1)
@@ -95,10 +95,3 @@ def test_a_rotation_reaches_a_host_that_knows_only_hdfs(servers: EmbeddedStack, 
     second.round()
     assert second.lacks == []
     assert one.read() == two.read()
-
-
-def await_(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -62,7 +62,7 @@ def await_equal(found: Callable[[], Any], wanted: Any, seconds: float = 600) -> 
     deadline = time.monotonic() + seconds
     while (now := found()) != wanted:
         assert time.monotonic() < deadline, now
-        time.sleep(1)
+        time.sleep(1)  # a look asks Trino or HDFS, and takes the processor from what is awaited
 
 
 def by_operation(stack: EmbeddedStack, request: Document) -> Document:

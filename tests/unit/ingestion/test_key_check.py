@@ -3,8 +3,6 @@
 import hmac
 import json
 import tempfile
-import time
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from tests.support.key_hosts import LAYOUT, Hdfs, Host
 from tests.support.naive_models import verdicts
 from tests.support.running_edge import RunningEdge, event, post, problem, serve, settings_of
 from tests.support.valid_events import encode, view
+from tests.support.waiting import await_
 
 HOUR = timedelta(hours=1)
 
@@ -257,10 +256,3 @@ def lacks_and_gets_a_key(edge: RunningEdge, home: Path) -> None:
     await_(lambda: status() == 200)
     assert edge.client.get(f"{edge.settings.edge_url}/readyz").json()["keys"] == "ok"
     assert post(edge, encode([event()])).status_code == 202
-
-
-def await_(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -2,8 +2,6 @@
 all."""
 
 import threading
-import time
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -14,6 +12,7 @@ from lakehouse.http.health import Health
 from lakehouse.releases.generations import FIRST_GENERATION
 from streaming import query_supervisor
 from streaming.generations_health import GenerationsHealth
+from tests.support.waiting import await_
 
 
 class World:
@@ -69,13 +68,6 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     return World(monkeypatch)
-
-
-def await_(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.005)
 
 
 def test_what_becomes_active_is_fed_and_what_is_retired_is_let_go(world: World) -> None:

@@ -1,11 +1,9 @@
 """Keys and revocations reach services on other hosts by HDFS, within a minute; without it, what is known stays."""
 
 import json
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import jwt
 import pytest
@@ -19,6 +17,7 @@ from lakehouse.tokens.exchange import KeyExchange, KeyPoller, exchange_once
 from lakehouse.tokens.issue import issue
 from lakehouse.tokens.keys import KeyFolder
 from lakehouse.tokens.revoke import revoke_merchant, revoke_token
+from tests.support.waiting import await_
 
 LAYOUT = Layout("/lakehouse")
 
@@ -188,13 +187,6 @@ def test_a_service_follows_by_itself_and_outlives_failures(host: Callable[[str],
     finally:
         for poller in pollers:
             poller.stop()
-
-
-def await_(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_the_settings_keep_within_a_minute() -> None:
