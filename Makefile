@@ -14,6 +14,8 @@ install: $(STAMP)  ## create .venv with everything that the locks name
 
 # uv, and what builds source packages, are brought by pip, pinned and checked like the rest: uv takes a tenth of
 # pip's time for the others.
+# A lock names all there is, so nothing is resolved (--no-deps): to resolve, uv would read pyspark's metadata, find its
+# source archive "modified" where a mirror cannot say that it is not, and build it again: a minute and a GB each time.
 # The stamp holds what was installed, so that a fresh date on an old file costs nothing.
 $(STAMP): requirements.lock $(BOOTSTRAP) pyproject.toml
 	@if [ "$$(cat $^ | cksum)" = "$$(cat $(STAMP) 2>/dev/null)" ]; then touch $(STAMP); else $(MAKE) --no-print-directory reinstall; fi
@@ -25,8 +27,10 @@ reinstall:
 		|| { echo "Python 3.11 or 3.12 is needed: make install PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@echo "Installing the Python parts"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(BOOTSTRAP)
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-build-isolation -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --no-build-isolation \
+		-r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@$(BIN)/uv pip check --quiet --python $(BIN)/python
 	@cat requirements.lock $(BOOTSTRAP) pyproject.toml | cksum > $(STAMP)
 
 lock: install  ## choose new versions: requirements.lock and artifacts.lock
@@ -72,7 +76,7 @@ fuzz: install  ## random events of all that contract 1 allows, from the edge to 
 		LAKEHOUSE_FUZZ_MINUTES=$(or $(MINUTES),30) $(BIN)/pytest -s tests/fuzz
 
 fuzz-door: install  ## arbitrary requests at the edge's route, guided by coverage (MINUTES)
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --target tests/fuzz/.atheris --require-hashes \
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --target tests/fuzz/.atheris --no-deps --require-hashes \
 		-r tests/fuzz/atheris.lock
 	@mkdir -p tests/fuzz/.corpus
 	PYTHONPATH=tests/fuzz/.atheris $(BIN)/python -m tests.fuzz.door tests/fuzz/.corpus -max_len=4096 -timeout=10 \
@@ -90,7 +94,7 @@ demo: install  ## start the stack, let simulated merchants send, and leave it ru
 # Whom we are compared with stays out of .venv.
 bench-peers: install
 	@test -x bench/.venv/bin/python || $(BIN)/python -m venv bench/.venv
-	@$(BIN)/uv pip install --quiet --python bench/.venv/bin/python --require-hashes -r bench/peers.lock
+	@$(BIN)/uv pip install --quiet --python bench/.venv/bin/python --no-deps --require-hashes -r bench/peers.lock
 
 bench: bench-peers  ## measure everything, beside its peers; reports are written to bench/reports
 	$(BIN)/python -m bench $(BENCH)
