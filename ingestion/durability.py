@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from enum import StrEnum
@@ -36,13 +36,23 @@ _Waiting = deque[tuple[Cursor, float, asyncio.Future[Durable]]]
 
 
 class Durability:
-    """One per edge. ``lines`` is the log that requests wait for; ``others`` are synced along with it."""
+    """One per edge. ``lines`` is the log that requests wait for; ``others`` are synced along with it.
 
-    def __init__(self, settings: EdgeSettings, lines: AppendLog, others: Sequence[AppendLog] = ()) -> None:
+    ``served`` hears of each sync that requests waited for: how many, and the seconds that it took.
+    """
+
+    def __init__(
+        self,
+        settings: EdgeSettings,
+        lines: AppendLog,
+        others: Sequence[AppendLog] = (),
+        served: Callable[[int, float], None] = lambda requests, seconds: None,
+    ) -> None:
         self._timeout = settings.kafka_ack_timeout.total_seconds()
         self._disk_allowed = settings.allow_disk_durability
         self._lines = lines
         self._logs = [lines, *others]
+        self._served = served
         self._loop = asyncio.get_running_loop()
         self._for_kafka: _Waiting = deque()
         self._for_disk: _Waiting = deque()
@@ -113,6 +123,7 @@ class Durability:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wanted.wait(), SYNC_SECONDS)
             self._wanted.clear()
+            began = time.monotonic()
             try:
                 synced = await self._loop.run_in_executor(self._syncer, self._sync)
             except Exception as error:  # the loop must go on: requests wait for it
@@ -122,7 +133,8 @@ class Durability:
                 await asyncio.sleep(SYNC_SECONDS)
             else:
                 self.disk_failure = None
-                _answer(self._for_disk, synced, Durable.DISK)
+                if requests := _answer(self._for_disk, synced, Durable.DISK):
+                    self._served(requests, time.monotonic() - began)
 
     def _sync(self) -> Cursor:
         for log in self._logs:
@@ -149,8 +161,12 @@ class Durability:
             self._wanted.set()
 
 
-def _answer(waiting: _Waiting, until: Cursor, durable: Durable) -> None:
+def _answer(waiting: _Waiting, until: Cursor, durable: Durable) -> int:
+    """How many were answered: clients that went away meanwhile do not count."""
+    answered = 0
     while waiting and waiting[0][0] <= until:
         future = waiting.popleft()[2]
         if not future.done():
             future.set_result(durable)
+            answered += 1
+    return answered

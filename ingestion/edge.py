@@ -63,7 +63,7 @@ class Edge:
         self._keys: KeyPoller | None = None
         self.pseudonyms = self.key_check.pseudonyms if self.key_check else None
         self.shipper = Shipper(settings.edge, files, layout, self.clock)
-        self.durability = Durability(settings.edge, self.live.log.lines, [self.live.rejected])
+        self.durability = Durability(settings.edge, self.live.log.lines, [self.live.rejected], metrics.synced)
         self.kafka = KafkaSender(
             settings, self.clock, self.durability.delivered, self.durability.connected, self._clock_trusted
         )

@@ -35,6 +35,18 @@ class EdgeMetrics:
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
             registry=registry,
         )
+        self._sync_seconds = Histogram(
+            "edge_sync_seconds",
+            "A sync of the log that requests waited for.",
+            buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+            registry=registry,
+        )
+        self._sync_requests = Histogram(
+            "edge_sync_requests",
+            "Requests that one sync has answered.",
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024),
+            registry=registry,
+        )
         self.unsent_bytes = Gauge(
             "edge_unsent_bytes",
             "Bytes in the log that Kafka has not acknowledged.",
@@ -73,6 +85,11 @@ class EdgeMetrics:
         )
         self.accepted = {durable: self._accepted.labels(durable.value) for durable in Durable}
         self.rejected = {reason: self._rejected.labels(reason.value) for reason in Reason}
+
+    def synced(self, requests: int, seconds: float) -> None:
+        """One sync has answered so many."""
+        self._sync_requests.observe(requests)
+        self._sync_seconds.observe(seconds)
 
     def shown(self) -> CollectorRegistry:
         """What ``/metrics`` shows: of all workers, whichever is asked."""

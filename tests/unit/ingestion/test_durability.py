@@ -52,10 +52,15 @@ def disk(log: AppendLog, monkeypatch: pytest.MonkeyPatch) -> Disk:
     return Disk(monkeypatch)
 
 
-def run(log: AppendLog, steps: Callable[[Durability], Awaitable[None]], **edge: object) -> None:
+def run(
+    log: AppendLog,
+    steps: Callable[[Durability], Awaitable[None]],
+    served: Callable[[int, float], None] = lambda requests, seconds: None,
+    **edge: object,
+) -> None:
     async def main() -> None:
         settings = EdgeSettings.model_validate({"kafka_ack_timeout": timedelta(seconds=0.2)} | edge)
-        durability = Durability(settings, log)
+        durability = Durability(settings, log, served=served)
         try:
             await steps(durability)
         finally:
@@ -121,6 +126,27 @@ def test_one_sync_serves_all_who_wait(log: AppendLog, disk: Disk) -> None:
         assert disk.calls < 8
 
     run(log, steps)
+
+
+def test_syncs_say_how_many_they_have_answered_and_those_that_nobody_waits_for_say_nothing(
+    log: AppendLog, disk: Disk
+) -> None:
+    served: list[tuple[int, float]] = []
+
+    async def steps(durability: Durability) -> None:
+        disk.free.clear()
+        tasks = [await ask(durability, line(log)) for _ in range(20)]
+        tasks[3].cancel()  # a client that went away
+        await asyncio.sleep(0.02)
+        disk.free.set()
+        await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), LONGEST)
+        await until(lambda: sum(requests for requests, _ in served) == 19)
+        end = line(log)
+        await until(lambda: log.synced >= end)
+
+    run(log, steps, served=lambda requests, seconds: served.append((requests, seconds)))
+    assert sum(requests for requests, _ in served) == 19
+    assert all(requests > 0 and seconds > 0 for requests, seconds in served)
 
 
 def test_with_two_brokers_the_acknowledgement_answers_and_not_the_disk(log: AppendLog, disk: Disk) -> None:
