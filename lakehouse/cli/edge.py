@@ -15,7 +15,7 @@ from lakehouse.settings import load_settings
 
 app = typer.Typer(add_completion=False, help="List the edges, or retire one whose disk is gone.", no_args_is_help=True)
 _Output = Annotated[Format, typer.Option("--format", help="For people or for programs.")]
-_TEXTS = frozenset({"edge", "incarnation", "state", "watermark", "heard_at"})
+_TEXTS = frozenset({"edge", "incarnation", "state", "watermark", "heard_at", "problem"})
 
 
 @app.command("list")
@@ -28,7 +28,8 @@ def list_command(
     All numbers are the edge's own, as of `heard_at`: how many events it has accepted, how many of them Kafka has not
     acknowledged (`undelivered`) and how many are in no committed raw file yet (`unshipped`). It is `live`; or
     `draining`: it accepts nothing more; or `silent`: it has not been heard for
-    LAKEHOUSE_TRANSFORM__EDGE_SILENT_AFTER; or `retired`; or `closed`.
+    LAKEHOUSE_TRANSFORM__EDGE_SILENT_AFTER; or `retired`; or `closed`. Where its ledger cannot be read, `problem` says
+    why, and its numbers are not known.
 
     Examples: lakehouse edge list --format json; lakehouse edge list --all
     """
@@ -39,10 +40,9 @@ def list_command(
     if output is Format.JSON:
         print_json({"edges": rows})
     elif rows:
-        cells = [["-" if cell is None else cell for cell in row.values()] for row in rows]
-        print(
-            table([name.replace("_", " ") for name in rows[0]], cells, left={one.replace("_", " ") for one in _TEXTS})
-        )
+        names = max(rows, key=len).keys()  # one with a problem has a name more
+        cells = [["-" if row.get(name) is None else row[name] for name in names] for row in rows]
+        print(table([name.replace("_", " ") for name in names], cells, left={one.replace("_", " ") for one in _TEXTS}))
     else:
         print("No edge owes anything; --all lists those that have closed.")
 

@@ -1,10 +1,12 @@
 """``lakehouse reconcile``: the proof of promise 1, for every acceptance hour and in distinct positions.
 
 In: edges, Kafka, raw files, bronze, silver. Out: whether accepted = kafka = raw = bronze = silver + duplicates +
-quarantined (+ lost), and by name what is missing. Exit 0 balanced, 1 not balanced, 2 a stage cannot be read.
+quarantined (+ lost), by name what is missing, and which hours of which edge cannot be judged. Exit 0 balanced, 1 not
+balanced or not proved, 2 a stage cannot be read.
 """
 
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -17,13 +19,15 @@ from lakehouse.clients.trino import QueryFailedError
 from lakehouse.errors import NotReadyError
 from lakehouse.ledger.gather import Gathered, Gatherer
 from lakehouse.ledger.judge import Verdict, judge
-from lakehouse.ledger.model import Evidence, Stream
+from lakehouse.ledger.model import Doubt, Evidence, Stream
 from lakehouse.ledger.report import as_document, as_text, retired_document, retired_text
 from lakehouse.ledger.spans import size
 from lakehouse.settings import load_settings
 
 app = typer.Typer(add_completion=False)
 _PAUSE = 5.0
+_LASTING = Doubt.SILENT
+"""Waiting does not help."""
 
 
 @app.command()
@@ -37,7 +41,8 @@ def reconcile(
     """Prove that every accepted event is counted exactly once.
 
     An hour is judged once the current release is complete through its end. In later hours an event counts as soon as
-    it has arrived at every stage, and is in flight until then.
+    it has arrived at every stage, and is in flight until then. What has not been judged is not proved: hours of an edge
+    that is dead or cannot be read are listed as unproved with the reason, and the ledger is not balanced.
 
     Examples: lakehouse reconcile; lakehouse reconcile --wait --format json
     """
@@ -75,10 +80,18 @@ def _settle(gatherer: Gatherer, timeout: float, silent_after: timedelta) -> tupl
             continue
         flying = verdict.totals["in_flight"]
         silent = unheard(gathered.evidence, began, instants.now() - silent_after)
-        if not (flying or silent) or time.monotonic() > deadline:
-            return gathered, judge(gathered.evidence, everything=True)
-        progress(f"{flying:,} events are in flight" if flying else f"Waiting for the ledger of {', '.join(silent)}")
+        verdict = final(gathered.evidence, began)
+        doubtful = sorted({f"{one.edge}/{one.incarnation}" for one in verdict.unproved if one.reason is not _LASTING})
+        if not (flying or silent or doubtful) or time.monotonic() > deadline:
+            return gathered, verdict
+        waiting = ", ".join(silent or doubtful)
+        progress(f"{flying:,} events are in flight" if flying else f"Waiting for the ledger of {waiting}")
         time.sleep(_PAUSE)
+
+
+def final(evidence: Evidence, began: datetime) -> Verdict:
+    """On every hour; edges must have spoken since it began."""
+    return judge(replace(evidence, heard_since=instants.to_micros(began)), everything=True)
 
 
 def unheard(evidence: Evidence, since: datetime, silent_since: datetime) -> list[str]:

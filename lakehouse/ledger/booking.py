@@ -10,7 +10,7 @@ from typing import Any
 
 from lakehouse.contracts.records import Booked
 from lakehouse.ledger import spans
-from lakehouse.ledger.accepted import Hours, accepted_hours
+from lakehouse.ledger.accepted import accepted_hours
 from lakehouse.ledger.model import COUNTED, Evidence, Run, Stage, Stream, show_hour
 from lakehouse.ledger.spans import Spans
 
@@ -42,7 +42,7 @@ def count(booked: Iterable[Booked]) -> int:
 
 def booking(evidence: Evidence, stream: Stream) -> Booking:
     """What has not been booked before."""
-    hours = whole_hours(accepted_hours(evidence).get(stream, {}))
+    hours = accepted_hours(evidence).get(stream, {})
     raw = _of(stream, evidence.runs(Stage.RAW))
     elsewhere = _of(stream, evidence.runs(Stage.KAFKA, Stage.BRONZE, *COUNTED))
     lost, gaps = _of(stream, evidence.lost), _of(stream, (*evidence.lost, *evidence.raw_gaps))
@@ -53,18 +53,6 @@ def booking(evidence: Evidence, stream: Stream) -> Booking:
         not_in_raw = spans.subtract(spans.subtract(spans.intersect(accepted, elsewhere), raw), gaps)
         found.raw_gaps.extend(_booked(hour, not_in_raw))
         found.only_raw.extend(_booked(hour, spans.subtract(spans.intersect(accepted, raw), elsewhere)))
-    return found
-
-
-def whole_hours(hours: Hours) -> Hours:
-    """With the holes filled: a sequence has none, and stamps never go back, so what lies before a position that was
-    seen was accepted as well, at the latest in its hour."""
-    found: Hours = {}
-    reached = 0
-    for hour, held in sorted(hours.items()):
-        end = max(end for _, end in held)
-        found[hour] = spans.merge([*held, (min(reached, end), end)])
-        reached = max(reached, end)
     return found
 
 

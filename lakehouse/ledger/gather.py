@@ -1,18 +1,20 @@
 """Reads what every stage holds, from the last stage back to the first.
 
 In: the settings of a stack. Out: :class:`Evidence`. Why the last stage comes first: an event that moves on meanwhile
-is then seen at the stages before it, and never looks as if it had come from nowhere.
+is then seen at the stages before it, and never looks as if it had come from nowhere. An edge's document that cannot be
+read is noted: it costs that edge alone.
 """
 
 from collections import Counter
 from dataclasses import dataclass, field
 
+from lakehouse import instants
 from lakehouse.clients.files import Files
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.ledger import read_edges, read_tables
-from lakehouse.ledger.model import Evidence, Run, Stage
+from lakehouse.ledger.model import Evidence, Run, Stage, Unread
 from lakehouse.ledger.proof import Proof
 from lakehouse.ledger.raw_gaps import gap_runs, unfilled
 from lakehouse.ledger.read_kafka import KafkaRuns, read_kafka
@@ -53,10 +55,13 @@ class Gatherer:
         since = proof.through if proof else 0
         kafka = read_kafka(self._settings.kafka_bootstrap, since)
         # In this order: a gap is named before a ledger passes over it, and filled before that is noted.
-        ledgers = tuple(read_edges.read_ledgers(self._files, self._layout))
-        retirements = read_retirements(self._files, self._layout)
-        gaps = unfilled(self._files, self._layout, retirements)
-        manifests = list(read_edges.read_manifests(self._files, self._layout, read_edges.first_day(since)))
+        heard_since = instants.to_micros(instants.now() - self._settings.transform.edge_silent_after)
+        unread: list[Unread] = []
+        ledgers = tuple(read_edges.read_ledgers(self._files, self._layout, unread))
+        retirements = read_retirements(self._files, self._layout, unread)
+        gaps = unfilled(self._files, self._layout, retirements, unread)
+        days = read_edges.first_day(since)
+        manifests = list(read_edges.read_manifests(self._files, self._layout, days, unread))
         raw = tuple(read_edges.raw_runs(manifests))
         late: Counter[int] = Counter()
         tables, aged_out = self._tables(shown, kafka, raw, late, since)
@@ -71,6 +76,8 @@ class Gatherer:
             rejected=self._rejected(shown) if proof is None else Counter(),
             unreadable=read_tables.unreadable_hours(self._trino, shown) if shown and proof is None else Counter(),
             complete_through=shown.complete_through if shown else None,
+            heard_since=heard_since,
+            unread=tuple(dict.fromkeys(unread)),
         )
         return Gathered(evidence, shown.release if shown else None, aged_out, retirements)
 

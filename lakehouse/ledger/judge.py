@@ -2,8 +2,9 @@
 Where a disk was lost or full, raw + raw_gaps stands for raw.
 
 In: :class:`Evidence`. Out: a :class:`Verdict` with a line for every acceptance hour and, by name, each position that is
-missing at a stage or counted twice. An hour before the watermark is judged. In a later one, a position counts once it
-has been seen at every stage; until then it is in flight. Pure.
+missing at a stage or counted twice, and each edge's hours that cannot be judged (``doubts``). An edge's hour before the
+watermark is judged, as far as its word reaches. In another one, a position counts once it has been seen at every
+stage; until then it is in flight. Pure.
 """
 
 from collections import Counter, defaultdict
@@ -11,8 +12,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from lakehouse.ledger import spans
-from lakehouse.ledger.accepted import Hours, LedgerWatermark, accepted_hours, by_stream, given_up, watermark
-from lakehouse.ledger.model import COUNTED, Discrepancy, Evidence, Stage, Stream
+from lakehouse.ledger.accepted import Hours, accepted_hours, by_stream, given_up
+from lakehouse.ledger.coverage import LedgerWatermark, least, words_of
+from lakehouse.ledger.doubts import Doubts
+from lakehouse.ledger.model import COUNTED, Discrepancy, Evidence, Stage, Stream, Unproved
 from lakehouse.ledger.segments import Segments
 from lakehouse.ledger.spans import Spans
 
@@ -24,14 +27,18 @@ COLUMNS = (
 
 @dataclass
 class HourLine:
-    """One acceptance hour. ``counts`` has the columns; what is absent is 0."""
+    """One acceptance hour. ``counts`` has the columns; what is absent is 0. It is ``judged`` if it is of all edges, and
+    ``unproved`` names the incarnations of which it should be and cannot."""
 
     hour: int
     judged: bool
     counts: Counter[str] = field(default_factory=Counter)
+    unproved: list[str] = field(default_factory=list)
 
     @property
     def balanced(self) -> bool:
+        if self.unproved:
+            return False
         count = self.counts
         columns = [count[Stage.KAFKA], count[Stage.RAW] + count["raw_gaps"], count[Stage.BRONZE]]
         columns.append(sum(count[stage] for stage in COUNTED))
@@ -46,10 +53,17 @@ class Verdict:
     missing: list[Discrepancy]
     doubled: list[Discrepancy]
     watermark: LedgerWatermark
+    unproved: list[Unproved] = field(default_factory=list)
 
     @property
     def balanced(self) -> bool:
-        return not self.missing and not self.doubled and all(line.balanced for line in self.hours)
+        return not self.unproved and self.balanced_where_judged
+
+    @property
+    def balanced_where_judged(self) -> bool:
+        """Whether nothing is wrong but that some hours cannot be judged."""
+        wrong = any(not line.balanced for line in self.hours if not line.unproved)
+        return not self.missing and not self.doubled and not wrong
 
     @property
     def totals(self) -> Counter[str]:
@@ -75,38 +89,60 @@ class _Held:
             accepted = spans.intersect(accepted, stage)
         return accepted
 
+    def not_in_raw(self, accepted: Spans) -> Spans:
+        """What raw files should hold and do not."""
+        return spans.subtract(accepted, spans.merge([*self.raw, *self.raw_gaps, *self.lost]))
+
 
 def judge(evidence: Evidence, *, everything: bool = False) -> Verdict:
     """The verdict. With ``everything`` each hour is judged, whether or not the watermark has passed it."""
-    mark = watermark(evidence)
     accepted = accepted_hours(evidence)
-    shown_only = evidence.late.keys() | evidence.rejected.keys() | evidence.unreadable.keys()
-    hours = {hour for found in accepted.values() for hour in found} | shown_only
-    lines = {hour: HourLine(hour, everything or mark.judges(hour)) for hour in sorted(hours)}
+    words = words_of(evidence, accepted)
+    held = _held(evidence, accepted.keys())
+    doubts = Doubts(evidence, words, everything)
+    lines = _lines(evidence, accepted, doubts)
     segments = Segments(evidence)
     missing: list[Discrepancy] = []
     doubled: list[Discrepancy] = []
-    held = _held(evidence, accepted.keys())
+    unproved: list[Unproved] = []
+    judged: set[tuple[Stream, int]] = set()
     for stream, by_hour in accepted.items():
         for hour, positions in by_hour.items():
-            line = lines[hour]
-            _count(line, positions, held[stream])
-            if line.judged:
+            lacks_raw = bool(held[stream].not_in_raw(positions))
+            is_judged = doubts.judges(stream, hour, lacks_raw)
+            _count(lines[hour], positions, held[stream], is_judged)
+            if is_judged:
+                judged.add((stream, hour))
                 missing += segments.name(stream, hour, _missing(positions, held[stream]))
+            else:
+                lines[hour].judged = False
+                unproved += doubts.about_raw(stream, hour)
             doubled += segments.name(stream, hour, _doubled(positions, held[stream]))
-    missing += _holes(evidence, lines, held)
+    missing += _holes(evidence, judged, held, doubts)
+    unproved += doubts.about_words()
+    for one in unproved:
+        if one.hour in lines:
+            lines[one.hour].judged = False
+            lines[one.hour].unproved.append("/".join(one.stream))
     for hour, line in lines.items():
         line.counts.update(late=evidence.late[hour], rejected=evidence.rejected[hour])
         line.counts.update(unreadable_by_model=evidence.unreadable[hour])
     for hour, count in _redelivered(evidence, accepted).items():
         lines[hour].counts["redelivered"] += count
-    return Verdict(list(lines.values()), sorted(set(missing)), sorted(doubled), mark)
+    mark = least(evidence, words)
+    return Verdict(list(lines.values()), sorted(set(missing)), sorted(doubled), mark, sorted(unproved))
 
 
-def _count(line: HourLine, accepted: Spans, held: _Held) -> None:
+def _lines(evidence: Evidence, accepted: dict[Stream, Hours], doubts: Doubts) -> dict[int, HourLine]:
+    shown_only = evidence.late.keys() | evidence.rejected.keys() | evidence.unreadable.keys()
+    hours = {hour for found in accepted.values() for hour in found} | shown_only
+    return {hour: HourLine(hour, doubts.is_over(hour)) for hour in sorted(hours)}
+
+
+def _count(line: HourLine, accepted: Spans, held: _Held, is_judged: bool) -> None:
     """Adds one incarnation's positions of one hour."""
     lost = spans.intersect(accepted, held.lost)
-    arrived = accepted if line.judged else spans.merge([*held.everywhere(accepted), *lost])
+    arrived = accepted if is_judged else spans.merge([*held.everywhere(accepted), *lost])
     line.counts["accepted"] += spans.size(arrived)
     line.counts["in_flight"] += spans.size(accepted) - spans.size(arrived)
     line.counts["lost"] += spans.size(lost)
@@ -131,10 +167,12 @@ def _doubled(accepted: Spans, held: _Held) -> Iterator[tuple[str, Spans]]:
     yield Stage.SILVER, spans.intersect(accepted, held.twice)
 
 
-def _holes(evidence: Evidence, lines: dict[int, HourLine], held: dict[Stream, _Held]) -> Iterator[Discrepancy]:
+def _holes(
+    evidence: Evidence, judged: set[tuple[Stream, int]], held: dict[Stream, _Held], doubts: Doubts
+) -> Iterator[Discrepancy]:
     """Segments that a later manifest or an edge's own word proves to be missing; judged hours name them already."""
     for run in evidence.raw_holes:
-        if run.hour not in lines or not lines[run.hour].judged:
+        if (run.stream, run.hour) not in judged and doubts.reads_raw(run.stream, run.hour):
             known = held.get(run.stream)
             booked = spans.merge([*known.lost, *known.raw_gaps]) if known else []
             for start, end in spans.subtract([run.span], booked):

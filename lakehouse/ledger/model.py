@@ -72,6 +72,57 @@ class Discrepancy:
     stage: str
 
 
+class Doubt(StrEnum):
+    """Why an hour of an edge cannot be judged."""
+
+    SILENT = "silent"
+    """Its last ledger is older than the hour's end: it may have accepted more."""
+    NO_LEDGER = "no_ledger"
+    """It has delivered events and never said how many it accepted."""
+    UNREADABLE = "unreadable"
+    """A document of it on HDFS cannot be read."""
+    UNSHIPPED = "unshipped"
+    """Events of the hour are in no raw file, and the edge has not said that they are."""
+
+
+@dataclass(frozen=True, order=True)
+class Unproved:
+    """An hour that cannot be judged, of one incarnation; ``detail`` is for people."""
+
+    hour: int
+    edge: str
+    incarnation: str
+    reason: Doubt
+    detail: str
+
+    @property
+    def stream(self) -> Stream:
+        return Stream(self.edge, self.incarnation)
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A document that cannot be read, and whose it is: None where its place does not say.
+
+    ``hours`` (first, last) are those that a raw file's events may be of; a document without them tells of all that its
+    edge has accepted. ``is_ledger``: an operator who retires the edge decides without it.
+    """
+
+    path: str
+    edge: str | None = None
+    incarnation: str | None = None
+    hours: tuple[int, int] | None = None
+    is_ledger: bool = False
+    message: str = ""
+
+    @property
+    def says(self) -> str:
+        return f"{self.path} cannot be read: {self.message}"
+
+    def concerns(self, stream: Stream) -> bool:
+        return self.edge in (None, stream.edge) and self.incarnation in (None, stream.incarnation)
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Everything that the arithmetic needs.
@@ -80,7 +131,9 @@ class Evidence:
     disk is gone or was full, and ``retired`` says of an incarnation whose disk is gone which sequence comes after all
     that it is known to have accepted. ``late``, ``rejected`` and ``unreadable`` (events of silver that a model could
     not read, and that count nothing) count by hour and are only shown.
-    ``complete_through`` is the current release's, in microseconds.
+    ``complete_through`` is the current release's, in microseconds; ``heard_since`` is the instant since which an edge
+    must have said what it accepted, or else is silent (None: ``complete_through``). ``unread`` are the edges' documents
+    that could not be read. Hours before ``proved_before`` have been proved already.
     """
 
     ledgers: tuple[EdgeLedger, ...] = ()
@@ -93,6 +146,9 @@ class Evidence:
     rejected: Counter[int] = field(default_factory=Counter)
     unreadable: Counter[int] = field(default_factory=Counter)
     complete_through: int | None = None
+    heard_since: int | None = None
+    unread: tuple[Unread, ...] = ()
+    proved_before: int = 0
 
     def runs(self, *stages: Stage) -> Iterable[Run]:
         return (run for stage in stages for run in self.stages.get(stage, ()))

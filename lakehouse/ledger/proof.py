@@ -1,7 +1,8 @@
 """What has once been proved of a gold version, position by position, so that it need not be read again.
 
-In: evidence whose verdict was balanced. Out: a :class:`Proof`, a document beside the version; and evidence in which the
-proof stands for the hours that it covers. The tables' logs show whether a proof still holds (``prove``).
+In: evidence whose verdict was balanced where it was judged. Out: a :class:`Proof`, a document beside the version; and
+evidence in which the proof stands for the hours that it covers. The tables' logs show whether a proof still holds
+(``prove``).
 """
 
 from collections.abc import Iterable
@@ -57,10 +58,11 @@ class Proof(msgspec.Struct, frozen=True):
 
 
 def proof_of(release: Release, evidence: Evidence, verdict: Verdict) -> Proof | None:
-    """None where no hour has been judged; the verdict must be balanced."""
+    """None where no hour has been judged; the verdict must be balanced where it was judged."""
     if verdict.watermark.instant is None:
         return None
-    through, lost = verdict.watermark.instant // MICROSECONDS_PER_HOUR, given_up(evidence)
+    judged = verdict.watermark.instant // MICROSECONDS_PER_HOUR
+    through, lost = min([judged, *(one.hour for one in verdict.unproved)]), given_up(evidence)
     positions = [
         Proved(stream.edge, stream.incarnation, hour, start, end - 1)
         for stream, hours in accepted_hours(evidence).items()
@@ -79,7 +81,7 @@ def upheld(evidence: Evidence, proof: Proof) -> Evidence:
     stages = {
         stage: (*(proved if stage in speaking else ()), *_since(evidence.runs(stage), proof.through)) for stage in Stage
     }
-    return replace(evidence, stages=stages)
+    return replace(evidence, stages=stages, proved_before=proof.through)
 
 
 def _since(runs: Iterable[Run], hour: int) -> Iterable[Run]:

@@ -1,9 +1,9 @@
 """Whether the ledger of a gold version is balanced, at the cost of what is new since it was proved last.
 
-In: a release, published or about to be. Out: a verdict; where it is balanced, it is kept as a :class:`Proof` beside the
-version. Data files never change, so what a proof says of a table still holds if the files that left it since and those
-that came hold the same positions of the proved hours. Where anything is not as it should be, all is read again: a
-verdict that is not balanced always names everything.
+In: a release, published or about to be. Out: a verdict; where it is balanced, as far as it was judged, it is kept as a
+:class:`Proof` beside the version. Data files never change, so what a proof says of a table still holds if the files
+that left it since and those that came hold the same positions of the proved hours. Where anything is not as it should
+be, all is read again: a verdict that is not balanced always names everything.
 """
 
 from collections import defaultdict
@@ -55,7 +55,7 @@ class Prover:
         proof = self.proof(shown.gold_version)
         if proof is not None and self.holds(proof, shown):
             verdict = self._judged(shown, proof)
-            if verdict.balanced:
+            if verdict.balanced_where_judged:
                 return verdict
         return self._judged(shown, None)
 
@@ -71,7 +71,7 @@ class Prover:
         if proof is not None:
             evidence = upheld(evidence, proof)
         verdict = judge(evidence)
-        if verdict.balanced and self._keeps_proofs:
+        if verdict.balanced_where_judged and self._keeps_proofs:
             self._keep(proof_of(shown, evidence, verdict), proof)
         return verdict
 

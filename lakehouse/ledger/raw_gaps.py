@@ -16,7 +16,8 @@ from lakehouse.contracts.records import Booked, RawGaps
 from lakehouse.errors import AlreadyExistsError
 from lakehouse.ledger import spans
 from lakehouse.ledger.accepted import by_stream
-from lakehouse.ledger.model import Run, Stream
+from lakehouse.ledger.documents import Documents
+from lakehouse.ledger.model import Run, Stream, Unread
 from lakehouse.ledger.read_edges import first_day, raw_runs, read_manifests
 from lakehouse.ledger.retirement import Retirement, read_retirements, runs_of
 from lakehouse.ledger.spans import Spans
@@ -36,19 +37,26 @@ class Filled(msgspec.Struct, frozen=True):
     at: int
 
 
-def unfilled(files: Files, layout: Layout, retirements: Iterable[Retirement] | None = None) -> Gaps:
-    """The gaps by incarnation, in order and without overlap; ``retirements`` if they have been read."""
+def unfilled(
+    files: Files,
+    layout: Layout,
+    retirements: Iterable[Retirement] | None = None,
+    unread: list[Unread] | None = None,
+) -> Gaps:
+    """The gaps by incarnation, in order and without overlap; ``retirements`` if they have been read. Documents that
+    cannot be read are noted in ``unread``."""
+    documents = Documents(files, unread)
     booked: dict[Stream, list[Booked]] = defaultdict(list)
     for one in read_retirements(files, layout) if retirements is None else retirements:
         booked[one.stream] += one.raw_gaps
     filled: dict[Stream, Spans] = defaultdict(list)
     for edge in files.list(layout.edges):
-        for entry in files.list(edge.path):
+        for entry in documents.list(edge.path, Unread(edge.path, edge.name)):
+            whose = Unread(entry.path, edge.name, entry.name.partition(".")[0])
             if _GAPS.fullmatch(entry.name):
-                named = msgspec.json.decode(files.read(entry.path), type=RawGaps)
-                booked[Stream(named.edge, named.incarnation)] += named.gaps
-            elif _FILLED.fullmatch(entry.name):
-                done = msgspec.json.decode(files.read(entry.path), type=Filled)
+                if named := documents.read(entry.path, RawGaps, whose):
+                    booked[Stream(named.edge, named.incarnation)] += named.gaps
+            elif _FILLED.fullmatch(entry.name) and (done := documents.read(entry.path, Filled, whose)):
                 filled[Stream(done.edge, done.incarnation)] += done.spans
     left = {stream: without(found, spans.merge(filled[stream])) for stream, found in sorted(booked.items())}
     return {stream: found for stream, found in left.items() if found}

@@ -1,24 +1,36 @@
 """The verdict as contract 3 wants it, and as a table for people. Pure."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
 from lakehouse import instants
 from lakehouse.contracts.records import Booked
 from lakehouse.ledger.judge import COLUMNS, HourLine, Verdict
-from lakehouse.ledger.model import Discrepancy, show_hour
+from lakehouse.ledger.model import Discrepancy, Doubt, Stream, Unproved, show_hour
 from lakehouse.ledger.raw_gaps import FILL_BY
 from lakehouse.ledger.retirement import Retirement
 from lakehouse.ledger.spans import size
 
 _MOST_SHOWN = 20
+_RETIRE = "if its disk is gone, `lakehouse edge retire {1} --lost --reason ...`"
+_NEXT = {
+    Doubt.SILENT: f"Start the edge again on its folder, and it says what it accepted; {_RETIRE}",
+    Doubt.NO_LEDGER: f"Start the edge again on its folder, and it says what it accepted; {_RETIRE}",
+    Doubt.UNREADABLE: "Mend that file or its permissions; an edge that lives writes its ledger anew, and "
+    "`lakehouse edge retire {1} --lost --reason ...` decides without the ledger of one that is gone",
+    Doubt.UNSHIPPED: f"An edge that lives ships them once HDFS takes them, see its /readyz; {_RETIRE}",
+}
+"""What an operator does, by the reason; ``{1}`` is the incarnation."""
 
 
 def as_document(verdict: Verdict) -> dict[str, Any]:
-    """``balanced``, ``totals``, ``hours``, ``missing`` and, should there ever be some, ``doubled`` positions."""
+    """``balanced``, ``unproved``, ``totals``, ``hours``, ``missing`` and, should there ever be some, ``doubled``
+    positions."""
     totals = verdict.totals
     return {
         "balanced": verdict.balanced,
+        "unproved": [_unproved(one) for one in verdict.unproved],
         "totals": {column: totals[column] for column in COLUMNS},
         "hours": [_hour(line) for line in verdict.hours],
         "missing": [_discrepancy(discrepancy) for discrepancy in verdict.missing],
@@ -41,7 +53,24 @@ def as_text(verdict: Verdict) -> str:
         lines.append(f"... and {len(wrong) - _MOST_SHOWN} more; --format json names all of them")
     if gaps := totals["raw_gaps"]:
         lines.append(f"{gaps:,} events are counted and in no raw file. {FILL_BY}")
+    lines += unproved_text(verdict.unproved)
     return "\n".join([header, *rows, *lines, _conclusion(verdict)])
+
+
+def unproved_text(unproved: Iterable[Unproved]) -> list[str]:
+    """A line for each edge and reason: which hours, why, and what to do."""
+    found: dict[tuple[Stream, Doubt], list[Unproved]] = defaultdict(list)
+    for one in unproved:
+        found[one.stream, one.reason].append(one)
+    return [
+        f"unproved: {'/'.join(stream)}, {_hours(several)}: {several[0].detail}. {_NEXT[reason].format(*stream)}"
+        for (stream, reason), several in sorted(found.items())
+    ]
+
+
+def _hours(several: list[Unproved]) -> str:
+    first, last = show_hour(several[0].hour), show_hour(several[-1].hour)
+    return f"hour {first}" if first == last else f"{len(several):,} hours from {first} to {last}"
 
 
 def retired_document(retirements: Iterable[Retirement]) -> list[dict[str, Any]]:
@@ -83,7 +112,18 @@ def _conclusion(verdict: Verdict) -> str:
 
 def _hour(line: HourLine) -> dict[str, Any]:
     counts = {column: line.counts[column] for column in COLUMNS}
-    return {"hour": show_hour(line.hour), "judged": line.judged, "balanced": line.balanced, **counts}
+    state = {"judged": line.judged, "balanced": line.balanced, "unproved": line.unproved}
+    return {"hour": show_hour(line.hour), **state, **counts}
+
+
+def _unproved(one: Unproved) -> dict[str, Any]:
+    return {
+        "hour": show_hour(one.hour),
+        "edge": one.edge,
+        "incarnation": one.incarnation,
+        "reason": str(one.reason),
+        "detail": one.detail,
+    }
 
 
 def _discrepancy(discrepancy: Discrepancy) -> dict[str, Any]:
@@ -102,6 +142,8 @@ def _position(one: Discrepancy) -> str:
 
 
 def _state(line: HourLine) -> str:
+    if line.unproved:
+        return "UNPROVED"
     if not line.judged:
         return "in flight" if line.counts["in_flight"] else "arrived"
     return "ok" if line.balanced else "WRONG"

@@ -120,7 +120,7 @@ class Retire:
         evidence = self._evidence()
         stream = _stream_of(request.incarnation, evidence)
         found = booking(evidence, stream)
-        if stream in evidence.retired and not found.lost and not found.raw_gaps:
+        if evidence.retired.get(stream, -1) >= found.accepted and not found.lost and not found.raw_gaps:
             raise RefusedError(f"{'/'.join(stream)} is retired, and nothing more of it is missing")
         return Retiring(request, stream, found)
 
@@ -181,6 +181,7 @@ def _stream_of(incarnation: str, evidence: Evidence) -> Stream:
     """The incarnation by its id; one that died before its first ledger is known by what it has delivered."""
     ledgers = {Stream(one.edge, one.incarnation): one for one in evidence.ledgers}
     seen = ledgers.keys() | {run.stream for run in evidence.runs(*Stage)} | evidence.retired.keys()
+    seen |= {Stream(one.edge, one.incarnation) for one in evidence.unread if one.edge and one.incarnation}
     found = [stream for stream in seen if stream.incarnation == incarnation]
     if not found:
         raise RefusedError(f"no edge has an incarnation {incarnation}; `lakehouse edge list` names them")

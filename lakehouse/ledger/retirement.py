@@ -17,7 +17,8 @@ from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import Booked
 from lakehouse.errors import AlreadyExistsError, RefusedError
 from lakehouse.ledger.booking import count
-from lakehouse.ledger.model import Run, Stream
+from lakehouse.ledger.documents import Documents
+from lakehouse.ledger.model import Run, Stream, Unread
 
 _RETIREMENT = re.compile(r"(?P<incarnation>[^.]+)\.retired-(?P<number>\d+)\.json")
 
@@ -61,14 +62,16 @@ def runs_of(stream: Stream, booked: Iterable[Booked]) -> Iterator[Run]:
     return (Run(*stream, one.first, one.last, one.hour) for one in booked)
 
 
-def read_retirements(files: Files, layout: Layout) -> list[Retirement]:
-    """All of them, oldest first within an incarnation."""
-    return [
-        msgspec.json.decode(files.read(entry.path), type=Retirement)
+def read_retirements(files: Files, layout: Layout, unread: list[Unread] | None = None) -> list[Retirement]:
+    """All of them, oldest first within an incarnation; those that cannot be read are noted in ``unread``."""
+    documents = Documents(files, unread)
+    read = (
+        documents.read(entry.path, Retirement, Unread(entry.path, edge.name, name["incarnation"]))
         for edge in files.list(layout.edges)
-        for entry in sorted(files.list(edge.path), key=lambda entry: entry.name)
-        if _RETIREMENT.fullmatch(entry.name)
-    ]
+        for entry in sorted(documents.list(edge.path, Unread(edge.path, edge.name)), key=lambda entry: entry.name)
+        if (name := _RETIREMENT.fullmatch(entry.name))
+    )
+    return [one for one in read if one is not None]
 
 
 def retired_incarnations(folder: Iterable[Entry]) -> dict[str, int]:

@@ -15,6 +15,7 @@ from lakehouse.clients.files import Files
 from lakehouse.contracts.layout import Layout
 from lakehouse.json_logs import fields
 from lakehouse.ledger.edge_list import EdgeState, list_edges
+from lakehouse.ledger.model import Unread
 from lakehouse.ledger.raw_gaps import size, unfilled
 
 log = logging.getLogger(__name__)
@@ -23,20 +24,25 @@ _edges = Gauge("lakehouse_edges", "Incarnations of edges that accept or owe some
 
 
 class EdgeWatch:
-    """Warns of each incarnation once, and again if it has been heard meanwhile."""
+    """Warns of each incarnation once, and again if it has been heard meanwhile; likewise of what cannot be read."""
 
     def __init__(self, files: Files, layout: Layout, silent_after: timedelta) -> None:
         self._files = files
         self._layout = layout
         self._silent_after = silent_after
         self._silent: set[str] = set()
+        self._unread: set[str] = set()
 
     def look(self, now: datetime) -> None:
         found = list_edges(self._files, self._layout, now, self._silent_after)
         counts = Counter(one.state for one in found)
         for state in (EdgeState.LIVE, EdgeState.DRAINING, EdgeState.SILENT, EdgeState.RETIRED):
             _edges.labels(state).set(counts[state])
-        _raw_gaps.set(size(unfilled(self._files, self._layout)))
+        unread: list[Unread] = []
+        _raw_gaps.set(size(unfilled(self._files, self._layout, unread=unread)))
+        for one in (one for one in unread if one.path not in self._unread):
+            log.warning("a document of an edge cannot be read", extra=fields(path=one.path, reason=one.message))
+        self._unread = {one.path for one in unread}
         silent = {one.name: one for one in found if one.state is EdgeState.SILENT}
         for name in sorted(silent.keys() - self._silent):
             log.warning("an edge is silent", extra=fields(edge=name, heard_at=silent[name].heard_at.isoformat()))

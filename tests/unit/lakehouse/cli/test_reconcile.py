@@ -1,16 +1,23 @@
 """The proof as contract 3 wants it, and for whom ``--wait`` waits."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
+from msgspec import structs
+from typer.testing import CliRunner, Result
 
-from lakehouse.cli.reconcile import unheard
+from lakehouse import instants
+from lakehouse.cli import reconcile
+from lakehouse.cli.reconcile import final, unheard
 from lakehouse.contracts.records import EdgeLedger
+from lakehouse.ledger.gather import Gathered, Gatherer
 from lakehouse.ledger.judge import judge
-from lakehouse.ledger.model import Evidence, Stage, Stream
+from lakehouse.ledger.model import MICROSECONDS_PER_HOUR, Evidence, Stage, Stream
 from lakehouse.ledger.report import as_document, as_text
-from tests.support.ledger_worlds import Position, evidence_of, without, worlds
+from tests.support.ledger_worlds import FIRST_HOUR, Position, evidence_of, without, worlds
 
 COLUMNS = {
     *("accepted", "kafka", "raw", "bronze", "silver", "duplicates", "quarantined", "lost"),
@@ -52,6 +59,60 @@ def test_a_raw_gap_is_balanced_and_shown(world: list[Position]) -> None:
     assert as_document(verdict)["totals"]["raw_gaps"] == 1
     assert "1 events are counted and in no raw file" in as_text(verdict)
     assert "in no raw file" not in as_text(judge(evidence_of(world)))
+
+
+def test_what_cannot_be_judged_is_listed_with_its_reason_and_what_to_do() -> None:
+    """Contract 3: `unproved`, and `balanced` is false."""
+    mark = (FIRST_HOUR + 1) * MICROSECONDS_PER_HOUR
+    world = [
+        Position("edge-1", f"{'a' * 16}-0", seq, FIRST_HOUR + hour, Stage.SILVER) for seq, hour in enumerate((0, 2))
+    ]
+    evidence = evidence_of(world)
+    [ledger] = evidence.ledgers
+    dead = structs.replace(ledger, next=1, hours={"2025-11-24T16": 1}, at=mark, raw_mark=mark)
+    verdict = judge(replace(evidence, ledgers=(dead,)))
+    document, text = as_document(verdict), as_text(verdict)
+    assert document["balanced"] is False
+    assert [(one["hour"], one["edge"], one["incarnation"], one["reason"]) for one in document["unproved"]] == [
+        (f"2025-11-24T{hour}:00:00Z", "edge-1", "a" * 16, "silent") for hour in (17, 18, 19)
+    ]
+    assert document["unproved"][0]["detail"] == "its last ledger is of 2025-11-24T17:00:00Z"
+    assert [(hour["judged"], hour["balanced"], hour["unproved"]) for hour in document["hours"]] == [
+        (True, True, []),
+        (False, False, [f"edge-1/{'a' * 16}"]),
+    ]
+    assert "UNPROVED" in text
+    assert "NOT balanced" in text
+    assert f"unproved: edge-1/{'a' * 16}, 3 hours from 2025-11-24T17:00:00Z to 2025-11-24T19:00:00Z: its last" in text
+    assert f"`lakehouse edge retire {'a' * 16} --lost" in text
+    assert as_document(judge(evidence_of(world)))["unproved"] == []
+
+
+def test_who_waits_is_told_of_an_edge_that_died_after_its_last_word() -> None:
+    world = [Position("edge-1", f"{'a' * 16}-0", 0, FIRST_HOUR, Stage.SILVER)]
+    evidence = evidence_of(world, complete_hours=1)
+    end = instants.from_micros((FIRST_HOUR + 1) * MICROSECONDS_PER_HOUR)
+    assert final(evidence, end).balanced
+    [(hour, reason)] = {(one.hour, str(one.reason)) for one in final(evidence, end + timedelta(seconds=1)).unproved}
+    assert (hour, reason) == (FIRST_HOUR + 1, "silent")
+
+
+def run(monkeypatch: pytest.MonkeyPatch, evidence: Evidence, *arguments: str) -> Result:
+    gathered = Gathered(evidence, None, ())
+    monkeypatch.setattr(Gatherer, "gather", lambda _: gathered)
+    return CliRunner().invoke(reconcile.app, [*arguments, "--format", "json"])
+
+
+def test_the_exit_code_says_whether_it_is_proved(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = [Position("edge-1", f"{'a' * 16}-0", 0, FIRST_HOUR, Stage.SILVER)]
+    evidence = evidence_of(world)
+    for proves, found in ((True, evidence), (False, replace(evidence, ledgers=()))):
+        for wait in ((), ("--wait", "--timeout", "0")):
+            done = run(monkeypatch, replace(found, heard_since=found.complete_through), *wait)
+            document = json.loads(done.stdout)
+            expected = (0, True, 0) if proves and not wait else (1, False, len(document["unproved"]))
+            assert (done.exit_code, document["balanced"], len(document["unproved"])) == expected
+            assert bool(document["unproved"]) == (not proves or bool(wait)), "the ledger is of long ago"
 
 
 def test_live_edges_are_waited_for_until_they_have_spoken() -> None:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.contracts.records import Booked, EdgeLedger
-from lakehouse.ledger.accepted import watermark
 from lakehouse.ledger.booking import Booking, booking, count
+from lakehouse.ledger.coverage import watermark
 from lakehouse.ledger.judge import judge
 from lakehouse.ledger.model import COUNTED, MICROSECONDS_PER_HOUR, Evidence, Run, Stage, Stream
 from lakehouse.ledger.proof import proof_of, upheld

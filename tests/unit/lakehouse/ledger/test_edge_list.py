@@ -12,8 +12,9 @@ from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import CLOSED_MARK, Booked, EdgeLedger
 from lakehouse.errors import RefusedError
 from lakehouse.instants import to_micros, to_text
+from lakehouse.ledger.documents import Documents
 from lakehouse.ledger.edge_list import EdgeState, list_edges, state_of
-from lakehouse.ledger.read_edges import read_open_ledger
+from lakehouse.ledger.read_edges import read_ledger
 from lakehouse.ledger.retirement import Retirement, add_retirement, read_retirements
 
 LAYOUT = Layout("/w")
@@ -115,7 +116,7 @@ def test_the_document_counts_what_is_owed(world: World) -> None:
 def test_one_that_closes_while_it_is_looked_at_is_read_as_it_closed(world: World) -> None:
     ledger = world.ledger("a", timedelta(0), closed=True, ended=True, delivered=10)
     was_listed = Entry(LAYOUT.edge_ledger("edge-1", "a"), False, 1, 0)
-    assert read_open_ledger(world.files, LAYOUT, was_listed) == ledger
+    assert read_ledger(Documents(world.files), LAYOUT, ledger.edge, was_listed) == ledger
 
 
 @pytest.mark.parametrize("is_retired", [True, False])

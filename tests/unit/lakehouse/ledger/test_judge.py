@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from lakehouse.contracts.records import EdgeLedger
-from lakehouse.ledger.accepted import watermark
+from lakehouse.ledger.coverage import watermark
 from lakehouse.ledger.judge import judge
 from lakehouse.ledger.model import COUNTED, MICROSECONDS_PER_HOUR, Evidence, Run, Stage
 from tests.support.ledger_worlds import (
@@ -139,7 +140,9 @@ def test_a_lost_position_that_turns_up_is_no_longer_lost(world: list[Position], 
 def test_a_ledger_that_is_some_seconds_old_hides_nothing(world: list[Position], data: st.DataObject) -> None:
     evidence = evidence_of(world, 4)
     stale = data.draw(st.integers(0, len(world)))
-    old = replace(evidence, ledgers=ledgers_of(world[:stale], evidence.complete_through or 0))
+    said = ledgers_of(world[:stale], evidence.complete_through or 0)
+    nothing = {ledger.incarnation: structs.replace(ledger, next=0, hours={}) for ledger in evidence.ledgers}
+    old = replace(evidence, ledgers=tuple((nothing | {one.incarnation: one for one in said}).values()))
     verdict = judge(old, everything=True)
     assert verdict.balanced
     assert verdict.totals["accepted"] == len(world)
@@ -159,7 +162,7 @@ def test_an_edge_that_owes_raw_files_holds_the_judgement_back(world: list[Positi
 
 def test_an_idle_edge_holds_nothing_back() -> None:
     through = (FIRST_HOUR + 2) * MICROSECONDS_PER_HOUR
-    idle = EdgeLedger("edge-1", "0" * 16, 0, {}, raw_mark=0, at=0)
+    idle = EdgeLedger("edge-1", "0" * 16, 0, {}, raw_mark=through, at=through)
     assert watermark(Evidence(ledgers=(idle,), complete_through=through)).instant == through
 
 
