@@ -27,6 +27,14 @@ def promote(
         bool,
         typer.Option("--accept", help="Also beyond that limit, or without some measures; needs --reason."),
     ] = False,
+    accept_unproved: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--accept-unproved",
+            metavar="EDGE",
+            help="Although hours of this edge cannot be judged; needs --reason, and is kept in the release.",
+        ),
+    ] = None,
     dry_run: DryRun = False,
     output: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.TABLE,
 ) -> None:
@@ -36,12 +44,19 @@ def promote(
     caught up, and that no metric's total changes by more than the share LAKEHOUSE_RELEASES__MAX_CHANGE (0.05 is 5 %).
     Until that is set, there is no limit.
 
+    What has not been judged is not proved: while hours of an edge cannot be judged that is dead or cannot be read, a
+    promote is refused. Start that edge again or retire it (`lakehouse edge retire`); or name it, or its incarnation,
+    with --accept-unproved.
+
     Examples: lakehouse promote 2 --dry-run; lakehouse promote 2;
-    lakehouse promote 2 --accept --reason "refunds were counted twice"
+    lakehouse promote 2 --accept --reason "refunds were counted twice";
+    lakehouse promote 2 --accept-unproved edge-7 --reason "its host is back on Monday"
     """
     settings = load_settings()
     files = HdfsFiles(settings.hdfs_url)
-    request = work.PromoteRequest(GoldVersionNumber(gold_version), actor, reason, accept)
+    request = work.PromoteRequest(
+        GoldVersionNumber(gold_version), actor, reason, accept, accept_unproved=tuple(accept_unproved or ())
+    )
     if dry_run:
         print_plan(work.plan(settings, files, request), output)
         return

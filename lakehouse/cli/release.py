@@ -108,12 +108,13 @@ def details(published: Published) -> dict[str, Any]:
     through = release.complete_through
     manifest: dict[str, Any] = msgspec.to_builtins(release)
     manifest.pop("nonce")
+    manifest["unproved"] = responses.unproved(release)
     manifest["complete_through"] = through and instants.to_text(instants.from_micros(through))
     return summary(published) | {name: value for name, value in manifest.items() if name not in summary(published)}
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, dict):
+    if isinstance(value, dict | list):
         return msgspec.json.encode(value).decode()
     return "-" if value is None else str(value)
 

@@ -143,6 +143,18 @@ class Snapshot(msgspec.Struct, frozen=True):
     set_aside: int = 0
 
 
+class AcceptedUnproved(msgspec.Struct, frozen=True):
+    """Hours of an edge's incarnation that the ledger could not judge, for ``reason``, and with which an operator has
+    promoted nevertheless. ``first`` and ``last`` are when the first and the last of these ``hours`` begin."""
+
+    edge: str
+    incarnation: str
+    reason: str
+    first: int
+    last: int
+    hours: int
+
+
 class Release(msgspec.Struct, frozen=True):
     """What readers see: one snapshot, published as ``releases/N/manifest.json``.
 
@@ -150,7 +162,8 @@ class Release(msgspec.Struct, frozen=True):
     modification time of the folder ``releases/N``), strictly increasing with N. ``catalogue`` and ``tzdata`` name what
     an answer needs besides data. ``kind`` is one of :class:`ReleaseKind`, ``reason`` the operator's text. While
     the current release is ``held`` (``rollback --exact``), cycles publish nothing. ``operation`` is the id of the
-    operation of the ops API that it carries out, if there is one. ``set_aside`` is the snapshot's.
+    operation of the ops API that it carries out, if there is one. ``set_aside`` is the snapshot's. ``unproved`` is what
+    the operator has accepted of edges that could not be judged.
     """
 
     release: ReleaseNumber
@@ -170,6 +183,7 @@ class Release(msgspec.Struct, frozen=True):
     held: bool = False
     operation: str | None = None
     set_aside: int = 0
+    unproved: list[AcceptedUnproved] = []
 
 
 def number_after(last: Snapshot | None) -> SnapshotNumber:

@@ -16,6 +16,7 @@ from lakehouse.errors import LakehouseError
 from lakehouse.json_logs import fields
 from lakehouse.ledger.model import hour_of
 from lakehouse.ledger.prove import Judged
+from lakehouse.ledger.report import unproved_text
 from lakehouse.releases import generations
 from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.log import ReleaseLog
@@ -131,6 +132,8 @@ class StandbyVersions:
             return
         if not verdict.balanced:
             reason = f"{len(verdict.missing)} runs are missing, {len(verdict.doubled)} are counted twice"
+            if verdict.balanced_where_judged:
+                reason = " ".join(unproved_text(verdict.unproved))
             log.error("the ledger is not balanced", extra=fields(gold_version=shown.gold_version, reason=reason))
 
     def _last_tried(self, state: VersionState) -> float:

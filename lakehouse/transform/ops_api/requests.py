@@ -29,6 +29,7 @@ _Release = Annotated[ReleaseNumber, _RANGE]
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=1000, description="Why, in your own words.")]
 Fingerprint = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 DryRun = Annotated[bool, msgspec.Meta(description="Answer what would be done, and change nothing.")]
+_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
 Bound = Annotated[str, msgspec.Meta(max_length=64, description="A UTC day, or an instant for the day it lies in.")]
 
 
@@ -74,20 +75,25 @@ class Reprocess(
 class Promote(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="verb", tag="promote"
 ):
-    """Show readers a candidate. ``accept``: also with differences beyond the limit, or without some measures; needs
-    ``reason``."""
+    """Show readers a candidate. ``accept``: also with differences beyond the limit, or without some measures;
+    ``accept_unproved``: although hours of these edges (or incarnations) cannot be judged. Both need ``reason``."""
 
     gold_version: _GoldVersion
     accept: bool = False
+    accept_unproved: Annotated[list[_Text], msgspec.Meta(max_length=1000)] = []
     reason: Reason | None = None
     dry_run: DryRun = False
 
     def __post_init__(self) -> None:
         if self.accept and self.reason is None:
             raise ValueError("accept needs a reason")
+        if self.accept_unproved and self.reason is None:
+            raise ValueError("accept_unproved needs a reason")
 
     def planned(self, actor: str, operation: str | None, seen: ReleaseNumber | None) -> PromoteRequest:
-        return PromoteRequest(self.gold_version, actor, self.reason, self.accept, operation, seen)
+        return PromoteRequest(
+            self.gold_version, actor, self.reason, self.accept, operation, seen, tuple(self.accept_unproved)
+        )
 
 
 class Rollback(
@@ -114,9 +120,6 @@ class Drop(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
     def planned(self, actor: str, operation: str | None) -> DropRequest:
         return DropRequest(self.gold_version, actor, self.reason, operation)
-
-
-_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
 
 
 class Conditions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -9,7 +9,7 @@ import msgspec
 
 from lakehouse import instants
 from lakehouse.releases.log import Published
-from lakehouse.releases.model import Drop
+from lakehouse.releases.model import Drop, Release
 from lakehouse.releases.version_status import VersionState
 from lakehouse.transform.backfill.progress import Progress
 from lakehouse.transform.ops_api import requests
@@ -94,9 +94,17 @@ def release(published: Published) -> Document:
         "actor": said.actor,
         "held": said.held,
         "operation": said.operation,
+        "unproved": unproved(said),
         "complete_through": instant(said.complete_through),
         "definition": msgspec.to_builtins(said.definition),
     }
+
+
+def unproved(said: Release) -> list[Document]:
+    """What an operator has accepted without proof: hours of edges."""
+    return [
+        msgspec.to_builtins(one) | {"first": instant(one.first), "last": instant(one.last)} for one in said.unproved
+    ]
 
 
 def instant(micros: int | None) -> str | None:

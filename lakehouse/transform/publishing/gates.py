@@ -8,12 +8,13 @@ makes a request senseless (no such version, dropped, already current, ...) is re
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lakehouse.clients.insights import prepared
 from lakehouse.clients.trino import Trino
 from lakehouse.errors import RefusedError
 from lakehouse.ledger.prove import Judged
+from lakehouse.ledger.report import unproved_text
 from lakehouse.releases.log import Published
 from lakehouse.releases.model import GoldVersion, ReleaseKind, Snapshot
 from lakehouse.releases.versions import Versions
@@ -25,6 +26,7 @@ from lakehouse.transform.diff.run import difference
 from lakehouse.transform.diff.share import largest_change, share
 from lakehouse.transform.diff.wording import percentage, title
 from lakehouse.transform.gold_columns import Columns, missing_for_good, missing_measures
+from lakehouse.transform.publishing.accepted_edges import AcceptedEdges
 from lakehouse.transform.publishing.publish import following
 
 
@@ -37,6 +39,7 @@ class Prospect:
     parent: Published
     beside: Snapshot
     """The newest snapshot of the parent's version."""
+    accepted: AcceptedEdges = field(default_factory=AcceptedEdges)
 
 
 Gate = Callable[[Prospect, bool], str]
@@ -86,18 +89,31 @@ def is_whole(settings: Settings) -> Gate:
 
 
 def ledger_is_balanced(judged: Judged) -> Gate:
-    """Every accepted event is counted exactly once by the candidate's silver."""
+    """Every accepted event is counted exactly once by the candidate's silver. Hours that cannot be judged are not
+    proved: they are let through only of edges that the operator has named."""
 
     def gate(prospect: Prospect, accept: bool) -> str:
         shown = following(prospect.parent, prospect.version, prospect.snapshot, ReleaseKind.PROMOTE)
         verdict = judged(shown)
-        if not verdict.balanced:
+        if not verdict.balanced_where_judged:
             raise RefusedError(
                 f"the ledger of gold version {prospect.version.version} is not balanced: {len(verdict.missing)} runs "
                 f"of positions are missing, {len(verdict.doubled)} are counted twice. `lakehouse reconcile` shows "
                 "whether the current release has the same trouble"
             )
-        return f"ledger balanced: {verdict.totals['accepted']:,} events accepted"
+        balanced = f"ledger balanced: {verdict.totals['accepted']:,} events accepted"
+        if rest := prospect.accepted.not_accepted(verdict.unproved):
+            edges = sorted({"/".join(one.stream) for one in rest})
+            raise RefusedError(
+                f"the ledger of gold version {prospect.version.version} is not proved. "
+                + " ".join(unproved_text(rest))
+                + " Or promote without a proof of these hours: "
+                + " ".join(f"--accept-unproved {edge}" for edge in edges)
+                + " --reason ..."
+            )
+        if not verdict.unproved:
+            return balanced
+        return f"{balanced}; accepted without proof: " + " ".join(unproved_text(verdict.unproved))
 
     return gate
 

@@ -9,7 +9,9 @@ meanwhile, the gates are checked again, and after another operator we are refuse
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import msgspec
 
 from lakehouse.clients.files import Files
 from lakehouse.contracts.ids import GoldVersionNumber, ReleaseNumber
@@ -26,6 +28,7 @@ from lakehouse.transform.building.builder import Builder, Progress
 from lakehouse.transform.building.catch_up import CatchUp
 from lakehouse.transform.locks import building, deciding
 from lakehouse.transform.orphaned_queries import end_queries
+from lakehouse.transform.publishing.accepted_edges import AcceptedEdges
 from lakehouse.transform.publishing.gates import (
     Gate,
     Prospect,
@@ -47,7 +50,8 @@ CATCH_UP_TIMEOUT = 60.0
 
 @dataclass(frozen=True)
 class PromoteRequest:
-    """An operator's request: who, why, and whether differences beyond the limit are accepted.
+    """An operator's request: who, why, and whether differences beyond the limit are accepted; ``accept_unproved`` names
+    the edges whose hours need not be proved.
 
     ``operation`` is the id of an operation of the ops API, ``seen`` the release that was current when it was requested:
     since then no other operator may have published one.
@@ -59,6 +63,7 @@ class PromoteRequest:
     accept: bool = False
     operation: str | None = None
     seen: ReleaseNumber | None = None
+    accept_unproved: tuple[str, ...] = ()
 
 
 def promote(settings: Settings, files: Files, request: PromoteRequest, say: Progress) -> Published:
@@ -102,10 +107,10 @@ class Promote:
             end_queries(self._builder.trino, version.version)
             caught_up, live = self._at_parent(version, seen, say)
             if caught_up != newest:
-                self._check(self._slow, request, Prospect(version, caught_up, seen, live), say)
+                self._check(self._slow, request, replace(prospect, snapshot=caught_up, beside=live), say)
         with _locked(self._builder, [*self._built_from(version), seen.release.gold_version]):
             self._refuse_dropped(version.version)
-            return self._publish(request, version, seen, say)
+            return self._publish(request, prospect, say)
 
     def plan(self, request: PromoteRequest) -> VerbPlan:
         """What :meth:`run` would do: the gates judge the candidate as it is. Raises :class:`RefusedError`, too."""
@@ -124,6 +129,8 @@ class Promote:
             "parent": parent.number,
             "is_caught_up": is_beside,
             "accept": request.accept,
+            "accept_unproved": list(request.accept_unproved),
+            "unproved": msgspec.to_builtins(prospect.accepted.found),
             "actor": request.actor,
             "reason": request.reason,
         }
@@ -136,10 +143,12 @@ class Promote:
             raise RefusedError("nothing has been released yet: the first cycle publishes the first release")
         if request.accept and not request.reason:
             raise RefusedError("differences are accepted for a reason: give one (--reason)")
+        if request.accept_unproved and not request.reason:
+            raise RefusedError("an edge's hours are accepted without proof for a reason: give one (--reason)")
         if request.seen is not None:
             seen = refuse_after_another_operator(self._log, self._log.get(request.seen))
         version, newest = self._candidate(request, seen)
-        return Prospect(version, newest, seen, self._live(seen))
+        return Prospect(version, newest, seen, self._live(seen), AcceptedEdges(request.accept_unproved))
 
     def _candidate(self, request: PromoteRequest, seen: Published) -> tuple[GoldVersion, Snapshot]:
         number, versions = request.gold_version, self._builder.versions
@@ -171,11 +180,12 @@ class Promote:
             return [version.version]
         return [version.version, *self._built_from(self._builder.versions.get(plan.base.gold_version))]
 
-    def _publish(self, request: PromoteRequest, version: GoldVersion, seen: Published, say: Progress) -> Published:
+    def _publish(self, request: PromoteRequest, prospect: Prospect, say: Progress) -> Published:
+        version = prospect.version
         while True:
-            parent = refuse_after_another_operator(self._log, seen)
+            parent = refuse_after_another_operator(self._log, prospect.parent)
             snapshot, beside = self._at_parent(version, parent, say)
-            self._check(self._gates, request, Prospect(version, snapshot, parent, beside), say)
+            self._check(self._gates, request, replace(prospect, snapshot=snapshot, parent=parent, beside=beside), say)
             release = following(
                 parent,
                 version,
@@ -184,6 +194,7 @@ class Promote:
                 actor=request.actor,
                 reason=request.reason,
                 operation=request.operation,
+                unproved=prospect.accepted.found,
             )
             try:
                 with deciding(self._builder.settings):

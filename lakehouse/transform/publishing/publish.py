@@ -5,6 +5,7 @@ that it follows names the same gold version and is not held: a live cycle can ne
 operators one wins; the other is refused.
 """
 
+from collections.abc import Sequence
 from importlib.metadata import version as package_version
 
 from lakehouse.contracts.ids import ReleaseNumber
@@ -12,7 +13,7 @@ from lakehouse.contracts.metrics import CATALOGUE_VERSION
 from lakehouse.contracts.tables import TRANSFORM_USER
 from lakehouse.errors import AlreadyExistsError, RefusedError
 from lakehouse.releases.log import Published, ReleaseLog
-from lakehouse.releases.model import GoldVersion, Release, ReleaseKind, Snapshot, new_nonce
+from lakehouse.releases.model import AcceptedUnproved, GoldVersion, Release, ReleaseKind, Snapshot, new_nonce
 
 
 def publish_snapshot(log: ReleaseLog, version: GoldVersion, snapshot: Snapshot) -> Published | None:
@@ -37,6 +38,7 @@ def following(
     reason: str | None = None,
     held: bool = False,
     operation: str | None = None,
+    unproved: Sequence[AcceptedUnproved] = (),
 ) -> Release:
     """The document of a release of ``snapshot`` after ``parent``, to be appended."""
     return Release(
@@ -57,6 +59,7 @@ def following(
         held=held,
         operation=operation,
         set_aside=snapshot.set_aside,
+        unproved=list(unproved),
     )
 
 

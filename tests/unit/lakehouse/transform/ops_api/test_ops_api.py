@@ -50,6 +50,8 @@ def test_not_found_comes_before_a_bad_parameter(ops_api: OpsApi, path: str) -> N
         ("promote", {"gold_version": 0}),
         ("promote", {"gold_version": 2, "acept": True}),
         ("promote", {"gold_version": 2, "accept": True}),
+        ("promote", {"gold_version": 2, "accept_unproved": ["edge-2"]}),
+        ("promote", {"gold_version": 2, "accept_unproved": "edge-2", "reason": "a fire"}),
         ("promote", {"gold_version": 2, "verb": "drop"}),
         ("reprocess", {"from": "kafka"}),
         ("reprocess", {"sinse": "2026-03-01"}),
@@ -259,6 +261,7 @@ def test_the_openapi_document_names_bodies_and_parameters(ops_api: OpsApi) -> No
     assert set(document["components"]["schemas"][schema]["properties"]) == {
         "gold_version",
         "accept",
+        "accept_unproved",
         "reason",
         "dry_run",
     }

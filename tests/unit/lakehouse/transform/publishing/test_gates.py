@@ -2,13 +2,14 @@
 by."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lakehouse.cli.release import details
 from lakehouse.clients import kafka_scan
 from lakehouse.clients.files import LocalFiles
 from lakehouse.clients.trino import Column, Result, Trino
@@ -16,14 +17,16 @@ from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.contracts.tables import GOLD_KEYS, GOLD_MEASURES, GOLD_TABLES, MERCHANT_SALES
 from lakehouse.errors import RefusedError
 from lakehouse.ledger.judge import Verdict, judge
-from lakehouse.ledger.model import Evidence, Stage
+from lakehouse.ledger.model import MICROSECONDS_PER_HOUR, Evidence, Stage
 from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.log import Published
-from lakehouse.releases.model import BronzeCursor, GoldVersion, Release, Snapshot, TableState
+from lakehouse.releases.model import AcceptedUnproved, BronzeCursor, GoldVersion, Release, Snapshot, TableState
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
 from lakehouse.transform.building.builder import Builder
 from lakehouse.transform.diff import gold_sql
+from lakehouse.transform.ops_api import responses
+from lakehouse.transform.publishing.accepted_edges import AcceptedEdges
 from lakehouse.transform.publishing.gates import (
     Prospect,
     caught_up,
@@ -187,6 +190,69 @@ def test_an_event_that_is_missing_or_counts_twice_is_accepted_from_nobody(accept
         proved(without(everything, Stage.SILVER, one), accept)
     with pytest.raises(RefusedError, match="0 runs of positions are missing, 1 are counted twice"):
         proved(with_more(everything, Stage.DUPLICATES, one), accept)
+
+
+def with_a_dead_edge() -> Evidence:
+    """It has never said what it accepted, and has delivered one event; two other edges are well."""
+    dead = Position("edge-2", f"{8:016x}-0", 0, FIRST_HOUR + 2, Stage.SILVER)
+    evidence = evidence_of([*ACCEPTED, dead])
+    return replace(evidence, ledgers=tuple(one for one in evidence.ledgers if one.edge != "edge-2"))
+
+
+def accepting(evidence: Evidence, *names: str) -> tuple[str, AcceptedEdges]:
+    given = replace(prospect(consumed=2), accepted=AcceptedEdges(names))
+    return ledger_is_balanced(lambda _: judge(evidence))(given, False), given.accepted
+
+
+@pytest.mark.parametrize("accept", [False, True])
+def test_what_cannot_be_judged_is_refused_with_the_edge_its_hours_and_what_to_do(accept: bool) -> None:
+    with pytest.raises(RefusedError) as refused:
+        proved(with_a_dead_edge(), accept)
+    message, edge = str(refused.value), f"edge-2/{8:016x}"
+    assert "the ledger of gold version 2 is not proved" in message
+    assert f"{edge}, 2 hours from 2025-11-24T18:00:00Z to 2025-11-24T19:00:00Z: it has never said" in message
+    assert f"`lakehouse edge retire {8:016x} --lost --reason ...`" in message
+    assert f"--accept-unproved {edge} --reason" in message
+
+
+@pytest.mark.parametrize("name", ["edge-2", f"{8:016x}", f"edge-2/{8:016x}"])
+def test_only_a_named_edge_is_let_through_without_proof(name: str) -> None:
+    said, accepted = accepting(with_a_dead_edge(), name)
+    assert said.startswith("ledger balanced: 4 events accepted; accepted without proof: unproved: edge-2/")
+    begins = [(FIRST_HOUR + hour) * MICROSECONDS_PER_HOUR for hour in (2, 3)]
+    assert accepted.found == [AcceptedUnproved("edge-2", f"{8:016x}", "no_ledger", begins[0], begins[1], hours=2)]
+    with pytest.raises(RefusedError, match="is not proved"):
+        accepting(with_a_dead_edge(), "edge-1", "edge-3")
+
+
+def test_a_named_edge_lets_nothing_through_that_is_missing() -> None:
+    broken = without(with_a_dead_edge(), Stage.SILVER, ACCEPTED[0].run)
+    with pytest.raises(RefusedError, match="is not balanced: 1 runs"):
+        accepting(broken, "edge-2")
+
+
+def test_what_is_accepted_without_proof_has_a_reason_and_stands_in_the_release(
+    builder: Builder, warehouse: LoggedWarehouse
+) -> None:
+    promote = Promote(builder, (ledger_is_balanced(lambda _: judge(with_a_dead_edge())),), ())
+
+    def request(reason: str | None, *names: str) -> PromoteRequest:
+        return PromoteRequest(GoldVersionNumber(2), "olga", reason, accept_unproved=names)
+
+    with pytest.raises(RefusedError, match="for a reason: give one"):
+        promote.run(request(None, "edge-2"))
+    with pytest.raises(RefusedError, match="is not proved"):
+        promote.run(request("a fire"))
+    with pytest.raises(RefusedError, match="is not proved"):
+        promote.plan(request("a fire", "edge-1"))
+    planned = promote.plan(request("a fire", "edge-2"))
+    assert (planned.facts["accept_unproved"], planned.facts["unproved"][0]["hours"]) == (["edge-2"], 2)
+    assert len(warehouse.log.refresh()) == 1, "what is refused or planned has changed nothing"
+    published = promote.run(request("a fire", "edge-2"))
+    assert [(one.edge, one.reason, one.hours) for one in published.release.unproved] == [("edge-2", "no_ledger", 2)]
+    [shown] = details(published)["unproved"]
+    assert (shown["first"], shown["last"]) == ("2025-11-24T18:00:00Z", "2025-11-24T19:00:00Z")
+    assert responses.release(published)["unproved"] == [shown]
 
 
 def compared(tables: Tables, before: int, after: int, accept: bool = False) -> str:
