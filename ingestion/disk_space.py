@@ -7,7 +7,6 @@ raw file, in a segment here, or in a named gap, which ``lakehouse bronze-to-raw`
 
 import logging
 import shutil
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from ingestion.incarnation import Incarnation
 from ingestion.segment import Segment
 from ingestion.tail_cache import Cursor
 from lakehouse.settings import EdgeSettings
+from lakehouse.turns import Turns
 
 LOOK_SECONDS = 0.2
 SOON_SECONDS = 0.05
@@ -35,8 +35,7 @@ class DiskSpace:
         self._folder = folder
         self._may_leave = may_leave
         self._incarnations: list[Incarnation] = []
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="disk space", daemon=True)
+        self._turns = Turns("disk space", self._turn, "no room can be made on the edge's disk; it is tried again")
         self._is_leaving = False
         self._free = 0
         self._looked_at = 0.0
@@ -52,20 +51,13 @@ class DiskSpace:
     def start(self, incarnations: list[Incarnation]) -> None:
         """``incarnations`` is shared: what is finished disappears from it."""
         self._incarnations = incarnations
-        self._thread.start()
+        self._turns.start()
 
     def stop(self, timeout: float) -> None:
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
+        self._turns.stop(timeout)
 
-    def _run(self) -> None:
-        pause = LOOK_SECONDS
-        while not self._stopping.wait(pause):
-            try:
-                pause = SOON_SECONDS if self.make_room() else LOOK_SECONDS
-            except Exception:
-                _log.exception("no room can be made on %s; it is tried again", self._folder)
+    def _turn(self) -> float:
+        return SOON_SECONDS if self.make_room() else LOOK_SECONDS
 
     def make_room(self) -> bool:
         """What is due now; True if that is not enough."""

@@ -6,7 +6,6 @@ had not come to the disk when the power went, is in the log again, in its place.
 """
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -17,8 +16,8 @@ from lakehouse.contracts import topics
 from lakehouse.contracts.records import lines_of
 from lakehouse.errors import NotReadyError
 from lakehouse.settings import Settings
+from lakehouse.turns import RETRY_SECONDS, Turns
 
-RETRY_SECONDS = 2.0
 CLOCK_SECONDS = 15.0
 """So long it waits for a look at the NameNode's clock."""
 _MARGIN = 60_000_000
@@ -39,39 +38,32 @@ class Healer:
         self._skew = int(settings.edge.max_clock_skew.total_seconds() * 1_000_000)
         self._healed = healed
         self._clock_trusted = clock_trusted
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="healer", daemon=True)
+        self._turns = Turns("healer", self._turn, "what a log has lost cannot be read back; it is tried again")
         self.torn = torn
         """The runs that are left to do."""
 
     def start(self) -> None:
         if self.torn:
-            self._thread.start()
+            self._turns.start()
 
     def stop(self, timeout: float) -> None:
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
+        self._turns.stop(timeout)
 
-    def _run(self) -> None:
-        while self.torn and not self._stopping.is_set():
-            run = self.torn[0]
-            try:
-                lines = list(self._lost_lines(run))
-            except NotReadyError as error:
-                _log.warning("run %s lacks lines, which are read back once Kafka answers: %s", run.id, error)
-                self._stopping.wait(RETRY_SECONDS)
-                continue
-            except Exception:
-                _log.exception("run %s lacks lines, and reading them back failed; it is tried again", run.id)
-                self._stopping.wait(RETRY_SECONDS)
-                continue
-            restored = run.restore(lines)
-            for first, last in restored.log.holes():
-                _log.error("run %s has lost the events %d to %d, and Kafka has them no more", run.id, first, last)
-            _log.info("run %s is whole: %d lines were read back from Kafka", run.id, len(lines))
-            self._healed(restored)
-            del self.torn[0]
+    def _turn(self) -> float | None:
+        """Heals one run."""
+        run = self.torn[0]
+        try:
+            lines = list(self._lost_lines(run))
+        except NotReadyError as error:
+            _log.warning("run %s lacks lines, which are read back once Kafka answers: %s", run.id, error)
+            return RETRY_SECONDS
+        restored = run.restore(lines)
+        for first, last in restored.log.holes():
+            _log.error("run %s has lost the events %d to %d, and Kafka has them no more", run.id, first, last)
+        _log.info("run %s is whole: %d lines were read back from Kafka", run.id, len(lines))
+        self._healed(restored)
+        del self.torn[0]
+        return 0.0 if self.torn else None
 
     def _lost_lines(self, run: Incarnation) -> Iterator[bytes]:
         """Lines of the run that Kafka has and its log lacks. Reads from when the log ends, by the stamps of the
@@ -87,7 +79,7 @@ class Healer:
         """When the machine was started again: the run had ended by then. None, which costs more, if it is not known:
         the clock is wrong, or nobody has compared it, or the disk is in another machine now."""
         patience = time.monotonic() + CLOCK_SECONDS
-        while not self._clock_trusted() and time.monotonic() < patience and not self._stopping.is_set():
-            self._stopping.wait(0.2)
+        while not self._clock_trusted() and time.monotonic() < patience and not self._turns.stopping:
+            self._turns.pause(0.2)
         until = machine.booted_at() + self._skew + _MARGIN
         return until if self._clock_trusted() and until > since + _MARGIN else None

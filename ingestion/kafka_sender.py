@@ -26,6 +26,7 @@ from lakehouse.contracts import topics
 from lakehouse.contracts.records import FRAME_BYTES, Watermark
 from lakehouse.errors import NotReadyError
 from lakehouse.settings import Settings
+from lakehouse.turns import Turns
 
 RETRY_SECONDS = 0.5
 REPLICAS_SECONDS = 60.0
@@ -62,8 +63,7 @@ class KafkaSender:
         self._live: Incarnation | None = None
         self._backlog = Backlog()
         self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
+        self._turns = Turns("delivery", self._turn, "delivery failed, and begins again from the log", RETRY_SECONDS)
         self._awaited = True
         self._watermarks_due = self._replicas_due = time.monotonic()
         self.failure: str | None = "not connected yet"
@@ -73,7 +73,7 @@ class KafkaSender:
         """``incarnations`` is shared: what is finished disappears from it."""
         self._live = live
         self._incarnations = incarnations
-        self._thread.start()
+        self._turns.start()
 
     def wake(self) -> None:
         """There is something to send."""
@@ -85,23 +85,20 @@ class KafkaSender:
         self._wake.set()
 
     def stop(self, timeout: float) -> None:
-        self._stopping.set()
         self._wake.set()
-        self._thread.join(timeout)
+        self._turns.stop(timeout)
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._session()
-            except NotReadyError as error:
-                if self.failure is None:
-                    _log.warning("Kafka does not take events, they stay in the log: %s", error)
-                self.failure = str(error)
-                self._stopping.wait(RETRY_SECONDS)
-            except Exception:
-                _log.exception("delivery failed, and begins again from the log")
-                self.failure = "delivery failed; see the edge's log"
-                self._stopping.wait(RETRY_SECONDS)
+    def _turn(self) -> float:
+        try:
+            self._session()
+        except NotReadyError as error:
+            if self.failure is None:
+                _log.warning("Kafka does not take events, they stay in the log: %s", error)
+            self.failure = str(error)
+        except Exception:
+            self.failure = "delivery failed; see the edge's log"
+            raise
+        return RETRY_SECONDS
 
     def _session(self) -> None:
         """One producer, until it fails or the edge stops."""
@@ -113,13 +110,13 @@ class KafkaSender:
                 _log.info("connected to Kafka at %s", self._settings.kafka_bootstrap)
             self._look_at_replicas()
             self.failure = None
-            while not self._stopping.is_set():
+            while not self._turns.stopping:
                 self._wake.clear()
                 sent = self._send_backlog(producer)
                 if not sent:
                     self._wake.wait(max(0.0, min(1.0, self._watermarks_due - time.monotonic())))
                 elif sent < FRAME_BYTES:
-                    self._stopping.wait(AWAITED_SECONDS if self._awaited else GATHER_SECONDS)
+                    self._turns.pause(AWAITED_SECONDS if self._awaited else GATHER_SECONDS)
                 if time.monotonic() >= self._replicas_due:
                     with suppress(NotReadyError):  # a broker that is gone ends no session with the others
                         self._look_at_replicas()

@@ -8,7 +8,6 @@ it (``disk_space`` tells of another case). All steps may be repeated: an existin
 
 import hashlib
 import logging
-import threading
 import time
 
 import msgspec
@@ -23,6 +22,7 @@ from lakehouse.contracts.layout import Layout
 from lakehouse.contracts.records import EdgeLedger, RawEncoding, RawGaps, RawManifest
 from lakehouse.errors import LakehouseError, NotFoundError, NotReadyError, RefusedError
 from lakehouse.settings import EdgeSettings
+from lakehouse.turns import Turns
 
 TICK_SECONDS = 1.0
 SILENCE_SECONDS = 30.0
@@ -49,9 +49,7 @@ class Shipper:
         self._published_gaps: dict[str, RawGaps] = {}
         self._is_refused = False
         self._answered_at = time.monotonic()
-        self._stopping = threading.Event()
-        self._tick = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="shipper", daemon=True)
+        self._turns = Turns("shipper", self._turn, "shipping failed, and is tried again", once_more=True)
         self.failure: str | None = None
         """Why HDFS does not take anything at the moment."""
         self.clock_skew: float | None = None
@@ -59,17 +57,15 @@ class Shipper:
 
     def start(self, incarnations: list[Incarnation]) -> None:
         self._incarnations = incarnations
-        self._thread.start()
+        self._turns.start()
 
     def stop(self, timeout: float) -> None:
-        self._stopping.set()
-        self._tick.set()
-        self._thread.join(timeout)
+        self._turns.stop(timeout)
 
     def run_now(self) -> None:
         """The edge ends: a round now, ledgers included."""
         self._published_at = 0.0
-        self._tick.set()
+        self._turns.wake()
 
     @property
     def is_hdfs_away(self) -> bool:
@@ -79,13 +75,7 @@ class Shipper:
     def _answered(self) -> None:
         self._is_refused, self._answered_at = False, time.monotonic()
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._tick.wait(TICK_SECONDS)
-            self._tick.clear()
-            self._try_round()
-
-    def _try_round(self) -> None:
+    def _turn(self) -> float:
         try:
             self.round()
             self.failure = None
@@ -95,8 +85,9 @@ class Shipper:
                 _log.warning("HDFS does not take segments, they stay on this disk: %s", error)
             self.failure = str(error)
         except Exception as error:
-            _log.exception("shipping failed, and is tried again")
             self.failure = f"{type(error).__name__}: {error}"
+            raise
+        return TICK_SECONDS
 
     def round(self) -> None:
         """Everything that is due now."""

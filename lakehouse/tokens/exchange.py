@@ -21,6 +21,7 @@ from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.settings import Settings
 from lakehouse.tokens.keys import Jwk, Jwks, KeyFolder, Revocations
+from lakehouse.turns import Turns
 
 _log = logging.getLogger(__name__)
 _STOP_SECONDS = 1.0
@@ -99,25 +100,22 @@ class KeyPoller:
     def __init__(self, exchange: Rounds, interval: float) -> None:
         self._exchange = exchange
         self._interval = interval
-        self._stopped = threading.Event()
         self._failure: str | None = None
-        self._thread = threading.Thread(target=self._run, name="keys", daemon=True)
-        self._thread.start()
+        self._turns = Turns("keys", self._turn, "keys are not compared with those on HDFS; the ones known stay")
+        self._turns.start()
 
     def stop(self) -> None:
-        self._stopped.set()
-        self._thread.join(_STOP_SECONDS)
+        self._turns.stop(_STOP_SECONDS)
 
-    def _run(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._exchange.round()
-                self._failure = None
-            except Exception as error:  # the next round tries again, whatever it was
-                if str(error) != self._failure:
-                    _log.warning("keys are not compared with those on HDFS: %s; the ones known stay", error)
-                self._failure = str(error)
-            self._stopped.wait(self._interval)
+    def _turn(self) -> float:
+        try:
+            self._exchange.round()
+            self._failure = None
+        except Exception as error:  # the next round tries again, whatever it was
+            if str(error) != self._failure:
+                _log.warning("keys are not compared with those on HDFS: %s; the ones known stay", error)
+            self._failure = str(error)
+        return self._interval
 
 
 @contextmanager

@@ -23,7 +23,7 @@ CLIENTS = {
 
 SHARED = (
     *("clients", "contracts", "http", "releases", "tokens"),
-    *("errors", "instants", "json_logs", "settings"),
+    *("errors", "instants", "json_logs", "settings", "turns"),
 )
 APPLICATION = {
     *(

@@ -100,17 +100,17 @@ def test_hdfs_is_away_when_it_says_so_or_has_been_silent_and_not_when_a_raw_file
     assert not shipper.is_hdfs_away
     shipper._answered_at -= 31
     assert shipper.is_hdfs_away
-    shipper._try_round()
+    shipper._turn()
     assert not shipper.is_hdfs_away
     world.accept(1)
     world.runs[0].log.seal()
     world.files.away = True
-    shipper._try_round()
+    shipper._turn()
     assert shipper.is_hdfs_away
     world.files.away = False
     date = instants.from_micros(world.now).date().isoformat()
     manifest = LAYOUT.raw_manifest(date, f"{world.runs[0].id}-0")
     world.files.write(manifest, msgspec.json.encode(RawManifest("e", "s", 7, 7, 1, 0, "", {}, 0, 0)))
-    shipper._try_round()
+    shipper._turn()
     assert "another than the segment" in str(shipper.failure)
     assert not shipper.is_hdfs_away

@@ -136,7 +136,8 @@ def take_all(sender: KafkaSender, brokers: int = 2) -> None:
     """Brokers that have at once whatever is in the log."""
     sender._on_connected(brokers)
     sender.failure = None
-    while not sender._stopping.wait(0.01):
+    while not sender._turns.stopping:
+        sender._turns.pause(0.01)
         for run in list(sender._incarnations):
             for outbox in run.outboxes:
                 outbox.delivered = outbox.log.end
@@ -158,7 +159,7 @@ def test_a_full_disk_frees_itself_once_hdfs_is_back(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With one broker nothing goes without a raw file; deleting what has one takes no free space."""
-    monkeypatch.setattr(KafkaSender, "_run", lambda sender: take_all(sender, brokers=1))
+    monkeypatch.setattr(KafkaSender, "_session", lambda sender: take_all(sender, brokers=1))
     files = Away(tmp_path / "hdfs")
     no_quota = {"quota_events_per_second": 0, "quota_bytes_per_second": 0}
     settings = settings_of(small, disk_reserve_bytes=RESERVE, segment_max_age=timedelta(seconds=0.5), **no_quota)
@@ -181,7 +182,7 @@ def test_while_kafka_takes_events_a_full_disk_refuses_none(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """HDFS is away; twice of what the disk has left comes in; and what went from it is named once HDFS is back."""
-    monkeypatch.setattr(KafkaSender, "_run", take_all)
+    monkeypatch.setattr(KafkaSender, "_session", take_all)
     files = Away(tmp_path / "hdfs")
     settings = settings_of(small, disk_reserve_bytes=RESERVE, quota_events_per_second=0, quota_bytes_per_second=0)
     for edge in serve(settings, files):
