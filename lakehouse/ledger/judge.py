@@ -10,6 +10,7 @@ stage; until then it is in flight. Pure.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from lakehouse.ledger import spans
 from lakehouse.ledger.accepted import Hours, accepted_hours, by_stream, given_up
@@ -91,7 +92,11 @@ class _Held:
 
     def not_in_raw(self, accepted: Spans) -> Spans:
         """What raw files should hold and do not."""
-        return spans.subtract(accepted, spans.merge([*self.raw, *self.raw_gaps, *self.lost]))
+        return spans.subtract(accepted, self._in_raw_or_known)
+
+    @cached_property
+    def _in_raw_or_known(self) -> Spans:
+        return spans.merge([*self.raw, *self.raw_gaps, *self.lost])
 
 
 def judge(evidence: Evidence, *, everything: bool = False) -> Verdict:

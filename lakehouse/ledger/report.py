@@ -17,8 +17,9 @@ _RETIRE = "if its disk is gone, `lakehouse edge retire {1} --lost --reason ...`"
 _NEXT = {
     Doubt.SILENT: f"Start the edge again on its folder, and it says what it accepted; {_RETIRE}",
     Doubt.NO_LEDGER: f"Start the edge again on its folder, and it says what it accepted; {_RETIRE}",
-    Doubt.UNREADABLE: "Mend that file or its permissions; an edge that lives writes its ledger anew, and "
-    "`lakehouse edge retire {1} --lost --reason ...` decides without the ledger of one that is gone",
+    Doubt.UNREADABLE: "Mend that file or its permissions, or move it away, and what is missing without it is named. "
+    "An edge that lives writes its ledger anew; if it is gone, `lakehouse edge retire {1} --lost --reason ...` "
+    "decides without its ledger",
     Doubt.UNSHIPPED: f"An edge that lives ships them once HDFS takes them, see its /readyz; {_RETIRE}",
 }
 """What an operator does, by the reason; ``{1}`` is the incarnation."""

@@ -1,7 +1,8 @@
 """Books as lost what an incarnation still owes whose disk is gone: ``lakehouse edge retire``.
 
 In: an operator's request. Out: a :class:`Retirement` on HDFS. Promise: an incarnation that is alive is refused, by its
-ledger and by its watermarks on Kafka; only what no stage has seen is booked as lost.
+ledger and by its watermarks on Kafka; only what no stage has seen is booked as lost, and nothing while a document
+cannot be read that may say otherwise.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from lakehouse.contracts.layout import Layout
 from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.ledger.booking import Booking, booking, count
 from lakehouse.ledger.gather import Gatherer
-from lakehouse.ledger.model import Evidence, Stage, Stream
+from lakehouse.ledger.model import Evidence, Stage, Stream, Unread
 from lakehouse.ledger.proof import upheld
 from lakehouse.ledger.prove import Prover
 from lakehouse.ledger.read_watermarks import speaks
@@ -39,11 +40,12 @@ class RetireRequest:
 
 @dataclass(frozen=True)
 class Retiring:
-    """What would be booked."""
+    """What would be booked. ``unread`` is its ledger, where that cannot be read."""
 
     request: RetireRequest
     stream: Stream
     found: Booking
+    unread: Unread | None = None
 
     def document(self) -> dict[str, Any]:
         return {
@@ -54,7 +56,7 @@ class Retiring:
             "raw_gaps": count(self.found.raw_gaps),
             "only_raw": count(self.found.only_raw),
             "hours": self.found.hours(),
-        }
+        } | ({"problem": self.unread.says} if self.unread else {})
 
     def steps(self) -> tuple[str, ...]:
         """For people."""
@@ -65,6 +67,10 @@ class Retiring:
             f"{count(found.raw_gaps):,} that are counted, but not in raw files, are booked as raw gaps, which "
             "`lakehouse bronze-to-raw` fills",
         ]
+        if self.unread is not None:
+            steps.append(
+                f"{self.unread.says}: events that only it knew of are not counted here, and will not be missed"
+            )
         if found.only_raw:
             steps.append(
                 f"{count(found.only_raw):,} are in raw files only and are not booked: `lakehouse reprocess --from raw` "
@@ -119,10 +125,16 @@ class Retire:
         self._refuse_if_alive(request.incarnation)
         evidence = self._evidence()
         stream = _stream_of(request.incarnation, evidence)
+        unread = [one for one in evidence.unread if one.concerns(stream)]
+        if needed := [one.says for one in unread if not one.is_ledger]:
+            raise RefusedError(
+                f"what is missing of {'/'.join(stream)} cannot be known: {'; '.join(needed)}. Mend that first, or "
+                "move it away"
+            )
         found = booking(evidence, stream)
         if evidence.retired.get(stream, -1) >= found.accepted and not found.lost and not found.raw_gaps:
             raise RefusedError(f"{'/'.join(stream)} is retired, and nothing more of it is missing")
-        return Retiring(request, stream, found)
+        return Retiring(request, stream, found, unread[0] if unread else None)
 
     def carry_out(self, retiring: Retiring) -> Retirement:
         """Looks once more whether it is alive: reading the stages may have taken minutes."""

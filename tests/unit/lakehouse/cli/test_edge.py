@@ -15,12 +15,12 @@ from lakehouse import instants, stack_health
 from lakehouse.cli import edge, status
 from lakehouse.contracts.layout import Layout
 from lakehouse.errors import LakehouseError, RefusedError
-from lakehouse.ledger.model import Evidence
+from lakehouse.ledger.model import Evidence, Run, Unread
 from lakehouse.ledger.read_watermarks import is_among
 from lakehouse.ledger.report import retired_text
 from lakehouse.ledger.retire import Retire
 from lakehouse.ledger.retirement import read_retirements
-from tests.support.edge_stack import DEAD, LIVE, EdgeStack
+from tests.support.edge_stack import DEAD, HOUR, LIVE, EdgeStack
 
 LAYOUT = Layout("/w")
 
@@ -95,6 +95,41 @@ def test_one_that_died_before_its_first_ledger_is_known_by_what_it_sent(stack: E
     stack.files.delete(LAYOUT.edge_ledger("edge-2", DEAD))
     stack.evidence = replace(stack.evidence, ledgers=stack.evidence.ledgers[1:])
     assert json.loads(retire(DEAD, "--lost", "--format", "json").stdout)["accepted"] == 4
+
+
+def test_one_whose_ledger_cannot_be_read_is_retired_by_what_is_known_and_says_so(stack: EdgeStack) -> None:
+    path = LAYOUT.edge_ledger("edge-2", DEAD)
+    torn = Unread(path, "edge-2", DEAD, is_ledger=True, message="torn")
+    stack.evidence = replace(stack.evidence, ledgers=stack.evidence.ledgers[1:], unread=(torn,))
+    document = json.loads(retire(DEAD, "--lost", "--dry-run", "--format", "json").stdout)
+    assert (document["accepted"], document["problem"]) == (4, f"{path} cannot be read: torn")
+    assert retire(DEAD, "--lost").exit_code == 0
+    assert read_retirements(stack.files, LAYOUT)[0].accepted == 4
+    nothing = Unread("/w/edges/edge-3/x.json", "edge-3", "x", is_ledger=True, message="torn")
+    stack.evidence = replace(stack.evidence, unread=(torn, nothing))
+    assert retire("x", "--lost").exit_code == 0, "of this one there is nothing else"
+
+
+@pytest.mark.parametrize(
+    "unread",
+    [Unread("/w/torn", edge="edge-2"), Unread("/w/torn", incarnation=DEAD), Unread("/w/torn", hours=(HOUR, HOUR))],
+    ids=["edge", "manifest", "day"],
+)
+def test_nothing_is_booked_while_a_document_that_may_hold_it_cannot_be_read(stack: EdgeStack, unread: Unread) -> None:
+    stack.evidence = replace(stack.evidence, unread=(unread,))
+    refuses(stack, retire(DEAD, "--lost"), "/w/torn cannot be read", "Mend that first")
+
+
+def test_one_that_came_back_and_left_nothing_missing_is_retired_again(stack: EdgeStack) -> None:
+    """It is waited for since: what was seen lies beyond what was given up."""
+    assert retire(DEAD, "--lost").exit_code == 0
+    more = Run("edge-2", f"{DEAD}-1", 7, 7, HOUR)
+    stack.evidence = replace(
+        stack.evidence, stages={stage: (*runs, more) for stage, runs in stack.evidence.stages.items()}
+    )
+    assert retire(DEAD, "--lost").exit_code == 0
+    assert [one.accepted for one in read_retirements(stack.files, LAYOUT)] == [7, 8]
+    assert isinstance(retire(DEAD, "--lost").exception, RefusedError)
 
 
 def refuses(stack: EdgeStack, done: Result, *words: str) -> None:

@@ -19,7 +19,9 @@ from lakehouse.ledger.model import (
     Unread,
     show_hour,
 )
+from lakehouse.ledger.proof import proof_of, upheld
 from tests.support.ledger_worlds import COPIES, FIRST_HOUR, Position, evidence_of, without, worlds
+from tests.unit.lakehouse.ledger.test_proof import SHOWN
 
 THROUGH = (FIRST_HOUR + 4) * MICROSECONDS_PER_HOUR
 DEAD, LIVE = Stream("edge-2", f"{2:016x}"), Stream("edge-1", f"{1:016x}")
@@ -218,6 +220,22 @@ def test_a_failing_edge_changes_no_other_verdict(one: Failing, everything: bool)
     lines = {line.hour: line.counts for line in judge(one.broken, everything=everything).hours}
     for line in judge(alone, everything=everything).hours:
         assert all(lines[line.hour][column] >= count for column, count in line.counts.items())
+
+
+@given(failing())
+def test_what_is_kept_as_proved_is_everywhere(one: Failing) -> None:
+    """Also of a ledger that is let through though some edge cannot be judged."""
+    verdict = judge(one.broken)
+    if not verdict.balanced_where_judged:
+        return
+    proof = proof_of(SHOWN, one.broken, verdict)
+    assert proof is not None
+    kept = {(each.incarnation, seq) for each in proof.positions for seq in range(each.first, each.last + 1)}
+    accepted = [each for each in one.world if each.hour < proof.through]
+    assert {(each.run.stream.incarnation, each.seq) for each in accepted} == kept
+    assert not one.gone & set(accepted)
+    again = judge(upheld(one.broken, proof))
+    assert (again.unproved, again.balanced_where_judged) == (verdict.unproved, True)
 
 
 @given(failing())
