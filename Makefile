@@ -43,6 +43,7 @@ lock: install  ## choose new versions: requirements.lock and artifacts.lock
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 		--python-version 3.11 --group fuzz -o tests/fuzz/atheris.lock
 	$(BIN)/python -m compose.local.lock
+	$(BIN)/python -m bench.ingestion.peers.apache_camel
 
 format: install  ## format the code
 	$(BIN)/ruff format

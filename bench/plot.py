@@ -17,10 +17,10 @@ def bars(title: str, figures: Iterable[Figure]) -> str:
     """Figures of the same name and unit share a panel and its scale."""
     ordered = sorted(figures, key=lambda figure: (figure.what, figure.unit))
     names = list(dict.fromkeys(figure.of for figure in figures))
-    parts, y = [_text(14, 22, title, 16)], 40
+    parts, y = [text(14, 22, title, 16)], 40
     for (what, unit), found in groupby(ordered, key=lambda figure: (figure.what, figure.unit)):
         panel = list(found)
-        parts.append(_text(14, y + 20, f"{what} ({unit})", 13))
+        parts.append(text(14, y + 20, f"{what} ({unit})", 13))
         parts += _panel(panel, y + _HEAD, names)
         y += _HEAD + _ROW * len(panel) + 10
     head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{y}" font-family="sans-serif">'
@@ -34,16 +34,16 @@ def _panel(panel: Sequence[Figure], top: int, names: list[str]) -> list[str]:
         y, value = top + number * _ROW, figure.value
         colour = _COLOURS[names.index(figure.of) % len(_COLOURS)]
         label = f"{figure.of}, {figure.at}" if figure.at else figure.of
-        parts.append(_text(_LEFT - 8, y + 14, label, 12, "end"))
+        parts.append(text(_LEFT - 8, y + 14, label, 12, "end"))
         parts.append(f'<rect x="{_LEFT}" y="{y}" width="{value.median * scale:.1f}" height="18" fill="{colour}"/>')
         middle = y + 9
         least, most = _LEFT + value.least * scale, _LEFT + value.most * scale
         parts.append(f'<path d="M{least:.1f} {middle}H{most:.1f}" stroke="#222" stroke-width="2"/>')
         parts.append(
-            _text(most + 8, y + 14, f"{value.median:,.3g}" if value.median < 100 else f"{value.median:,.0f}", 12)
+            text(most + 8, y + 14, f"{value.median:,.3g}" if value.median < 100 else f"{value.median:,.0f}", 12)
         )
     return parts
 
 
-def _text(x: float, y: float, text: str, size: int, anchor: str = "start") -> str:
+def text(x: float, y: float, text: str, size: int, anchor: str = "start") -> str:
     return f'<text x="{x:.0f}" y="{y:.0f}" font-size="{size}" text-anchor="{anchor}">{escape(text)}</text>'

@@ -11,7 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import machine, plot
+from bench.course import Course, picture
 from bench.figures import Bar, Figure
+
+
+@dataclass(frozen=True)
+class Table:
+    """What belongs side by side, under a heading of its own."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
 
 
 @dataclass
@@ -25,6 +35,9 @@ class Report:
     bars: list[Bar] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     sizes: Mapping[str, int] = field(default_factory=dict)
+    tables: list[Table] = field(default_factory=list)
+    course: Course | None = None
+    """What happened over time: the picture shows this instead of the figures."""
 
     def write(self, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
@@ -32,7 +45,8 @@ class Report:
         (folder / f"{self.name}.json").write_text(
             json.dumps({"measured_at": at, "machine": machine.facts(), **asdict(self)}, indent=2) + "\n"
         )
-        (folder / f"{self.name}.svg").write_text(plot.bars(self.title, self.figures))
+        drawn = picture(self.title, self.course) if self.course else plot.bars(self.title, self.figures)
+        (folder / f"{self.name}.svg").write_text(drawn)
         page = folder / f"{self.name}.md"
         page.write_text(self._markdown(at))
         return page
@@ -44,9 +58,16 @@ class Report:
         lines += [f"| {bar.promise} | {bar.measured} | {'yes' if bar.kept else '**no**'} |" for bar in self.bars]
         lines += ["", "| of | figure | at | median | least | most | samples |", "|---|---|---|---:|---:|---:|---:|"]
         lines += [_row(figure) for figure in self.figures]
-        lines += ["", f"![The same as a picture]({self.name}.svg)", ""]
+        for table in self.tables:
+            lines += ["", f"## {table.title}", "", *_table(table)]
+        lines += ["", f"![{'The course of it' if self.course else 'The same as a picture'}]({self.name}.svg)", ""]
         lines += [*(f"- {note}" for note in self.notes), "", f"Measured at {at} on: {told}.", ""]
         return "\n".join(lines)
+
+
+def _table(table: Table) -> list[str]:
+    head = [table.columns, tuple("---" for _ in table.columns)]
+    return [f"| {' | '.join(row)} |" for row in (*head, *table.rows)]
 
 
 def _row(figure: Figure) -> str:

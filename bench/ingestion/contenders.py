@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bench.ingestion import peers
 from bench.ingestion.far_end import FarEnd
+from bench.ingestion.peers import apache_camel
 from bench.ingestion.process import MEMORY, Process
 from bench.station import Station
 from compose.local.hdfs import USER
@@ -24,9 +25,10 @@ DISK = "the edge, disk"
 WORKERS = "the edge, disk, two workers"
 FASTAPI = "FastAPI + pydantic + aiokafka"
 GO = "Go (franz-go)"
+CAMEL = "Apache Camel"
 TOOL = "Kafka's producer tool"
 
-_FASTAPI_TOPIC, _GO_TOPIC, TOOL_TOPIC = "bench-fastapi", "bench-go", "bench-tool"
+_FASTAPI_TOPIC, _GO_TOPIC, _CAMEL_TOPIC, TOOL_TOPIC = "bench-fastapi", "bench-go", "bench-camel", "bench-tool"
 _FIRST_PORT = 13
 """After those of the stack."""
 
@@ -56,11 +58,14 @@ class Cores:
 
 
 @contextmanager
-def running(station: Station, cores: Cores, programs: peers.Programs, folder: Path) -> Iterator[list[Contender]]:
-    """All of them, at once: who has nothing to do costs nothing."""
+def running(
+    station: Station, cores: Cores, programs: peers.Programs, camel: Path | None, folder: Path
+) -> Iterator[list[Contender]]:
+    """All of them, at once: who has nothing to do costs nothing. ``camel`` are Camel's jars, if they could be had."""
     bootstrap = station.settings.kafka_bootstrap
     parts, keep = topics.EVENTS.partitions, topics.EVENTS.retention
-    create_topics(bootstrap, [topics.Topic(name, parts, keep) for name in (_FASTAPI_TOPIC, _GO_TOPIC, TOOL_TOPIC)])
+    names = (_FASTAPI_TOPIC, _GO_TOPIC, _CAMEL_TOPIC, TOOL_TOPIC)
+    create_topics(bootstrap, [topics.Topic(name, parts, keep) for name in names])
     with ExitStack() as open_:
         yield [
             _start(open_, contender)
@@ -69,6 +74,7 @@ def running(station: Station, cores: Cores, programs: peers.Programs, folder: Pa
                 _edge(station, cores, folder, DISK, "ingestion", 1, "disk"),
                 _fastapi(station, cores, folder, 2),
                 _go(station, cores, programs, folder, 3),
+                *([_camel(station, cores, camel, folder, 5)] if camel else ()),
             )
         ]
 
@@ -137,3 +143,12 @@ def _go(station: Station, cores: Cores, programs: peers.Programs, folder: Path, 
     own = {"GOMEMLIMIT": str(MEMORY * 9 // 10)}
     process = Process(command, cores.contender, folder / "go.log", own, f"http://{address}/healthz")
     return Contender(GO, address, process, FarEnd(settings.kafka_bootstrap, _GO_TOPIC))
+
+
+def _camel(station: Station, cores: Cores, jars: Path, folder: Path, number: int) -> Contender:
+    settings = station.settings
+    address = f"{settings.host}:{settings.port_base + _FIRST_PORT + number}"
+    own = apache_camel.environment(address, settings.kafka_bootstrap, _CAMEL_TOPIC)
+    process = Process(apache_camel.command(jars), cores.contender, folder / "camel.log", own)
+    process.ready, process.memory = f"http://{address}/healthz", 0
+    return Contender(CAMEL, address, process, FarEnd(settings.kafka_bootstrap, _CAMEL_TOPIC))

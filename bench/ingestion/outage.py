@@ -1,15 +1,17 @@
 """The report ``outage``: what an edge keeps in memory while Kafka is away, and whether all of it arrives.
 
 In: a stack of Kafka and HDFS. Out: the edge's resident memory before, while and after Kafka is stopped, under a steady
-load; raises where the topic has less than was answered with 202.
+load, and its course; raises where the topic has less than was answered with 202.
 """
 
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from statistics import median
 
+from bench.course import Course, Span
 from bench.figures import Bar, Figure
 from bench.ingestion import contenders, load, peers, sender
 from bench.ingestion.contenders import Contender, Cores
@@ -38,13 +40,22 @@ _SAMPLE_SECONDS = 1.0
 _MIB = 2**20
 
 
+Sample = tuple[float, int]
+"""Seconds from the beginning, and resident bytes."""
+
+
 @dataclass
 class Found:
-    """Resident bytes by phase, and what was sent."""
+    """All samples by phase, and what was sent."""
 
-    resident: dict[str, list[int]]
+    samples: dict[str, list[Sample]]
     outcome: Outcome
     arrived: int
+
+    def resident(self, phase: str) -> list[int]:
+        """Of the samples that count."""
+        samples = self.samples[phase]
+        return [size for _, size in samples[int(_SETTLING * len(samples)) :]]
 
 
 def run(station: Station, seconds: float, say: Say) -> Report:
@@ -58,23 +69,26 @@ def run(station: Station, seconds: float, say: Say) -> Report:
             plan = Plan(edge.address, str(sent.requests[EVENTS]), CONNECTIONS, seconds, RATE)
             with ThreadPoolExecutor(1) as generator:
                 sending = generator.submit(sender.send, programs.sender, cores.others, plan)
-                resident = dict(_phases(station, edge, sending, seconds, say))
+                samples = dict(_phases(station, edge, sending, seconds, say))
             outcome = sending.result()
-            found = Found(resident, outcome, edge.far_end.await_events(outcome.events))
+            found = Found(samples, outcome, edge.far_end.await_events(outcome.events))
     return _report(found, seconds)
 
 
 def _phases(
     station: Station, edge: Contender, sending: "Future[Outcome]", seconds: float, say: Say
-) -> Iterator[tuple[str, list[int]]]:
+) -> Iterator[tuple[str, list[Sample]]]:
+    began = time.monotonic()
     for phase in PHASES:
         _switch_kafka(station, on=phase != AWAY)
-        samples, until = [], time.monotonic() + seconds * _SHARES[phase]
+        samples: list[Sample] = []
+        until = time.monotonic() + seconds * _SHARES[phase]
         while time.monotonic() < until and not sending.done():
             time.sleep(_SAMPLE_SECONDS)
-            samples.append(edge.process.resident())
-        say(f"{phase}: {median(samples) / _MIB:.0f} MiB, at most {max(samples) / _MIB:.0f}")
-        yield phase, samples[int(_SETTLING * len(samples)) :]
+            samples.append((time.monotonic() - began, edge.process.resident()))
+        sizes = [size / _MIB for _, size in samples]
+        say(f"{phase}: {median(sizes):.0f} MiB, at most {max(sizes):.0f}")
+        yield phase, samples
 
 
 def _switch_kafka(station: Station, on: bool) -> None:
@@ -96,9 +110,10 @@ def _report(found: Found, seconds: float) -> Report:
             f"what is resident, each second; of each phase the first {_SETTLING:.0%} do not count."
         ),
         figures=[
-            Figure("the edge", "memory", "MiB", spread([one / _MIB for one in samples]), phase)
-            for phase, samples in found.resident.items()
+            Figure("the edge", "memory", "MiB", spread([one / _MIB for one in found.resident(phase)]), phase)
+            for phase in found.samples
         ],
+        course=_course(found),
         bars=_bars(found),
         notes=[
             f"What is new in the log is kept in memory too, up to {CACHE_BYTES // _MIB} MiB. What is beyond that is "
@@ -109,8 +124,14 @@ def _report(found: Found, seconds: float) -> Report:
     )
 
 
+def _course(found: Found) -> Course:
+    points = [(round(at, 1), round(size / _MIB, 1)) for at, size in chain(*found.samples.values())]
+    away = [at for at, _ in found.samples[AWAY]]
+    return Course("the edge's resident memory", "MiB", points, [Span(AWAY, away[0], away[-1])])
+
+
 def _bars(found: Found) -> list[Bar]:
-    early, late = (median(part) / _MIB for part in _thirds(found.resident[AFTER]))
+    early, late = (median(part) / _MIB for part in _thirds(found.resident(AFTER)))
     outcome = found.outcome
     return [
         Bar(

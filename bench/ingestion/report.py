@@ -6,15 +6,18 @@ from pathlib import Path
 from statistics import median
 
 from bench.figures import Bar, Figure
-from bench.ingestion import contenders, load, peers, profile
-from bench.ingestion.contenders import ACKS, DISK, FASTAPI, GO, TOOL, WORKERS, Contender, Cores
+from bench.ingestion import contenders, load, peers, profile, syncs
+from bench.ingestion.contenders import ACKS, CAMEL, DISK, FASTAPI, GO, TOOL, WORKERS, Contender, Cores
 from bench.ingestion.far_end import FarEnd
+from bench.ingestion.peers import apache_camel
 from bench.ingestion.process import pinned
 from bench.ingestion.scenes import CONNECTIONS, OPEN_CONNECTIONS, Say, Stage, Taken, Tool
+from bench.ingestion.syncs import Turns
 from bench.report import Report, shown
 from bench.rounds import spread
 from bench.station import Station
 from compose.local import artifacts, fetch
+from compose.local.artifacts import ArtifactError
 from lakehouse.settings import EdgeSettings
 
 SIZES = tuple(CONNECTIONS)
@@ -42,6 +45,7 @@ class Found:
     parts: dict[int, dict[str, float]] = field(default_factory=dict)
     peaks: dict[str, int] = field(default_factory=dict)
     workers: list[Taken] = field(default_factory=list)
+    syncs: Turns = field(default_factory=dict)
 
     def rate(self, size: int, name: str) -> float:
         return median(one.rate for one in self.closed[size][name])
@@ -50,17 +54,27 @@ class Found:
 def run(station: Station, sizes: Sizes, say: Say) -> Report:
     cores = Cores.of_this_machine()
     programs = peers.build(station.settings.cache_path)
+    camel_jars = camel(station.settings.cache_path, say)
     folder = station.settings.home_path / "ingestion"
     with pinned(cores.others):
         station.up("kafka", "hdfs")
         sent = load.write(station.settings, folder, SIZES)
         stage = Stage(programs, cores, sent, sizes.seconds, say)
-        with contenders.running(station, cores, programs, folder) as all_:
+        with contenders.running(station, cores, programs, camel_jars, folder) as all_:
             found = _measure(stage, station, all_, sizes, folder)
         if "workers" in EdgeSettings.model_fields:
             with contenders.two_workers(station, cores, folder) as two:
                 found.workers = [stage.closed(two, 1) for _ in range(_WARM_UP + sizes.rounds)][_WARM_UP:]
     return _report(found, sizes, sent)
+
+
+def camel(cache: Path, say: Say) -> Path | None:
+    """Its jars; the others are compared without it where these cannot be had."""
+    try:
+        return apache_camel.ensure(cache, say)
+    except ArtifactError as error:
+        say(f"without Camel: {error}")
+        return None
 
 
 def _measure(stage: Stage, station: Station, all_: list[Contender], sizes: Sizes, folder: Path) -> Found:
@@ -79,6 +93,7 @@ def _measure(stage: Stage, station: Station, all_: list[Contender], sizes: Sizes
             for name, one in taken.items() if number >= 0 else ():
                 found.closed.setdefault(size, {}).setdefault(name, []).append(one)
     _open_loops(stage, by_name, found, sizes)
+    found.syncs = syncs.measure(stage, by_name, sizes.rounds)
     _profiles(stage, by_name[ACKS], found, folder)
     found.peaks = {name: contender.process.peak() for name, contender in by_name.items()}
     return found
@@ -91,10 +106,10 @@ def _open_loops(stage: Stage, by_name: dict[str, Contender], found: Found, sizes
     """Rates are those that the closed loop has found."""
     half = found.rate(1, ACKS) / 2
     for _ in range(min(sizes.rounds, _OPEN_ROUNDS)):
-        for name in (ACKS, GO, FASTAPI):
+        for name in (name for name in (ACKS, GO, CAMEL, FASTAPI) if name in by_name):
             twice = stage.open(by_name[name], 1, 2 * found.rate(1, name), sizes.apart)
             found.open.setdefault(OVERLOAD, {}).setdefault(name, []).append(twice)
-        for name in (ACKS, DISK, GO):
+        for name in (name for name in (ACKS, DISK, GO, CAMEL) if name in by_name):
             calm = stage.open(by_name[name], 1, half, sizes.apart)
             found.open.setdefault(HALF, {}).setdefault(name, []).append(calm)
 
@@ -107,6 +122,14 @@ def _profiles(stage: Stage, edge: Contender, found: Found, folder: Path) -> None
             stage.closed(edge, size)
         if file.exists():
             found.parts[size] = profile.shares(file.read_text())
+
+
+_CAMEL_NOTE = (
+    "Camel (camel-main, a route in YAML: netty-http, Jackson, camel-kafka with its default acks=all and idempotence, "
+    "batches wait 5 ms) splits the array and no more: it verifies no token, checks no event, and its records have no "
+    "key. Its answer counts nothing. Java's heap is 768 MiB."
+)
+_WITHOUT_CAMEL = "Apache Camel does not take part: its files could not be had from the public Maven repository."
 
 
 def _report(found: Found, sizes: Sizes, sent: load.Load) -> Report:
@@ -135,9 +158,13 @@ def _report(found: Found, sizes: Sizes, sent: load.Load) -> Report:
             "A single broker acknowledges; the edge is made to take it for two, so that it waits for acks=all.",
             "The peers remember verified tokens, as the edge does. FastAPI checks the same types, and hashes no "
             "personal ids; Go checks the envelope alone. A peer's record is an event.",
+            _CAMEL_NOTE if CAMEL in found.peaks else _WITHOUT_CAMEL,
             f"Kafka's tool sends {sizes.records:,} of the same events a round, from memory: no HTTP, no JSON.",
+            f"The table of syncs: medians of {syncs.ROUNDS} turns of at most {syncs.LONGEST_TURN:g} s, one event a "
+            "request; each client sends again as soon as it has its answer. Kafka and HDFS use the same disk.",
             "A part's CPU is its share of the edge's stack samples, times the edge's CPU time.",
         ],
+        tables=[syncs.table(found.syncs)],
         sizes={"rounds": sizes.rounds, "tokens": load.TOKENS, "event bytes": sent.event_bytes},
     )
 

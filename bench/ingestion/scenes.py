@@ -46,9 +46,10 @@ class Stage:
     seconds: float
     say: Say
 
-    def closed(self, contender: Contender, size: int) -> Taken:
-        """As fast as its answers come."""
-        return self._taken(contender, self._plan(contender, size, CONNECTIONS[size], self.seconds, 0))
+    def closed(self, contender: Contender, size: int, clients: int = 0, seconds: float = 0) -> Taken:
+        """As fast as its answers come. 0 is what is usual."""
+        plan = self._plan(contender, size, clients or CONNECTIONS[size], seconds or self.seconds, 0)
+        return self._taken(contender, plan)
 
     def open(self, contender: Contender, size: int, rate: float, seconds: float) -> Taken:
         """``rate`` in requests a second."""

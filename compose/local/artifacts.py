@@ -69,14 +69,14 @@ def parse_lock(text: str) -> dict[str, tuple[Artifact, ...]]:
 
 def render_lock(artifacts: Iterable[Artifact]) -> str:
     """The text of a lock file; :func:`parse_lock` reads it back."""
-    lines = ["# Java artifacts of the embedded stack: configuration, sha256, coordinate. Made by: make lock"]
+    lines = ["# Java artifacts: configuration, sha256, coordinate. Made by: make lock"]
     lines += [f"{artifact.configuration} {artifact.sha256} {artifact.coordinate}" for artifact in sorted(artifacts)]
     return "\n".join(lines) + "\n"
 
 
-def read_lock() -> dict[str, tuple[Artifact, ...]]:
-    """The committed lock."""
-    return parse_lock(LOCK_FILE.read_text())
+def read_lock(file: Path = LOCK_FILE) -> dict[str, tuple[Artifact, ...]]:
+    """The committed lock; that of the embedded stack unless another one is named."""
+    return parse_lock(file.read_text())
 
 
 def fingerprint(artifacts: Iterable[Artifact], kept: Iterable[str] = ()) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bench.ingestion.contenders import CAMEL, FASTAPI, GO, TOOL
 from bench.sqlmesh_peer import COMMAND
 from tests.support.embedded_stack import free_port_base
 
@@ -38,18 +39,22 @@ PEERS = [] if COMMAND.exists() else ["--without-peers"]
 NO_STACK_OF_RELEASES = {"by-hand": 3, "hot-routes": 2} | ({} if PEERS else {"ingestion": 7, "outage": 2})
 BARS = {"rebuild": 2, "switch": 2 if PEERS else 4, "undisturbed": 3} | NO_STACK_OF_RELEASES
 
+PEERS_OF = {"ingestion": {FASTAPI, GO, CAMEL, TOOL}}
+
 
 def file(name: str) -> str:
     return name if name in NO_STACK_OF_RELEASES else f"releases-{name}"
 
 
 @pytest.fixture(scope="module")
-def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def reports(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of those benchmarks whose tests were chosen."""
+    chosen = [name for name in BARS if any(f"[{name}]" in item.nodeid for item in request.session.items)]
     home = tmp_path_factory.mktemp("bench")
     where = {"--home": home / "stack", "--port-base": free_port_base(), "--reports": home / "reports"}
     options = [str(text) for pair in where.items() for text in pair]
     done = subprocess.run(
-        [sys.executable, "-m", "bench", *BARS, "--together", *SMALL, *PEERS, *options],
+        [sys.executable, "-m", "bench", *chosen, "--together", *SMALL, *PEERS, *options],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -65,6 +70,7 @@ def test_a_benchmark_runs_and_reports(reports: Path, name: str) -> None:
     told: dict[str, Any] = json.loads((reports / f"{file(name)}.json").read_text())
     assert len(told["bars"]) == BARS[name]
     assert all(figure["value"]["samples"] and figure["value"]["least"] >= 0 for figure in told["figures"])
+    assert {figure["of"] for figure in told["figures"]} >= PEERS_OF.get(name, set())
     page = (reports / f"{file(name)}.md").read_text()
     assert all(bar["promise"] in page for bar in told["bars"])
     assert str(reports.parent) not in page + json.dumps(told), "a path of this machine"

@@ -1,12 +1,23 @@
 """The benchmark of the edge: what is sent, and to which part a sample of its stack belongs."""
 
+import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import msgspec
 import pytest
+from prometheus_client import generate_latest
 
-from bench.ingestion import load, profile, sender
+from bench.course import Course
+from bench.ingestion import load, outage, profile, sender, syncs
+from bench.ingestion import report as report_of_ingestion
 from bench.ingestion.far_end import events_in
+from bench.ingestion.peers import apache_camel
+from bench.ingestion.syncs import Turn
+from bench.report import Report, Table
+from compose.local import artifacts, fetch
+from compose.local.artifacts import ArtifactError
+from ingestion.telemetry import EdgeMetrics
 from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent, Watermark
 from lakehouse.settings import Settings
 
@@ -77,3 +88,66 @@ def test_what_is_no_answer_of_contract_1_is_broken() -> None:
     statuses = {"202": 5, "429": 1, "503": 2, "500": 3, "connection lost": 4}
     outcome = sender.Outcome(1.0, 15, 0, statuses, 5, 0, 3, [1.0, 2.0, 3.0, 4.0])
     assert (outcome.refused, outcome.broken) == (3, {"500": 3, "connection lost": 4})
+
+
+def turn(syncs: float, requests: float) -> Turn:
+    return Turn(1000.0, (5.0, 9.0), syncs, requests, syncs * 0.002)
+
+
+def test_a_sync_is_shared_by_those_that_it_has_answered() -> None:
+    turns = {64: {"kafka": [turn(0, 0)] * 3, "disk": [turn(100, 1000), turn(100, 3000), turn(100, 2000)]}}
+    assert syncs.table(turns).rows == [
+        ("64", "kafka", "1,000", "5", "9", "-", "-"),
+        ("64", "disk", "1,000", "5", "9", "2", "20"),
+    ]
+
+
+def test_the_edge_says_what_the_table_of_syncs_is_made_of() -> None:
+    metrics = EdgeMetrics()
+    for requests in (1, 7):
+        metrics.synced(requests, 0.25)
+    assert syncs.read(generate_latest(metrics.registry).decode()) == (2, 8, 0.5)
+
+
+def test_an_outage_shows_all_samples_and_counts_those_that_have_settled() -> None:
+    phases = {phase: [(at + 10.0 * number, at << 20) for at in range(8)] for number, phase in enumerate(outage.PHASES)}
+    found = outage.Found(phases, sender.Outcome(1.0, 1, 0, {"202": 1}, 50, 1, 0, [1.0] * 4), 50)
+    assert [size >> 20 for size in found.resident(outage.AWAY)] == [2, 3, 4, 5, 6, 7]
+    report = outage._report(found, 30)
+    assert report.course is not None
+    assert len(report.course.points) == 24
+    assert [(span.name, span.start, span.end) for span in report.course.spans] == [(outage.AWAY, 10.0, 17.0)]
+    assert [bar.kept for bar in report.bars] == [True, False]
+
+
+def test_a_report_has_its_tables_and_the_picture_of_its_course(tmp_path: Path) -> None:
+    course = Course("memory", "MiB", [(0, 1), (9, 2)], [])
+    report = Report("n", "A report", "How.", tables=[Table("Side by side", ("a", "b"), [("1", "2")])], course=course)
+    page = report.write(tmp_path).read_text()
+    assert "## Side by side\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n" in page
+    assert "![The course of it](n.svg)" in page
+    assert "<polyline" in (tmp_path / "n.svg").read_text()
+
+
+def test_camels_lock_has_what_its_ivy_file_asks_for_and_no_module_twice() -> None:
+    files = artifacts.read_lock(apache_camel.LOCK_FILE)[apache_camel.CONFIGURATION]
+    modules = [file.module for file in files]
+    wanted = {module.get("name") for module in ElementTree.parse(apache_camel.IVY_FILE).iter("dependency")}
+    assert wanted <= set(modules)
+    assert len(modules) == len(set(modules))
+
+
+def test_camels_route_asks_for_acks_of_all_and_reads_what_it_is_given() -> None:
+    route = apache_camel.ROUTES.read_text()
+    assert "requestRequiredAcks: all\n" in route
+    assert set(re.findall(r"\{\{env:(\w+)", route)) == set(apache_camel.environment("host:1", "host:2", "topic"))
+
+
+def test_without_camel_the_others_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> Path:
+        raise ArtifactError("no repository")
+
+    monkeypatch.setattr(fetch, "ensure_one", fails)
+    said: list[str] = []
+    assert report_of_ingestion.camel(tmp_path, said.append) is None
+    assert said == ["without Camel: no repository"]
