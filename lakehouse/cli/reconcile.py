@@ -8,7 +8,7 @@ balanced or not proved, 2 a stage cannot be read.
 import time
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,6 +22,7 @@ from lakehouse.ledger.judge import Verdict, judge
 from lakehouse.ledger.model import Doubt, Evidence, Stream
 from lakehouse.ledger.report import as_document, as_text, retired_document, retired_text
 from lakehouse.ledger.spans import size
+from lakehouse.ledger.window import Window
 from lakehouse.settings import load_settings
 
 app = typer.Typer(add_completion=False)
@@ -36,6 +37,10 @@ def reconcile(
         bool, typer.Option("--wait", help="Wait until nothing is in flight, then judge every hour.")
     ] = False,
     timeout: Annotated[float, typer.Option(help="With --wait: for so many seconds.")] = 600,
+    since: Annotated[
+        str | None, typer.Option(help="Only hours from this UTC day, or from the hour of this instant, on.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Only hours before this UTC day or instant.")] = None,
     output: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.TABLE,
 ) -> None:
     """Prove that every accepted event is counted exactly once.
@@ -44,26 +49,29 @@ def reconcile(
     it has arrived at every stage, and is in flight until then. What has not been judged is not proved: hours of an edge
     that is dead or cannot be read are listed as unproved with the reason, and the ledger is not balanced.
 
-    Examples: lakehouse reconcile; lakehouse reconcile --wait --format json
+    Examples: lakehouse reconcile; lakehouse reconcile --wait --format json;
+    lakehouse reconcile --since 2026-11-23 --until 2026-11-23T12:00:00Z
     """
+    window = Window.of(since, until)
     settings = load_settings()
     gatherer = Gatherer(settings, HdfsFiles(settings.hdfs_url))
     silent_after = settings.transform.edge_silent_after
-    gathered, verdict = _settle(gatherer, timeout, silent_after) if wait else _once(gatherer)
+    gathered, verdict = _settle(gatherer, timeout, silent_after, window) if wait else _once(gatherer, window)
     if output is Format.JSON:
-        more = {"release": gathered.release, "kafka_from_bronze": _aged(gathered)}
-        print_json(as_document(verdict) | more | {"retired": retired_document(gathered.retirements)})
+        more: dict[str, Any] = {"release": gathered.release, "kafka_from_bronze": _aged(gathered)}
+        more |= {"retired": retired_document(gathered.retirements), **window.document()}
+        print_json(as_document(verdict) | more)
     else:
-        print("\n".join((*retired_text(gathered.retirements), as_text(verdict))))
+        print("\n".join((*window.text(), *retired_text(gathered.retirements), as_text(verdict))))
     raise typer.Exit(0 if verdict.balanced else 1)
 
 
-def _once(gatherer: Gatherer) -> tuple[Gathered, Verdict]:
-    gathered = gatherer.gather()
-    return gathered, judge(gathered.evidence)
+def _once(gatherer: Gatherer, window: Window) -> tuple[Gathered, Verdict]:
+    gathered = gatherer.gather(window=window)
+    return gathered, window.part_of(judge(gathered.evidence))
 
 
-def _settle(gatherer: Gatherer, timeout: float, silent_after: timedelta) -> tuple[Gathered, Verdict]:
+def _settle(gatherer: Gatherer, timeout: float, silent_after: timedelta, window: Window) -> tuple[Gathered, Verdict]:
     """Reads until nothing that was accepted before now is in flight; then, or when time is up, judges everything.
 
     A stage that cannot be read, for example while it restarts, is read again until time is up.
@@ -71,7 +79,7 @@ def _settle(gatherer: Gatherer, timeout: float, silent_after: timedelta) -> tupl
     began, deadline = instants.now(), time.monotonic() + timeout
     while True:
         try:
-            gathered, verdict = _once(gatherer)
+            gathered, verdict = _once(gatherer, window)
         except (NotReadyError, QueryFailedError) as error:
             if time.monotonic() > deadline:
                 raise
@@ -80,7 +88,7 @@ def _settle(gatherer: Gatherer, timeout: float, silent_after: timedelta) -> tupl
             continue
         flying = verdict.totals["in_flight"]
         silent = unheard(gathered.evidence, began, instants.now() - silent_after)
-        verdict = final(gathered.evidence, began)
+        verdict = window.part_of(final(gathered.evidence, began))
         doubtful = sorted({f"{one.edge}/{one.incarnation}" for one in verdict.unproved if one.reason is not _LASTING})
         if not (flying or silent or doubtful) or time.monotonic() > deadline:
             return gathered, verdict

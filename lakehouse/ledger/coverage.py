@@ -67,7 +67,7 @@ def words_of(evidence: Evidence, accepted: Mapping[Stream, Hours]) -> dict[Strea
     ledgers = {Stream(ledger.edge, ledger.incarnation): ledger for ledger in evidence.ledgers}
     raw = by_stream((*evidence.runs(Stage.RAW), *evidence.lost, *evidence.raw_gaps))
     seen = by_stream(evidence.runs(*Stage))
-    first = min((hour for hours in accepted.values() for hour in hours), default=_last_due(evidence))
+    first = first_hour(evidence, accepted)
     known = ledgers.keys() | accepted.keys() | evidence.retired.keys()
     found = {}
     for stream in known:
@@ -127,5 +127,8 @@ def _begun(seen: Iterable[Run], first: int) -> int:
     return next((run.hour for run in seen if run.first == 0), first)
 
 
-def _last_due(evidence: Evidence) -> int:
-    return max(0, hour_of(evidence.complete_through or 0) - 1)
+def first_hour(evidence: Evidence, accepted: Mapping[Stream, Hours]) -> int:
+    """Before which nothing is known of: no list of hours begins earlier, and each that is due has one hour at least."""
+    limits = [one for one in (evidence.complete_through, evidence.heard_since) if one is not None]
+    last_due = max(0, hour_of(min(limits, default=0)) - 1)
+    return min((last_due, *(hour for hours in accepted.values() for hour in hours)))

@@ -12,11 +12,13 @@ from lakehouse.ledger.model import MICROSECONDS_PER_HOUR, Doubt, Evidence, Strea
 
 
 class Doubts:
-    """``everything``: each hour is due that has begun, as far as its edge must have spoken."""
+    """``everything``: each hour is due that has begun, as far as its edge must have spoken. ``first`` is the first hour
+    of all."""
 
-    def __init__(self, evidence: Evidence, words: Mapping[Stream, Word], everything: bool) -> None:
+    def __init__(self, evidence: Evidence, words: Mapping[Stream, Word], first: int, everything: bool) -> None:
         self._evidence = evidence
         self._words = words
+        self._from = max(first, evidence.proved_before)
         self._everything = everything
         self._due = _due(evidence, everything)
 
@@ -46,7 +48,7 @@ class Doubts:
         for stream, word in self._words.items():
             if word.through == ALWAYS:
                 continue
-            for hour in range(max(hour_of(word.through), self._evidence.proved_before), hour_of(self._due) + 1):
+            for hour in range(max(hour_of(word.through), self._from), hour_of(self._due) + 1):
                 if self._is_due(hour) and word.through < min(end_of(hour), self._due):
                     yield Unproved(hour, *stream, word.reason, word.detail)
 

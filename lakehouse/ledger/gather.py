@@ -19,6 +19,7 @@ from lakehouse.ledger.proof import Proof
 from lakehouse.ledger.raw_gaps import gap_runs, unfilled
 from lakehouse.ledger.read_kafka import KafkaRuns, read_kafka
 from lakehouse.ledger.retirement import Retirement, read_retirements
+from lakehouse.ledger.window import EVERYTHING, Window
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import Release
 from lakehouse.releases.versions import Versions
@@ -46,9 +47,10 @@ class Gatherer:
         self._layout = Layout(settings.warehouse)
         self._trino = trino or Trino.of(settings, read_only=True)
 
-    def gather(self, shown: Release | None = None, proof: Proof | None = None) -> Gathered:
+    def gather(self, shown: Release | None = None, proof: Proof | None = None, window: Window = EVERYTHING) -> Gathered:
         """Reads everything once; silver as the current release has it, or as ``shown`` would. Given a proof, what was
-        accepted after its hours, and of its own no more than lies beside that; and not what is only shown."""
+        accepted after its hours, and of its own no more than lies beside that; and not what is only shown. Of tables,
+        which are by far the largest, the days of the window: what hours before it were seen by is no matter to it."""
         if shown is None:
             current = ReleaseLog(self._files, self._layout).current()
             shown = current.release if current else None
@@ -64,7 +66,7 @@ class Gatherer:
         manifests = list(read_edges.read_manifests(self._files, self._layout, days, unread))
         raw = tuple(read_edges.raw_runs(manifests))
         late: Counter[int] = Counter()
-        tables, aged_out = self._tables(shown, kafka, raw, late, since)
+        tables, aged_out = self._tables(shown, kafka, raw, late, max(since, window.first), window)
         evidence = Evidence(
             ledgers=ledgers,
             lost=tuple(run for one in retirements for run in one.runs(one.lost)),
@@ -82,7 +84,13 @@ class Gatherer:
         return Gathered(evidence, shown.release if shown else None, aged_out, retirements)
 
     def _tables(
-        self, release: Release | None, kafka: KafkaRuns, raw: tuple[Run, ...], late: Counter[int], since: int
+        self,
+        release: Release | None,
+        kafka: KafkaRuns,
+        raw: tuple[Run, ...],
+        late: Counter[int],
+        since: int,
+        window: Window,
     ) -> tuple[Stages, tuple[Run, ...]]:
         """What the release's tables hold, and what only bronze still knows of Kafka."""
         found: dict[Stage, list[Run]] = {stage: [] for stage in Stage}
@@ -91,12 +99,14 @@ class Gatherer:
             return {}, ()
         cursor = release.bronze
         aged = {number: offset for number, offset in kafka.earliest.items() if offset > 0}
-        days = read_tables.bronze_days(self._trino, cursor, since)
+        counts = read_tables.bronze_days(self._trino, cursor, since)
+        days = {day: count for day, count in counts.items() if window.has_day(day)}
         for span in read_tables.spans_of(days):
             found[Stage.BRONZE] += read_tables.bronze_runs(self._trino, cursor, span, late)
             if aged:
                 aged_out += read_tables.aged_out_runs(self._trino, cursor, span, aged)
-        elsewhere = dict.fromkeys(read_tables.days_of(run for run in (*kafka.runs, *raw) if run.hour >= since), 0)
+        others = read_tables.days_of(run for run in (*kafka.runs, *raw) if run.hour >= since)
+        elsewhere = dict.fromkeys(filter(window.has_day, others), 0)
         for span in read_tables.spans_of(elsewhere | days):
             for stage, run in read_tables.counted_runs(self._trino, release, span):
                 found[stage].append(run)

@@ -14,7 +14,7 @@ from functools import cached_property
 
 from lakehouse.ledger import spans
 from lakehouse.ledger.accepted import Hours, accepted_hours, by_stream, given_up
-from lakehouse.ledger.coverage import LedgerWatermark, least, words_of
+from lakehouse.ledger.coverage import LedgerWatermark, first_hour, least, words_of
 from lakehouse.ledger.doubts import Doubts
 from lakehouse.ledger.model import COUNTED, Discrepancy, Evidence, Stage, Stream, Unproved
 from lakehouse.ledger.segments import Segments
@@ -104,7 +104,7 @@ def judge(evidence: Evidence, *, everything: bool = False) -> Verdict:
     accepted = accepted_hours(evidence)
     words = words_of(evidence, accepted)
     held = _held(evidence, accepted.keys())
-    doubts = Doubts(evidence, words, everything)
+    doubts = Doubts(evidence, words, first_hour(evidence, accepted), everything)
     lines = _lines(evidence, accepted, doubts)
     segments = Segments(evidence)
     missing: list[Discrepancy] = []

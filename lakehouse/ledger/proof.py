@@ -15,11 +15,13 @@ from lakehouse.contracts.ids import GoldVersionNumber, SnapshotNumber
 from lakehouse.ledger import spans
 from lakehouse.ledger.accepted import accepted_hours, given_up
 from lakehouse.ledger.judge import Verdict
-from lakehouse.ledger.model import MICROSECONDS_PER_HOUR, Evidence, Run, Stage, Stream
+from lakehouse.ledger.model import MICROSECONDS_PER_HOUR, Doubt, Evidence, Run, Stage, Stream
 from lakehouse.releases.model import BronzeCursor, Release, TableState
 
 SILVER = tuple(f"{tables.SILVER_SCHEMA}.{name}" for name in (tables.SILVER_EVENTS, tables.SILVER_DUPLICATES))
 """The tables in which a consumed position is, in exactly one of them."""
+
+_WITHOUT_BEGINNING = (Doubt.UNREADABLE, Doubt.NO_LEDGER)
 
 
 class Proved(msgspec.Struct, frozen=True, array_like=True):
@@ -58,8 +60,9 @@ class Proof(msgspec.Struct, frozen=True):
 
 
 def proof_of(release: Release, evidence: Evidence, verdict: Verdict) -> Proof | None:
-    """None where no hour has been judged; the verdict must be balanced where it was judged."""
-    if verdict.watermark.instant is None:
+    """None where no hour has been judged, or where an incarnation may have begun nobody knows when; the verdict must be
+    balanced where it was judged."""
+    if verdict.watermark.instant is None or any(one.reason in _WITHOUT_BEGINNING for one in verdict.unproved):
         return None
     judged = verdict.watermark.instant // MICROSECONDS_PER_HOUR
     through, lost = min([judged, *(one.hour for one in verdict.unproved)]), given_up(evidence)

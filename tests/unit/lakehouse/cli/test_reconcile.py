@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import structs
 from typer.testing import CliRunner, Result
 
@@ -13,10 +14,12 @@ from lakehouse import instants
 from lakehouse.cli import reconcile
 from lakehouse.cli.reconcile import final, unheard
 from lakehouse.contracts.records import EdgeLedger
+from lakehouse.errors import RefusedError
 from lakehouse.ledger.gather import Gathered, Gatherer
 from lakehouse.ledger.judge import judge
 from lakehouse.ledger.model import MICROSECONDS_PER_HOUR, Evidence, Stage, Stream
 from lakehouse.ledger.report import as_document, as_text
+from lakehouse.ledger.window import Window
 from tests.support.ledger_worlds import FIRST_HOUR, Position, evidence_of, without, worlds
 
 COLUMNS = {
@@ -99,7 +102,7 @@ def test_who_waits_is_told_of_an_edge_that_died_after_its_last_word() -> None:
 
 def run(monkeypatch: pytest.MonkeyPatch, evidence: Evidence, *arguments: str) -> Result:
     gathered = Gathered(evidence, None, ())
-    monkeypatch.setattr(Gatherer, "gather", lambda _: gathered)
+    monkeypatch.setattr(Gatherer, "gather", lambda _, window: gathered)
     return CliRunner().invoke(reconcile.app, [*arguments, "--format", "json"])
 
 
@@ -113,6 +116,62 @@ def test_the_exit_code_says_whether_it_is_proved(monkeypatch: pytest.MonkeyPatch
             expected = (0, True, 0) if proves and not wait else (1, False, len(document["unproved"]))
             assert (done.exit_code, document["balanced"], len(document["unproved"])) == expected
             assert bool(document["unproved"]) == (not proves or bool(wait)), "the ledger is of long ago"
+
+
+def test_only_the_hours_asked_for_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hour 18 lacks an event, and an instant within an hour means that hour."""
+    world = [Position("edge-1", f"{'a' * 16}-0", seq, FIRST_HOUR + seq, Stage.SILVER) for seq in range(4)]
+    evidence = without(evidence_of(world), Stage.SILVER, world[2].run)
+    for bounds, hours, balanced in (
+        ((), (16, 17, 18, 19), False),
+        (("--until", "2025-11-24T18:00:00Z"), (16, 17), True),
+        (("--until", "2025-11-24T18:00:01Z"), (16, 17, 18), False),
+        (("--since", "2025-11-24T20:59:59+01:00"), (19,), True),
+        (("--since", "2025-11-24", "--until", "2025-11-25"), (16, 17, 18, 19), False),
+        (("--since", "2025-11-25"), (), True),
+    ):
+        done = run(monkeypatch, evidence, *bounds)
+        document = json.loads(done.stdout)
+        assert [line["hour"][11:13] for line in document["hours"]] == [str(hour) for hour in hours], bounds
+        assert (document["balanced"], done.exit_code) == (balanced, 0 if balanced else 1)
+        assert document["totals"]["accepted"] == len(hours)
+    assert (document["since"], document["until"]) == ("2025-11-25T00:00:00Z", None)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "told"),
+    [
+        (("--since", "yesterday"), "since must be a date or an instant"),
+        (("--until", "2026-11-23T10:00:00"), "until needs an offset"),
+        (("--since", "2026-11-23", "--until", "2026-11-23"), "until must be after since"),
+        (("--since", "0001-01-01"), "since must lie in a year"),
+    ],
+)
+def test_bounds_that_say_nothing_are_refused(
+    monkeypatch: pytest.MonkeyPatch, bounds: tuple[str, ...], told: str
+) -> None:
+    done = run(monkeypatch, Evidence(), *bounds)
+    assert isinstance(done.exception, RefusedError)
+    assert told in str(done.exception)
+
+
+@given(worlds(), st.integers(0, 5), st.integers(1, 5), st.data())
+def test_an_hour_within_bounds_is_judged_as_it_is_without(
+    world: list[Position], first: int, count: int, data: st.DataObject
+) -> None:
+    """Also where tables were read for its days only."""
+    gone = data.draw(st.sampled_from(world))
+    evidence = without(evidence_of(world), data.draw(st.sampled_from(list(Stage))), gone.run)
+    window = Window(FIRST_HOUR + first, FIRST_HOUR + first + count)
+    tables = (Stage.BRONZE, Stage.SILVER, Stage.DUPLICATES, Stage.QUARANTINED)
+    read = {
+        stage: tuple(run for run in runs if stage not in tables or window.has(run.hour))
+        for stage, runs in evidence.stages.items()
+    }
+    whole, part = judge(evidence), window.part_of(judge(replace(evidence, stages=read)))
+    assert part == window.part_of(whole)
+    assert part.hours == [line for line in whole.hours if window.has(line.hour)]
+    assert (gone in [p for p in world if window.has(p.hour)]) or part.balanced
 
 
 def test_live_edges_are_waited_for_until_they_have_spoken() -> None:
