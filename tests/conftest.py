@@ -16,7 +16,8 @@ from compose.local.stack import SERVERS
 from tests.support import embedded_stack
 from tests.support.embedded_stack import EmbeddedStack
 
-# A test's servers live for minutes and meet little data: the second compiler would cost more than it gives.
+# A test's JVMs live for minutes and meet little data: the second compiler costs more than it gives (a Spark session of
+# 3 small commits: 23 s of CPU without it, 42 with it; of 30: 50 and 73). The supervisor passes this on to the servers.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 # How long an example takes says what else the machine does, and nothing about the code.

@@ -26,7 +26,7 @@ from lakehouse.errors import LakehouseError, NotReadyError
 _TRIES = 1_000_000
 _SETTLED_SECONDS = 3
 # The caller's environment that a service may need; everything else stays behind.
-_PASSED_ON = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_PASSED_ON = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "JDK_JAVA_OPTIONS")
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from supervisor.options import ProcessConfig, ServerOptions
 
 from compose.local import processes, supervisor
 from compose.local.program import BACKGROUND, Layout, Program
+from tests.support.embedded_stack import free_port_base
+from tests.support.waiting import await_
 
 PROGRAM = Program(
     name="thing",
@@ -51,6 +54,29 @@ def test_what_works_in_the_background_steps_back(tmp_path: Path) -> None:
     command = _configured(tmp_path, background).command
     before, after = (int(subprocess.check_output(one, shell=isinstance(one, str))) for one in (said, command))
     assert after == min(before + BACKGROUND, 19)
+
+
+def test_what_it_runs_has_the_caller_s_java_options_and_nothing_that_is_not_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+    monkeypatch.setenv("SOMETHING_ELSE", "stays")
+    told = "import os, signal; print({**os.environ}, flush=True); signal.pause()"
+    layout = Layout(tmp_path)
+    for folder in (layout.run, layout.logs):
+        folder.mkdir()
+    program = replace(PROGRAM, command=(sys.executable, "-c", told))
+    try:
+        access = supervisor.start(layout, [program], "127.0.0.1", free_port_base(), {"OURS": "1"}, "any")
+        supervisor.Supervisor(access).start(program.name)
+        log = supervisor.log_file(layout, program.name)
+        await_(lambda: log.exists() and log.read_text().endswith("\n"))
+    finally:
+        supervisor.stop(layout, 10)
+    text = log.read_text()
+    assert "'JDK_JAVA_OPTIONS': '-XX:TieredStopAtLevel=1'" in text
+    assert "'OURS': '1'" in text
+    assert "SOMETHING_ELSE" not in text
 
 
 def waiting(home: Path) -> subprocess.Popen[bytes]:
