@@ -14,9 +14,10 @@ from lakehouse.ledger.spans import size
 
 _MOST_SHOWN = 20
 _RETIRE = "if its disk is gone, `lakehouse edge retire {1} --lost --reason ...`"
+_START = "Start the edge again on its folder, or let it reach HDFS if it runs, and it says what it accepted"
 _NEXT = {
-    Doubt.SILENT: f"Start the edge again on its folder, and it says what it accepted; {_RETIRE}",
-    Doubt.NO_LEDGER: f"Start the edge again on its folder, and it says what it accepted; {_RETIRE}",
+    Doubt.SILENT: f"{_START}; {_RETIRE}",
+    Doubt.NO_LEDGER: f"{_START}; {_RETIRE}",
     Doubt.UNREADABLE: "Mend that file or its permissions, or move it away, and what is missing without it is named. "
     "An edge that lives writes its ledger anew; if it is gone, `lakehouse edge retire {1} --lost --reason ...` "
     "decides without its ledger",

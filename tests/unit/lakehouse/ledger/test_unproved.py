@@ -116,6 +116,15 @@ def test_an_unreadable_ledger_is_named_and_a_retirement_decides_without_it() -> 
     assert not judge(replace(two_edges(None, own, other), retired={DEAD: 1})).balanced
 
 
+def test_one_that_delivers_after_it_was_given_up_is_unproved_again() -> None:
+    own, at = positions(DEAD, 0, 2), (FIRST_HOUR + 1) * MICROSECONDS_PER_HOUR
+    said = ledger(own, DEAD, at)
+    assert judge(replace(two_edges(said, own[:1]), retired={DEAD: 1})).balanced
+    back = replace(two_edges(said, own), retired={DEAD: 1})
+    assert hours_of(judge(back)) == [(hour, "silent") for hour in (1, 2, 3)]
+    assert judge(replace(back, retired={DEAD: 2})).balanced, "given up again"
+
+
 def test_an_edge_of_which_nothing_else_is_known_is_named() -> None:
     verdict = judge(two_edges(None, [], Unread("/w/edges/edge-9", "edge-9")))
     assert {one.stream for one in verdict.unproved} == {Stream("edge-9", "?")}

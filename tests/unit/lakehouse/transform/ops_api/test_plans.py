@@ -9,9 +9,12 @@ from lakehouse import table_files
 from lakehouse.clients import delta_log
 from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.errors import RefusedError
+from lakehouse.ledger.coverage import LedgerWatermark
+from lakehouse.ledger.judge import Verdict
+from lakehouse.ledger.model import Doubt, Unproved
 from lakehouse.releases.model import Drop, new_nonce
 from lakehouse.transform.building.builder import Builder
-from lakehouse.transform.publishing.gates import Prospect, caught_up
+from lakehouse.transform.publishing.gates import Prospect, caught_up, ledger_is_balanced
 from lakehouse.transform.publishing.promote import Promote
 from tests.support.logged_warehouse import FINGERPRINT
 from tests.support.ops_client import OpsApi, problem
@@ -107,3 +110,15 @@ def test_a_candidate_that_is_behind_is_brought_up_to_date_first(
 def test_what_has_been_dropped_is_not_dropped_again(ops_api: OpsApi) -> None:
     ops_api.warehouse.versions.add_drop(Drop(GoldVersionNumber(2), "olga", None, 1, new_nonce()))
     assert problem(ops_api.post("drop", {"gold_version": 2, "dry_run": True})) == (409, "conflict")
+
+
+def test_an_edge_that_is_named_over_http_is_let_through(ops_api: OpsApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    doubt = Unproved(490_000, "edge-2", "a" * 16, Doubt.SILENT, "its last ledger is old")
+    gates(monkeypatch, ledger_is_balanced(lambda _: Verdict([], [], [], LedgerWatermark(None), [doubt])))
+    body = {"gold_version": 2, "dry_run": True, "reason": "a fire"}
+    refused = ops_api.post("promote", body | {"accept_unproved": ["edge-1"]})
+    assert refused.status_code == 409
+    assert f"--accept-unproved edge-2/{'a' * 16}" in refused.json()["detail"]
+    planned = ops_api.post("promote", body | {"accept_unproved": ["edge-2"]})
+    assert planned.status_code == 200, planned.text
+    assert planned.json()["unproved"][0]["incarnation"] == "a" * 16
