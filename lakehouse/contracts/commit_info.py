@@ -7,6 +7,7 @@ because it is written in the same atomic step as the rows.
 import msgspec
 
 from lakehouse.contracts.ids import GenerationNumber
+from lakehouse.contracts.topics import EVENTS
 
 
 class PartitionRange(msgspec.Struct, frozen=True):
@@ -23,6 +24,11 @@ class EdgeWatermarks(msgspec.Struct, frozen=True):
     edge: str
     incarnation: str
     marks: dict[int, int]
+
+    @property
+    def least(self) -> int:
+        """Of all partitions; one that has not marked them all has marked nothing."""
+        return min(self.marks.values()) if len(self.marks) == EVENTS.partitions else 0
 
 
 SegmentRanges = dict[str, list[tuple[int, int]]]

@@ -68,7 +68,7 @@ def words_of(evidence: Evidence, accepted: Mapping[Stream, Hours]) -> dict[Strea
     raw = by_stream((*evidence.runs(Stage.RAW), *evidence.lost, *evidence.raw_gaps))
     seen = by_stream(evidence.runs(*Stage))
     first = first_hour(evidence, accepted)
-    known = ledgers.keys() | accepted.keys() | evidence.retired.keys()
+    known = ledgers.keys() | accepted.keys() | evidence.retired.keys() | evidence.marks.keys()
     found = {}
     for stream in known:
         ledger, begun = ledgers.get(stream), _begun(seen.get(stream, []), first) * MICROSECONDS_PER_HOUR
@@ -77,7 +77,9 @@ def words_of(evidence: Evidence, accepted: Mapping[Stream, Hours]) -> dict[Strea
         elif _is_given_up(evidence, stream, ledger, seen.get(stream, [])):
             found[stream] = Word(ALWAYS, ALWAYS, Doubt.SILENT, "it is retired")
         elif ledger is None:
-            found[stream] = Word(begun, begun, Doubt.NO_LEDGER, "it has never said how many events it accepted")
+            # Of one that has delivered nothing, nothing is missing from before its watermark.
+            heard = begun if stream in seen else max(begun, evidence.marks.get(stream, 0))
+            found[stream] = Word(heard, heard, Doubt.NO_LEDGER, "it has never said how many events it accepted")
         else:
             found[stream] = _stated(ledger, raw.get(stream, []))
     return found | dict(_only_unread(evidence, known, first))

@@ -14,7 +14,7 @@ from lakehouse.clients.trino import Trino
 from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.contracts.layout import Layout
 from lakehouse.ledger import read_edges, read_tables
-from lakehouse.ledger.model import Evidence, Run, Stage, Unread
+from lakehouse.ledger.model import Evidence, Run, Stage, Stream, Unread
 from lakehouse.ledger.proof import Proof
 from lakehouse.ledger.raw_gaps import gap_runs, unfilled
 from lakehouse.ledger.read_kafka import KafkaRuns, read_kafka
@@ -80,6 +80,7 @@ class Gatherer:
             complete_through=shown.complete_through if shown else None,
             heard_since=heard_since,
             unread=tuple(dict.fromkeys(unread)),
+            marks=self._marks(shown),
         )
         return Gathered(evidence, shown.release if shown else None, aged_out, retirements)
 
@@ -111,6 +112,13 @@ class Gatherer:
             for stage, run in read_tables.counted_runs(self._trino, release, span):
                 found[stage].append(run)
         return {stage: tuple(runs) for stage, runs in found.items()}, tuple(aged_out)
+
+    def _marks(self, release: Release | None) -> dict[Stream, int]:
+        """An edge that never reached HDFS is known by these alone."""
+        if release is None:
+            return {}
+        snapshot = Versions(self._files, self._layout).snapshot(release.gold_version, release.snapshot)
+        return {Stream(one.edge, one.incarnation): one.least for one in snapshot.marks}
 
     def _rejected(self, release: Release | None) -> Counter[int]:
         if release is None:

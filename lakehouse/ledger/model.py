@@ -133,7 +133,8 @@ class Evidence:
     not read, and that count nothing) count by hour and are only shown.
     ``complete_through`` is the current release's, in microseconds; ``heard_since`` is the instant since which an edge
     must have said what it accepted, or else is silent (None: ``complete_through``). ``unread`` are the edges' documents
-    that could not be read. Hours before ``proved_before`` have been proved already.
+    that could not be read. Hours before ``proved_before`` have been proved already. ``marks`` are the watermarks of the
+    incarnations that have not closed: all that was accepted before has arrived on Kafka.
     """
 
     ledgers: tuple[EdgeLedger, ...] = ()
@@ -149,6 +150,7 @@ class Evidence:
     heard_since: int | None = None
     unread: tuple[Unread, ...] = ()
     proved_before: int = 0
+    marks: Mapping[Stream, int] = field(default_factory=dict)
 
     def runs(self, *stages: Stage) -> Iterable[Run]:
         return (run for stage in stages for run in self.stages.get(stage, ()))

@@ -190,9 +190,11 @@ def evidence_of(settings: Settings, files: Files) -> Evidence:
 
 
 def _stream_of(incarnation: str, evidence: Evidence) -> Stream:
-    """The incarnation by its id; one that died before its first ledger is known by what it has delivered."""
+    """The incarnation by its id; one that died before its first ledger is known by what it has delivered, or by its
+    watermarks."""
     ledgers = {Stream(one.edge, one.incarnation): one for one in evidence.ledgers}
     seen = ledgers.keys() | {run.stream for run in evidence.runs(*Stage)} | evidence.retired.keys()
+    seen |= evidence.marks.keys()
     seen |= {Stream(one.edge, one.incarnation) for one in evidence.unread if one.edge and one.incarnation}
     found = [stream for stream in seen if stream.incarnation == incarnation]
     if not found:

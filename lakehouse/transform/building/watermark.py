@@ -64,14 +64,9 @@ def complete_through(
     as one of ``now``: a clock that is wrong makes no hour final before its time. Never goes back behind ``before``.
     """
     oldest = to_micros(now - silent_after)
-    heard = [mark for mark in map(_mark_of, marks) if mark >= oldest]
+    heard = [mark.least for mark in marks if mark.least >= oldest]
     if not heard:
         return before
     reached = min(*heard, to_micros(now)) - grace // _MICROSECOND
     floored = reached - reached % (STEP // _MICROSECOND)
     return floored if before is None else max(before, floored)
-
-
-def _mark_of(mark: EdgeWatermarks) -> int:
-    """An incarnation's mark is the least of its partitions'; one that has not marked them all has marked nothing."""
-    return min(mark.marks.values()) if len(mark.marks) == EVENTS.partitions else 0

@@ -8,13 +8,17 @@ from typing import Any
 import pytest
 
 from lakehouse import instants
+from lakehouse.contracts.commit_info import EdgeWatermarks
+from lakehouse.contracts.ids import GoldVersionNumber
+from lakehouse.contracts.topics import EVENTS
 from lakehouse.ledger import gather
 from lakehouse.ledger.gather import Gatherer
 from lakehouse.ledger.judge import judge
-from lakehouse.ledger.model import Doubt
+from lakehouse.ledger.model import Doubt, Stream
 from lakehouse.ledger.read_kafka import KafkaRuns
 from lakehouse.ledger.window import Window
 from lakehouse.settings import Settings
+from lakehouse.transform.publishing.publish import publish_snapshot
 from tests.support.logged_warehouse import LAYOUT, LoggedWarehouse
 
 DAYS = [date(2026, 11, day) for day in range(21, 26)]
@@ -49,6 +53,15 @@ def trino(monkeypatch: pytest.MonkeyPatch) -> Trino:
 
 def gatherer(warehouse: LoggedWarehouse, trino: Any) -> Gatherer:
     return Gatherer(Settings(warehouse=LAYOUT.root, port_base=1024), warehouse.files, trino)
+
+
+def test_incarnations_are_known_by_their_watermarks(warehouse: LoggedWarehouse, trino: Trino) -> None:
+    every = dict.fromkeys(range(EVENTS.partitions), 9)
+    marks = [EdgeWatermarks("edge-1", "a" * 16, every), EdgeWatermarks("edge-1", "b" * 16, {0: 9})]
+    version = warehouse.versions.get(GoldVersionNumber(1))
+    publish_snapshot(warehouse.log, version, warehouse.snapshot(version, marks=marks))
+    evidence = gatherer(warehouse, trino).gather().evidence
+    assert evidence.marks == {Stream("edge-1", "a" * 16): 9, Stream("edge-1", "b" * 16): 0}
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,18 @@ def test_events_without_any_ledger_are_unproved_from_their_first_hour_on() -> No
     assert hours_of(judge(two_edges(None, positions(DEAD, 1)))) == [(hour, "no_ledger") for hour in (1, 2, 3)]
 
 
+def test_one_that_is_known_by_its_watermarks_alone_is_unproved_since_then() -> None:
+    """It never reached HDFS; what it accepted after them may lie on its disk."""
+    mark = (FIRST_HOUR + 2) * MICROSECONDS_PER_HOUR + 1
+    evidence = replace(two_edges(None, []), marks={DEAD: mark})
+    assert hours_of(judge(evidence)) == [(hour, "no_ledger") for hour in (2, 3)]
+    assert hours_of(judge(replace(evidence, marks={DEAD: 0}))) == [(hour, "no_ledger") for hour in (0, 1, 2, 3)]
+    assert judge(replace(evidence, marks={DEAD: THROUGH})).balanced
+    assert judge(replace(evidence, retired={DEAD: 0})).balanced
+    seen = replace(two_edges(None, positions(DEAD, 1)), marks={DEAD: mark})
+    assert hours_of(judge(seen)) == [(hour, "no_ledger") for hour in (1, 2, 3)]
+
+
 def test_a_hole_before_what_was_seen_was_accepted_though_no_ledger_says_so() -> None:
     own = positions(DEAD, 1, 1, 1)
     evidence = two_edges(None, own[2:])
