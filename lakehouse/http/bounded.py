@@ -26,13 +26,20 @@ _STATUS = {Kind.HEAD_TOO_LARGE: b"431 Request Header Fields Too Large", Kind.NOT
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """``_head`` are the bytes since the last one that belonged to a body or ended a head."""
+    """``_head`` are the bytes since the last one that belonged to a body or ended a head. ``_in_body``: between the end
+    of a head and that of its message, whether it is answered or not."""
 
     _head = 0
+    _in_body = False
 
     def on_headers_complete(self) -> None:
         self._head = 0
+        self._in_body = True
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_body = False
+        super().on_message_complete()
 
     def on_body(self, body: bytes) -> None:
         self._head = 0
@@ -49,12 +56,9 @@ class BoundedHttp(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._head += len(data)
-        super().data_received(_without_upgrade(data) if self._is_head_due() and b"pgrade" in data else data)
+        super().data_received(data if self._in_body or b"pgrade" not in data else _without_upgrade(data))
         if self._head > MAX_HEAD_BYTES or len(self.headers or ()) > MAX_HEADERS or len(self.pipeline) > MAX_WAITING:
             self._refuse(Kind.HEAD_TOO_LARGE, f"a head has at most {MAX_HEAD_BYTES} bytes and {MAX_HEADERS} fields")
-
-    def _is_head_due(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete or not self.cycle.more_body
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(Kind.NOT_HTTP, msg)

@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from lakehouse.http import bounded
-from lakehouse.http.asgi import Receive, Scope, Send
+from lakehouse.http.asgi import App, Receive, Scope, Send
 from lakehouse.http.bounded import MAX_HEAD_BYTES, MAX_HEADERS, MAX_WAITING, BoundedHttp
 
 PACKET = 256_000
@@ -57,16 +57,14 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-CONFIG = uvicorn.Config(application, log_config=None, access_log=False, ws="none")
-CONFIG.load()
-
-
-def receive(packets: Iterable[bytes]) -> tuple[Transport, BoundedHttp]:
+def receive(packets: Iterable[bytes], app: App = application) -> tuple[Transport, BoundedHttp]:
     """What a connection is left as by packets, with a round of the loop after each."""
+    config = uvicorn.Config(app, log_config=None, access_log=False, ws="none")
+    config.load()
 
     async def run() -> tuple[Transport, BoundedHttp]:
         transport = Transport()
-        protocol = BoundedHttp(CONFIG, ServerState(), {}, asyncio.get_running_loop())
+        protocol = BoundedHttp(config, ServerState(), {}, asyncio.get_running_loop())
         protocol.connection_made(transport)
         for packet in packets:
             protocol.data_received(packet)
@@ -175,6 +173,25 @@ def test_an_offer_of_another_protocol_costs_no_body(packets: list[bytes]) -> Non
     transport, _ = receive(packets)
     assert transport.sent.count(b"HTTP/1.1 200 OK") == 2
     assert transport.sent.endswith(b"\r\n\r\n14")
+
+
+async def refusing(_: Scope, __: Receive, send: Send) -> None:
+    """Answers before the body."""
+    await send({"type": "http.response.start", "status": 401, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body"})
+
+
+@pytest.mark.parametrize("field", [b"\r\nUpgrade:", b"\r\nupgrade :"])
+def test_a_body_is_no_head_although_its_answer_is_there(field: bytes) -> None:
+    """Two bytes more for each field would make a request of the rest."""
+    inner = b"GET /readyz HTTP/1.1\r\nHost: xx\r\n\r\n"
+    body = b"a" + field * (len(inner) // 2) + b"\r\n\r\n" + inner
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
+    for packets in ([head, body], [head, body[:5], body[5:]]):
+        transport, _ = receive(packets, refusing)
+        assert transport.sent.count(b"HTTP/1.1 ") == 1
+        transport, _ = receive([*packets, inner], refusing)
+        assert transport.sent.count(b"HTTP/1.1 401 ") == 2
 
 
 def test_what_is_no_http_is_a_problem() -> None:
