@@ -1,7 +1,7 @@
 """How far each incarnation's own word reaches: up to when is it known what it accepted, and up to when in raw files.
 
 In: :class:`Evidence`. Out: a :class:`Word` for each incarnation, and the instant before which all can be judged.
-Promise: one that is dead, without a ledger or unreadable vouches for nothing after its last word, and takes no other's.
+Promise: one that is dead, without a ledger or unreadable vouches for nothing after its last word; no other is changed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Set

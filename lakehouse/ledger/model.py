@@ -78,7 +78,7 @@ class Doubt(StrEnum):
     SILENT = "silent"
     """Its last ledger is older than the hour's end: it may have accepted more."""
     NO_LEDGER = "no_ledger"
-    """It has delivered events and never said how many it accepted."""
+    """Its events or watermarks are known, and it has never said how many events it accepted."""
     UNREADABLE = "unreadable"
     """A document of it on HDFS cannot be read."""
     UNSHIPPED = "unshipped"

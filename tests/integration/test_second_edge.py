@@ -104,6 +104,10 @@ def test_an_edge_that_is_gone_with_its_disk_is_retired_and_the_ledger_balances(
     listed(impatient, name, state="silent")
     status = json.loads(impatient.run("status", "--format", "json").stdout)
     assert row["incarnation"] in [one["incarnation"] for one in status["edges"]["silent"]]
+    unproved = impatient.run("reconcile", "--wait", "--timeout", "0", "--format", "json")
+    assert unproved.returncode == 1, unproved.stderr
+    doubts = {(one["incarnation"], one["reason"]) for one in json.loads(unproved.stdout)["unproved"]}
+    assert (row["incarnation"], "silent") in doubts, "what it may have accepted after its last ledger nobody knows"
     done = impatient.run("edge", "retire", row["incarnation"], "--lost", "--reason", "a fire", "--format", "json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
