@@ -122,17 +122,17 @@ def replay_command(
         found = quarantine.kept(selection)
         prepared = prepare(found, mended, quarantine.replayed, wanted=wanted, watch=bar.update)
     if dry_run:
-        print_plan(VerbPlan("quarantine replay", tuple(prepared.told()), prepared.facts()), output)
+        print_plan(VerbPlan("quarantine replay", tuple(map(_plain, prepared.told())), prepared.facts()), output)
         raise typer.Exit(1 if prepared.unsendable else 0)
     for line in prepared.told():
-        progress(line)
+        progress(_plain(line))
     if not yes and _is_terminal() and not typer.confirm("Send?", err=True):
         raise RefusedError("nothing was sent")
     sent = _send(settings, prepared, patience)
     if output is Format.JSON:
         print_json(prepared.facts() | sent.facts())
     else:
-        print("\n".join(_told(sent)))
+        print("\n".join(map(_plain, _told(sent))))
     raise typer.Exit(1 if sent.rejected or prepared.unsendable else 0)
 
 

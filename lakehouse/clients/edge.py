@@ -19,6 +19,10 @@ _EACH_REJECTED = frozenset({400, 403})
 """Every event has its own reason; 403 where it is the token's scope for each of them."""
 
 
+class WrongAnswerError(LakehouseError):
+    """What answers does not say what became of each event, so that nothing is known of them."""
+
+
 class NoSuchAddressError(LakehouseError):
     """Nothing can be sent to the address, now or later."""
 
@@ -78,7 +82,8 @@ class EdgeClient:
         self._client.close()
 
     def send(self, token: str, events: list[bytes]) -> Answer:
-        """Sends events, each the JSON of one CloudEvent, as one batch. Raises :class:`NoSuchAddressError`."""
+        """Sends events, each the JSON of one CloudEvent, as one batch. Raises :class:`NoSuchAddressError`, and
+        :class:`WrongAnswerError` where the answer is not about just these events."""
         headers = {"Authorization": f"Bearer {token}", "Content-Type": _BATCH}
         try:
             response = self._client.post("/v1/events", content=b"[" + b",".join(events) + b"]", headers=headers)
@@ -88,22 +93,39 @@ class EdgeClient:
             if _is_unknown_host(error):
                 raise NoSuchAddressError(f"there is no host of {self._url}: {error}; see --edge") from error
             return RetryLater(f"no answer ({type(error).__name__}: {error})")
-        return read_answer(response.status_code, response.headers.get("Retry-After"), _json(response))
+        answer = read_answer(response.status_code, response.headers.get("Retry-After"), _json(response))
+        if isinstance(answer, Accepted) and not _is_about(answer, len(events)):
+            told = f"{answer.accepted:,} accepted, {len(answer.rejected):,} rejected"
+            raise WrongAnswerError(f"the edge at {self._url} answers {told} to {len(events):,} events; see --edge")
+        return answer
 
 
 def read_answer(status: int, retry_after: str | None, body: Any) -> Answer:
-    """What a response means. ``body`` is its JSON, or None."""
+    """What a response means. ``body`` is its JSON, or None. Raises :class:`WrongAnswerError`."""
     content = body if isinstance(body, dict) else {}
     if status in _WORTH_REPEATING:
         seconds = float(retry_after) if retry_after and retry_after.isdecimal() else None
         return RetryLater(_reason(status, content), seconds)
     if status == 202 or (status in _EACH_REJECTED and isinstance(content.get("rejected"), list)):
+        return _accepted(content)
+    return Refused(status, _reason(status, content))
+
+
+def _accepted(content: dict[str, Any]) -> Accepted:
+    try:
         rejected = tuple(
             Rejection(int(entry["index"]), str(entry.get("reason", "")), str(entry.get("detail", "")))
             for entry in content.get("rejected", ())
         )
         return Accepted(int(content.get("accepted", 0)), rejected)
-    return Refused(status, _reason(status, content))
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise WrongAnswerError(f"what answers is no edge ({type(error).__name__}: {error}); see --edge") from error
+
+
+def _is_about(answer: Accepted, events: int) -> bool:
+    """Whether it says of each event, once, what became of it."""
+    rejected = {one.index for one in answer.rejected if 0 <= one.index < events}
+    return len(rejected) == len(answer.rejected) and answer.accepted == events - len(rejected)
 
 
 def _reason(status: int, content: dict[str, Any]) -> str:

@@ -14,15 +14,11 @@ import msgspec
 
 from lakehouse import instants
 from lakehouse.contracts.quarantine import Refused, Station
-from lakehouse.errors import LakehouseError
+from lakehouse.quarantine.event_text import UnsendableError, one_object, with_member
 
 REPLAYS = "replayof"
 """The extension by which a token with the scope ``ops`` names what an event replays."""
 _ATTRIBUTES = ("id", "source", "type", "subject", "dataschema")
-
-
-class UnsendableError(LakehouseError):
-    """There is no event in it that could be sent."""
 
 
 @dataclass(frozen=True)
@@ -50,20 +46,17 @@ def events_of(kept: Kept) -> Iterator[Event]:
         merchant_id = record.get("merchant_id")
         texts = [_as_sent(event) for event in record["events"]]
     else:
-        texts = [kept.body.strip()]
+        texts = [kept.body]
     if not isinstance(merchant_id, str) or not merchant_id:
         raise UnsendableError("it names no merchant")
     for text in texts:
-        if not text.startswith(b"{") or not text.endswith(b"}"):
-            raise UnsendableError("it is no JSON object")
-        yield Event(name, merchant_id, text)
+        yield Event(name, merchant_id, one_object(text))
 
 
 def naming(event: Event) -> bytes:
-    """The event with what it replays. Nothing else of its text changes: what is wrong with it is the edge's to say."""
-    rest = _without_name(event.text)[1:]
-    separator = b"," if rest.strip() != b"}" else b""
-    return b'{"%s":%s%s%s' % (REPLAYS.encode(), msgspec.json.encode(event.entry), separator, rest)
+    """The event with what it replays, whatever it says itself of that: its sender may have had an extension of this
+    name. Nothing else of its text changes: what is wrong with it is the edge's to say."""
+    return with_member(event.text, REPLAYS, event.entry)
 
 
 def cloud_event(row: dict[str, Any]) -> bytes:
@@ -74,24 +67,13 @@ def cloud_event(row: dict[str, Any]) -> bytes:
     return msgspec.json.encode(event | {"data": msgspec.Raw(row["data"].encode())})
 
 
-def _without_name(text: bytes) -> bytes:
-    """Whoever sent it may have had an extension of this name."""
-    if REPLAYS.encode() not in text:
-        return text
-    try:
-        fields = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return text
-    return msgspec.json.encode({name: value for name, value in fields.items() if name != REPLAYS})
-
-
 def _record(body: bytes) -> dict[str, Any]:
     try:
         record = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise UnsendableError("it is no record of an edge") from error
     events = record.get("events") if isinstance(record, dict) else None
-    if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
+    if not isinstance(events, list) or not events or not all(isinstance(event, dict) for event in events):
         raise UnsendableError("it is no record of accepted events")
     return record  # type: ignore[no-any-return]  # json knows no types
 
@@ -105,13 +87,16 @@ def _as_sent(event: dict[str, Any]) -> bytes:
         sent["time"] = _of_micros(event["time"])
     if "data" in event:
         sent["data"] = _value(event["data"])
-    return msgspec.json.encode(sent)
+    try:
+        return msgspec.json.encode(sent)
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise UnsendableError(f"it cannot be written as JSON: {error}") from error
 
 
 def _of_micros(value: Any) -> Any:
     try:
         return instants.to_text(instants.from_micros(value))
-    except (TypeError, OverflowError):
+    except (TypeError, ValueError, OverflowError):
         return value
 
 

@@ -49,7 +49,13 @@ def _by_patch(operations: list[Any]) -> Mend:
         try:
             mended = patch.apply(_read(event))
             return json.dumps(mended, ensure_ascii=False, allow_nan=False).encode()
-        except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, ValueError, TypeError) as error:
+        except (
+            jsonpatch.JsonPatchException,
+            jsonpatch.JsonPointerException,
+            ValueError,
+            TypeError,
+            RecursionError,
+        ) as error:
             raise UnmendableError(f"the patch does not fit it: {error}") from error
 
     return mend

@@ -8,14 +8,15 @@ twice is harmless: an event is counted once by its identity.
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import IO, Any
 
 import msgspec
 
 from lakehouse.errors import RefusedError
-from lakehouse.quarantine.event import Event, Kept, UnsendableError, events_of, naming
+from lakehouse.quarantine.event import Event, Kept, events_of, naming
+from lakehouse.quarantine.event_text import UnsendableError, one_object
 from lakehouse.quarantine.mend import Mend, UnmendableError
 from lakehouse.quarantine.preview import Preview
 from lakehouse.replay.batches import batches
@@ -56,7 +57,7 @@ class Prepared:
 
     def add(self, event: Event) -> None:
         self.preview.add(event.merchant_id, event.text)
-        self._spool.write(_framed(msgspec.msgpack.encode((event.entry, event.merchant_id, naming(event)))))
+        self._spool.write(_framed(msgspec.msgpack.encode((event.entry, event.merchant_id, event.text))))
         self.events += 1
 
     def cannot(self, trouble: Trouble) -> None:
@@ -177,14 +178,19 @@ def _prepare(prepared: Prepared, kept: Kept, mend: Mend | None) -> None:
 
 
 def _mended(event: Event, mend: Mend | None) -> Event | None:
+    """As it is sent: the name of its entry is set when all else is made."""
     if not MERCHANT_ID.fullmatch(event.merchant_id):
         raise UnsendableError(f"{event.merchant_id!r} is no merchant")
     text = event.text if mend is None else mend(event.text)
-    if text is None:
-        return None
-    if not text.startswith(b"{"):
-        raise UnmendableError("the mend makes no JSON object of it")
-    return Event(event.entry, event.merchant_id, text)
+    return None if text is None else replace(event, text=naming(replace(event, text=_made(text))))
+
+
+def _made(text: bytes) -> bytes:
+    """A mend may make anything."""
+    try:
+        return one_object(text)
+    except UnsendableError as error:
+        raise UnmendableError(f"of what the mend makes of it: {error}") from error
 
 
 def _framed(content: bytes) -> bytes:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.contracts.records import AcceptedBatch, AcceptedEvent
-from lakehouse.quarantine.event import Event, UnsendableError, cloud_event, events_of, naming
+from lakehouse.quarantine.event import Event, cloud_event, events_of, naming
+from lakehouse.quarantine.event_text import UnsendableError
 from tests.support.quarantine_world import kept, order, rejected, sent, uncounted
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner), max_leaves=5)
@@ -27,6 +28,12 @@ def test_what_is_wrong_with_its_text_stays() -> None:
     assert naming(Event("x/y/1", "m", text)) == b'{"replayof":"x/y/1", "id": "a", "id": "b", "n": 1.10 }'
 
 
+@pytest.mark.parametrize("key", ['"replayof"', '"\\u0072eplayof"', '"replay\\u006Ff"'])
+def test_a_name_that_its_sender_gave_it_is_replaced_and_the_rest_stays(key: str) -> None:
+    text = f'{{ "id": "a", {key} : {{"n":[1]}} ,"id":"b","n": 1.10, {key}:"forged" }}'.encode()
+    assert naming(Event("x/y/1", "m", text)) == b'{"replayof":"x/y/1","id": "a","id":"b","n": 1.10}'
+
+
 def test_a_rejected_event_is_sent_as_it_came_for_the_merchant_who_sent_it() -> None:
     row = rejected(b"  " + sent(order(1, "brl")) + b"\n")
     (event,) = events_of(kept(row))
@@ -34,7 +41,7 @@ def test_a_rejected_event_is_sent_as_it_came_for_the_merchant_who_sent_it() -> N
     assert event.entry == kept(row).refused.name
 
 
-@pytest.mark.parametrize("body", [b"", b"[1]", b"{", b"\xff", b'"a"'])
+@pytest.mark.parametrize("body", [b"", b"[1]", b"{", b"\xff", b'"a"', b'{"a":1},{"b":2}', b"{}}{", b'{"a":"\xff"}'])
 def test_bytes_that_are_no_object_cannot_be_sent(body: bytes) -> None:
     with pytest.raises(UnsendableError):
         list(events_of(kept(rejected(body, reason="unreadable"))))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lakehouse.clients.edge import WrongAnswerError
 from lakehouse.errors import NotReadyError
 from lakehouse.replay.lines import Line, RejectedLine
 from lakehouse.replay.sender import RefusedByEdgeError, Sender, Summary
@@ -109,6 +110,28 @@ def test_events_that_the_token_does_not_allow_are_handed_back() -> None:
         summary, rejected = send(edge, [lines(2)])
     assert summary == Summary(sent=2, rejected=2)
     assert {one.reason for one in rejected} == {"forbidden_type"}
+
+
+BAD_TIME = {"reason": "bad_time", "detail": ""}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"accepted": 3, "rejected": []},
+        {"accepted": 1, "rejected": []},
+        {"accepted": 1, "rejected": [BAD_TIME | {"index": 2}]},
+        {"accepted": 1, "rejected": [BAD_TIME | {"index": -1}]},
+        {"accepted": 0, "rejected": [BAD_TIME | {"index": 1}] * 2},
+        {"accepted": 1, "rejected": [BAD_TIME]},
+        {"accepted": None, "rejected": []},
+        {"rejected": ["bad"]},
+        {"status": "ok", "rejected": []},
+    ],
+)
+def test_an_answer_that_is_not_about_these_events_is_no_success(document: dict[str, Any]) -> None:
+    with serve_edge(lambda *_: (400, {}, document)) as edge, pytest.raises(WrongAnswerError, match="--edge"):
+        send(edge, [lines(2)])
 
 
 def test_patience_ends() -> None:
