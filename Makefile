@@ -58,9 +58,9 @@ check: install  ## format, lint and types, of SQL too
 unit: install  ## the tests that need no stack
 	$(BIN)/pytest -n 2 --dist worksteal --durations=15 tests/unit
 
-# A stack's servers wait for each other much of the time: the unit tests take what they leave of the machine.
-test: check  ## check, and all tests (they start the embedded stack)
-	@nice -n 19 $(MAKE) --no-print-directory unit > $(VENV)/unit.log 2>&1 & unit=$$!; \
+# A stack's servers wait for each other much of the time: what needs none takes what they leave of the machine.
+test: install  ## check, and all tests (they start the embedded stack)
+	@nice -n 19 $(MAKE) --no-print-directory check unit > $(VENV)/unit.log 2>&1 & unit=$$!; \
 	trap 'kill $$unit 2>/dev/null' INT TERM; \
 	$(BIN)/pytest --durations=30 tests/integration tests/fuzz; with_stack=$$?; \
 	wait $$unit; alone=$$?; cat $(VENV)/unit.log; exit $$((with_stack || alone))
