@@ -41,13 +41,20 @@ def serving(route: HotRoute) -> type[WholeAnswers]:
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
+            self._start_due()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            self._start_due()
+
+        def _start_due(self) -> None:
             if self._due is not None:
                 due, self._due = self._due, None
                 super()._start_asgi_task(*due)
 
         def on_message_complete(self) -> None:
             super().on_message_complete()
-            if self._due is not None:
+            if self._due is not None and not self._in_body:
                 (cycle, app), self._due = self._due, None
                 self._handle(cycle, app)
 

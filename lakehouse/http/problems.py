@@ -57,6 +57,12 @@ class Kind(Enum):
         "Send less at once; the limits are in `detail`.",
     )
     UNSUPPORTED_MEDIA_TYPE = ("unsupported-media-type", 415, "Unknown media type or coding", "See `Accept`.")
+    EXPECTATION_FAILED = (
+        "expectation-failed",
+        417,
+        "The expectation cannot be met",
+        "Send `Expect: 100-continue`, or no `Expect`.",
+    )
     HEAD_TOO_LARGE = (
         "head-too-large",
         431,

@@ -9,16 +9,16 @@ import pytest
 import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from lakehouse.http import bounded
 from lakehouse.http.asgi import App, Receive, Scope, Send
 from lakehouse.http.bounded import MAX_HEAD_BYTES, MAX_HEADERS, MAX_WAITING, BoundedHttp
+from lakehouse.http.framing import FramedHttp
 
 PACKET = 256_000
 """What uvloop reads at once."""
-CHUNKED = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 class Transport(asyncio.Transport):
@@ -87,7 +87,7 @@ def refusal(sent: bytes) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "packets",
     [
-        [b"POST / HTTP/1.1\r\na: ", *[b"x" * PACKET] * 4],
+        [b"POST / HTTP/1.1\r\nHost: x\r\na: ", *[b"x" * PACKET] * 4],
         [b"POST /" + b"x" * PACKET],
         [b"POST / HTTP/1.1\r\n" + b"a:b\r\n" * (PACKET // 5)],
         [b"POST / HTTP/1.1\r\n", *[b"a:b\r\n"] * 2_000],
@@ -104,7 +104,7 @@ def test_a_head_that_is_too_large_is_refused_before_it_is_whole(packets: list[by
 
 
 @pytest.mark.parametrize(
-    "unit", [b"x" * PACKET, b"a:b\r\n" * (PACKET // 5), b"GET / HTTP/1.1\r\n\r\n" * (PACKET // 18)]
+    "unit", [b"x" * PACKET, b"a:b\r\n" * (PACKET // 5), b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * (PACKET // 27)]
 )
 def test_no_packet_costs_more_than_the_bounds(unit: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counted by the bytes that reach the parser, whatever the packet holds."""
@@ -115,18 +115,18 @@ def test_no_packet_costs_more_than_the_bounds(unit: bytes, monkeypatch: pytest.M
 
 def counting_bytes(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     fed: list[int] = []
-    feed = HttpToolsProtocol.data_received
+    feed = FramedHttp.data_received
 
     def count(self: Any, data: bytes) -> None:
         fed.append(len(data))
         feed(self, data)
 
-    monkeypatch.setattr(HttpToolsProtocol, "data_received", count)
+    monkeypatch.setattr(FramedHttp, "data_received", count)
     return lambda: sum(fed)
 
 
 def test_who_does_not_wait_for_answers_is_cut_off() -> None:
-    request = b"GET / HTTP/1.1\r\n\r\n"
+    request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
     transport, _ = receive([request * MAX_WAITING])
     assert transport.sent.count(b"HTTP/1.1 200 OK") == MAX_WAITING
     transport, protocol = receive([request * 5_000])
@@ -144,7 +144,7 @@ def test_what_is_beside_a_body_is_bounded_too(end: bytes) -> None:
 def test_a_body_has_no_bound_here(size: int) -> None:
     """The application knows what it takes."""
     body = b"x" * min(1 << 20, 5_000 * size)
-    head = b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body)
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
     parts = [body[start : start + size] for start in range(0, len(body), size)]
     transport, _ = receive([head, *parts])
     assert transport.sent.endswith(b"\r\n\r\n%d" % len(body))
@@ -155,14 +155,14 @@ def test_a_body_has_no_bound_here(size: int) -> None:
 
 def test_the_largest_head_is_served() -> None:
     fields = b"".join(b"ce-x%d: %s\r\n" % (n, b"v" * 64) for n in range(900))
-    transport, _ = receive([b"POST / HTTP/1.1\r\n" + fields + b"\r\n", b"GET / HTTP/1.1\r\n\r\n"])
+    transport, _ = receive([b"POST / HTTP/1.1\r\nHost: x\r\n" + fields + b"\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"])
     assert len(fields) > 64 << 10
     assert transport.sent.count(b"HTTP/1.1 200 OK") == 2
 
 
 OFFER = (
-    b"POST / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nContent-Length: 14\r\nHTTP2-Settings: AAEA\r\n"
-    b"Upgrade: h2c\r\n\r\n"
+    b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nContent-Length: 14\r\n"
+    b"HTTP2-Settings: AAEA\r\nUpgrade: h2c\r\n\r\n"
 )
 TEXT = b"\r\nUpgrade: h2c"[:14]
 

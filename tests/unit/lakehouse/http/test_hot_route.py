@@ -153,3 +153,22 @@ def test_a_client_that_goes_away_takes_no_place() -> None:
         assert (connection.written, service.at_work) == (b"", 0)
 
     run(test)
+
+
+def test_a_body_that_stops_behind_another_request_is_waited_for_by_the_application() -> None:
+    """Which knows how long it waits."""
+
+    async def test(service: Service) -> None:
+        connection = Connection(service.endpoint, service.http)
+        connection.protocol.data_received(POST + POST[:-1])
+        service.let_go()
+        await some_turns()
+        assert connection.written.endswith(b"hello!")
+        assert connection.state.tasks
+        connection.protocol.data_received(POST[-1:])
+        await some_turns()
+        service.let_go()
+        await some_turns()
+        assert connection.written.count(b"hello!") == 2
+
+    run(test)
