@@ -14,7 +14,7 @@ from functools import partial
 from ingestion import content_headers, rfc3339
 from ingestion.content_headers import ContentMode
 from ingestion.envelope import Envelope, ParsedRequest
-from ingestion.event_id import time_in
+from ingestion.event_id import id_of, time_in
 from ingestion.fast_decode import Sender
 from ingestion.pseudonyms import Pseudonyms, PseudonymsByDay
 from ingestion.rejections import Reason, Rejection
@@ -59,7 +59,8 @@ class BodyReader:
         try:
             reading = self._envelope.read(mode, body, headers, sender, now)
         except UnreadableError as error:
-            rejection = Rejection(0, None, Reason.UNREADABLE, "body", body)
+            event_id = None if error.kept is None else id_of(error.kept, None)
+            rejection = Rejection(0, event_id, Reason.UNREADABLE, "body", error.kept or body)
             reading = ParsedRequest(rejections=[rejection], unreadable=str(error))
         if self._pseudonyms is not None:
             hashes, merchant = self._pseudonyms, sender.merchant_id

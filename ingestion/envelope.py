@@ -113,8 +113,8 @@ class Envelope:
 
     def _read_binary(self, body: bytes, headers: Headers, sender: Sender, now: int) -> ParsedRequest:
         self._check_alone(len(body) + sum(len(name) + len(value) for name, value in headers))
-        event = binary_mode.event_of(headers, body, self._settings.max_json_depth)
-        return self._read_alone(binary_mode.structured(event, body), sender, now, event)
+        event, text = binary_mode.event_of(headers, body, self._settings.max_json_depth)
+        return self._read_alone(text, sender, now, event)
 
     def _read_alone(self, text: bytes, sender: Sender, now: int, value: Any) -> ParsedRequest:
         reading = ParsedRequest()

@@ -28,6 +28,9 @@ _RAW_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 class UnreadableError(Exception):
     """The bytes are not JSON, or not of the shape that the media type says."""
 
+    kept: bytes | None = None
+    """What goes to quarantine, where that is more than the body."""
+
 
 def _nested(levels: int) -> bytes:
     """What is between matching brackets, of at most so many levels."""

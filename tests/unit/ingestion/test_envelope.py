@@ -143,7 +143,8 @@ def test_binary_headers_are_decoded_once() -> None:
     assert (twice.reason, twice.detail) == (Reason.DUPLICATE_KEY, "id")
     broken = read(b"{}", ContentMode.BINARY, [*headers[1:], (b"ce-specversion", b"%FF")]).rejections[0]
     assert (broken.reason, broken.detail) == (Reason.BAD_ATTRIBUTE, "specversion")
-    assert json.loads(broken.body) == {"data": {}}
+    kept = {"id": 'a "b"', "source": "/café%20", "type": "checkout.started", "time": "2026-11-23T10:00:00Z"}
+    assert json.loads(broken.body) == kept | {"tracestate": "€", "specversion": "\udcff", "data": {}}
 
 
 def test_a_browser_may_send_three_types() -> None:
