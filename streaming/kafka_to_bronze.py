@@ -21,6 +21,7 @@ from typing import Any
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 
+from lakehouse.contracts.ids import GenerationNumber
 from lakehouse.errors import LakehouseError, NotReadyError
 from lakehouse.http.health import Health
 from lakehouse.json_logs import fields
@@ -30,7 +31,7 @@ from streaming.generation_sink import GenerationSink
 from streaming.kafka_bounds import read_bounds
 from streaming.kafka_source import Ranges, Source
 from streaming.lease import Holder
-from streaming.offsets import Bounds, Offsets, earliest, start_offsets
+from streaming.offsets import Bounds, Offsets, StrandedError, earliest, starts_of
 
 log = logging.getLogger(__name__)
 
@@ -56,20 +57,26 @@ class KafkaToBronze:
 
     def run(self, stop: threading.Event, caught_up: threading.Event, checkpoints: Path) -> None:
         """Returns when ``stop`` is set; raises what ended the query otherwise. Sets ``caught_up`` once it has read all
-        that Kafka has but the last micro-batch."""
+        that Kafka has but the last micro-batch. After StrandedError, another query may feed the other generations."""
         for sink in self._sinks:
             sink.stand_by(lambda holder: self._stand_by(holder, stop))
         if stop.is_set():
             return
-        consumed = {sink.generation: sink.take_over() for sink in self._sinks}
-        bounds = self._bounds()
-        starts = {generation: start_offsets(offsets, bounds) for generation, offsets in consumed.items()}
+        starts = self._take_over()
         read_from = earliest(starts.values())
         for sink in self._sinks:
             sink.begin(starts[sink.generation], read_from)
         self._watch(self._start(read_from, _fresh_checkpoint(checkpoints, self._sinks)), stop, caught_up)
         for sink in self._sinks:
             sink.release()
+
+    def _take_over(self) -> dict[GenerationNumber, Offsets]:
+        try:
+            return starts_of({sink.generation: sink.take_over() for sink in self._sinks}, self._bounds())
+        except StrandedError:
+            for sink in self._sinks:
+                sink.release()
+            raise
 
     def _bounds(self) -> dict[str, dict[int, Bounds]]:
         found = read_bounds(self._spark, self._source.bootstrap, self._source.topics)

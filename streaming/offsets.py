@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lakehouse.contracts.commit_info import BronzeCommit, PartitionRange
+from lakehouse.contracts.ids import GenerationNumber
 from lakehouse.errors import LakehouseError
 
 Offsets = dict[str, dict[int, int]]
@@ -16,6 +17,14 @@ Offsets = dict[str, dict[int, int]]
 
 class OffsetsLostError(LakehouseError):
     """Kafka does not have the offsets that bronze needs next."""
+
+
+class StrandedError(LakehouseError):
+    """Some generations cannot go on. ``reasons`` says for each what Kafka does not have."""
+
+    def __init__(self, reasons: Mapping[GenerationNumber, str]) -> None:
+        super().__init__("; ".join(f"generation {number}: {reason}" for number, reason in sorted(reasons.items())))
+        self.reasons = reasons
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,21 @@ def start_offsets(consumed: Offsets, bounds: Mapping[str, Mapping[int, Bounds]])
         topic: {p: consumed.get(topic, {}).get(p, bound.earliest) for p, bound in partitions.items()}
         for topic, partitions in bounds.items()
     }
+
+
+def starts_of(
+    consumed: Mapping[GenerationNumber, Offsets], bounds: Mapping[str, Mapping[int, Bounds]]
+) -> dict[GenerationNumber, Offsets]:
+    """The start offsets of each generation; raises StrandedError for those that have none."""
+    found, reasons = {}, {}
+    for generation, offsets in consumed.items():
+        try:
+            found[generation] = start_offsets(offsets, bounds)
+        except OffsetsLostError as error:
+            reasons[generation] = str(error)
+    if reasons:
+        raise StrandedError(reasons)
+    return found
 
 
 def earliest(starts: Iterable[Offsets]) -> Offsets:

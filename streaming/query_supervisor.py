@@ -3,7 +3,8 @@
 In: which generations are active, checked again every few seconds, so that a generation whose raw build has ended is
 fed without a restart, and a retired one is not fed any more. Out: running queries. Promise: if one fails, all end,
 with its reason; each generation is exact by itself (see ``bronze_writer``), so the next start continues where each of
-them was.
+them was. A generation that is stranded, because Kafka does not have what it needs next, ends no other: one that is made
+from raw files in its place has to be fed meanwhile.
 
 A new generation has a query of its own until it has read what Kafka has, so that the live one does not wait for it.
 Then one query takes over all (see ``kafka_to_bronze``).
@@ -19,6 +20,7 @@ from lakehouse.errors import LakehouseError, NotReadyError
 from lakehouse.http.health import Health
 from lakehouse.json_logs import fields
 from streaming.generations_health import GenerationsHealth
+from streaming.offsets import StrandedError
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ class QuerySupervisor:
         self._health = health
         self._queries: list[_Query] = []
         self._failure: Exception | None = None
+        self._stranded: frozenset[GenerationNumber] = frozenset()
         self._wake = threading.Event()
 
     def run(self, stop: threading.Event) -> None:
@@ -64,15 +67,20 @@ class QuerySupervisor:
         waited = 0.0
         while waited < CHECK_EVERY and not self._wake.is_set() and not stop.wait(0.2):
             waited += 0.2
+        self._wake.clear()
 
     def _adjust(self) -> None:
         """Starts what has become active, ends what is so no more, and joins what has caught up."""
         try:
-            wanted = set(self._active())
+            active = set(self._active())
         except NotReadyError as error:
             if not self._queries:
                 self._health.fail(str(error))
             return
+        for generation in self._stranded - active:
+            self._health.forget(generation)
+        self._stranded &= active
+        wanted = active - self._stranded
         for query in [query for query in self._queries if query.parts.keys() - wanted]:
             self._replace([query], query.parts.keys() & wanted)
         for generation in sorted(wanted - {generation for query in self._queries for generation in query.parts}):
@@ -88,7 +96,7 @@ class QuerySupervisor:
         queries = list(queries)
         self._end(queries)
         self._queries = [query for query in self._queries if query not in queries]
-        for generation in {generation for query in queries for generation in query.parts} - by:
+        for generation in {generation for query in queries for generation in query.parts} - by - self._stranded:
             log.info("the generation is retired, and fed no more", extra=fields(generation=generation))
             self._health.forget(generation)
         if by and self._failure is None:
@@ -107,6 +115,12 @@ class QuerySupervisor:
             self._run(query.parts, query.stop, query.caught_up)
             if not query.stop.is_set():
                 raise LakehouseError(f"the query of bronze generation {numbers} has ended; a new start goes on")
+        except StrandedError as error:
+            log.error("stranded; the other generations are fed", extra=fields(generation=numbers, reason=str(error)))
+            for generation, reason in error.reasons.items():
+                query.parts[generation].fail(reason)
+            self._stranded |= error.reasons.keys()
+            self._wake.set()
         except Exception as error:
             log.warning("a query has failed", extra=fields(generation=numbers, reason=str(error)[:500]))
             self._failure = self._failure or error

@@ -21,7 +21,6 @@ from lakehouse.ledger.gather import Gathered, Gatherer
 from lakehouse.ledger.judge import Verdict, judge
 from lakehouse.ledger.model import Doubt, Evidence, Stream
 from lakehouse.ledger.report import as_document, as_text, retired_document, retired_text
-from lakehouse.ledger.spans import size
 from lakehouse.ledger.window import Window
 from lakehouse.settings import load_settings
 
@@ -58,7 +57,7 @@ def reconcile(
     silent_after = settings.transform.edge_silent_after
     gathered, verdict = _settle(gatherer, timeout, silent_after, window) if wait else _once(gatherer, window)
     if output is Format.JSON:
-        more: dict[str, Any] = {"release": gathered.release, "kafka_from_bronze": _aged(gathered)}
+        more: dict[str, Any] = {"release": gathered.release, "kafka_from_bronze": gathered.kafka_from_bronze}
         more |= {"retired": retired_document(gathered.retirements), **window.document()}
         print_json(as_document(verdict) | more)
     else:
@@ -111,8 +110,3 @@ def unheard(evidence: Evidence, since: datetime, silent_since: datetime) -> list
         for one in evidence.ledgers
         if not one.closed and Stream(one.edge, one.incarnation) not in evidence.retired and oldest <= one.at < newest
     ]
-
-
-def _aged(gathered: Gathered) -> int:
-    """How many positions of the column ``kafka`` are known from bronze only, because Kafka has deleted them by age."""
-    return size([run.span for run in gathered.aged_out])

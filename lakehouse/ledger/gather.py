@@ -13,13 +13,15 @@ from lakehouse.clients.files import Files
 from lakehouse.clients.trino import Trino
 from lakehouse.contracts.ids import ReleaseNumber
 from lakehouse.contracts.layout import Layout
-from lakehouse.ledger import read_edges, read_tables
+from lakehouse.ledger import read_edges, read_tables, spans
+from lakehouse.ledger.accepted import by_stream
 from lakehouse.ledger.model import Evidence, Run, Stage, Stream, Unread
 from lakehouse.ledger.proof import Proof
 from lakehouse.ledger.raw_gaps import gap_runs, unfilled
 from lakehouse.ledger.read_kafka import KafkaRuns, read_kafka
 from lakehouse.ledger.retirement import Retirement, read_retirements
 from lakehouse.ledger.window import EVERYTHING, Window
+from lakehouse.releases.generations import FIRST_GENERATION
 from lakehouse.releases.log import ReleaseLog
 from lakehouse.releases.model import Release
 from lakehouse.releases.versions import Versions
@@ -30,11 +32,11 @@ Stages = dict[Stage, tuple[Run, ...]]
 
 @dataclass(frozen=True)
 class Gathered:
-    """The evidence, and which positions of the stage ``kafka`` come from bronze because Kafka has let them go."""
+    """The evidence. ``kafka_from_bronze`` positions of its stage ``kafka`` are there by what bronze says alone."""
 
     evidence: Evidence
     release: ReleaseNumber | None
-    aged_out: tuple[Run, ...]
+    kafka_from_bronze: int
     retirements: list[Retirement] = field(default_factory=list)
 
 
@@ -66,13 +68,13 @@ class Gatherer:
         manifests = list(read_edges.read_manifests(self._files, self._layout, days, unread))
         raw = tuple(read_edges.raw_runs(manifests))
         late: Counter[int] = Counter()
-        tables, aged_out = self._tables(shown, kafka, raw, late, max(since, window.first), window)
+        tables, without_kafka = self._tables(shown, kafka, raw, late, max(since, window.first), window)
         evidence = Evidence(
             ledgers=ledgers,
             lost=tuple(run for one in retirements for run in one.runs(one.lost)),
             raw_gaps=tuple(gap_runs(gaps)),
             retired={one.stream: one.accepted for one in retirements},
-            stages={**tables, Stage.KAFKA: (*kafka.runs, *aged_out), Stage.RAW: raw},
+            stages={**tables, Stage.KAFKA: (*kafka.runs, *without_kafka), Stage.RAW: raw},
             raw_holes=tuple(read_edges.raw_holes(manifests, ledgers, proof.reached if proof else {})),
             late=late,
             rejected=self._rejected(shown) if proof is None else Counter(),
@@ -82,7 +84,8 @@ class Gatherer:
             unread=tuple(dict.fromkeys(unread)),
             marks=self._marks(shown),
         )
-        return Gathered(evidence, shown.release if shown else None, aged_out, retirements)
+        number = shown.release if shown else None
+        return Gathered(evidence, number, _beyond(without_kafka, kafka.runs), retirements)
 
     def _tables(
         self,
@@ -93,9 +96,9 @@ class Gatherer:
         since: int,
         window: Window,
     ) -> tuple[Stages, tuple[Run, ...]]:
-        """What the release's tables hold, and what only bronze still knows of Kafka."""
+        """What the release's tables hold, and which positions of bronze need no Kafka record."""
         found: dict[Stage, list[Run]] = {stage: [] for stage in Stage}
-        aged_out: list[Run] = []
+        without_kafka: list[Run] = []
         if release is None or release.bronze.delta_version < 0:
             return {}, ()
         cursor = release.bronze
@@ -104,14 +107,14 @@ class Gatherer:
         days = {day: count for day, count in counts.items() if window.has_day(day)}
         for span in read_tables.spans_of(days):
             found[Stage.BRONZE] += read_tables.bronze_runs(self._trino, cursor, span, late)
-            if aged:
-                aged_out += read_tables.aged_out_runs(self._trino, cursor, span, aged)
+            if aged or cursor.generation != FIRST_GENERATION:  # which alone has no row from a raw file
+                without_kafka += read_tables.without_kafka_runs(self._trino, cursor, span, aged)
         others = read_tables.days_of(run for run in (*kafka.runs, *raw) if run.hour >= since)
         elsewhere = dict.fromkeys(filter(window.has_day, others), 0)
         for span in read_tables.spans_of(elsewhere | days):
             for stage, run in read_tables.counted_runs(self._trino, release, span):
                 found[stage].append(run)
-        return {stage: tuple(runs) for stage, runs in found.items()}, tuple(aged_out)
+        return {stage: tuple(runs) for stage, runs in found.items()}, tuple(without_kafka)
 
     def _marks(self, release: Release | None) -> dict[Stream, int]:
         """An edge that never reached HDFS is known by these alone."""
@@ -125,3 +128,16 @@ class Gatherer:
             return Counter()
         snapshot = Versions(self._files, self._layout).snapshot(release.gold_version, release.snapshot)
         return read_tables.rejected_hours(self._trino, release.bronze, snapshot)
+
+
+def _beyond(runs: tuple[Run, ...], others: tuple[Run, ...]) -> int:
+    """How many positions are in the first only."""
+    known = by_stream(others)
+    return sum(
+        spans.size(
+            spans.subtract(
+                spans.merge(run.span for run in found), spans.merge(run.span for run in known.get(stream, ()))
+            )
+        )
+        for stream, found in by_stream(runs).items()
+    )

@@ -65,11 +65,11 @@ def bronze_runs_where(trino: Trino, cursor: BronzeCursor, condition: str) -> lis
     return [run for row in _held(trino, _bronze_where(cursor, condition)) for run in row.runs]
 
 
-def aged_out_runs(trino: Trino, cursor: BronzeCursor, days: Span, earliest: Mapping[int, int]) -> Iterator[Run]:
-    """The positions of these days whose Kafka record has been deleted by age: bronze remembers where it was, or that it
-    came from a raw file."""
-    # Rows that came from raw files do not know where Kafka had them.
-    rows = f"{_bronze_rows(cursor, days)} AND ({_before(earliest)} OR kafka_partition IS NULL)"
+def without_kafka_runs(trino: Trino, cursor: BronzeCursor, days: Span, earliest: Mapping[int, int]) -> Iterator[Run]:
+    """The positions of these days that need no Kafka record: it has been deleted by age, and bronze remembers where it
+    was; or they came from a raw file, and whether Kafka has them, or has lost them with its disk, changes no number."""
+    conditions = [*([_before(earliest)] if earliest else []), "kafka_partition IS NULL"]
+    rows = f"{_bronze_rows(cursor, days)} AND ({' OR '.join(conditions)})"
     for row in _held(trino, rows):
         yield from row.runs
 

@@ -1,6 +1,7 @@
 """The ledger reads from the real Trino every position as often as bronze holds it, and raw gaps are filled from it."""
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -47,6 +48,26 @@ def test_the_ledger_reads_every_position_as_often_as_it_is_held(lake: EmbeddedSt
     assert (max(held.values()) > 2) == bool(more)
     overdue = {row.position for row in rows if row.accepted_at > row.time + timedelta(hours=1)}
     assert late.total() == len(overdue)
+
+
+@pytest.mark.parametrize("retained_from", [None, 300], ids=["Kafka has its first record", "Kafka has begun to delete"])
+def test_what_kafka_need_not_have_is_what_it_let_go_and_what_a_raw_file_brought(
+    lake: EmbeddedStack, retained_from: int | None
+) -> None:
+    """Whether a row was read from Kafka or from a raw file is known of bronze alone."""
+    rows = [replace(row, from_raw=row.seq % 3 == 0) for row in ROWS]
+    generation = GenerationNumber(13 if retained_from is None else 14)
+    StackWarehouse(lake.settings).make_generation(generation, rows)
+    trino = Trino.of(lake.settings, user=TRANSFORM_USER)
+    catalog.prepare(trino, lake.settings, LAYOUT, GoldVersionNumber(90), generation)
+    cursor, earliest = BronzeCursor(generation, 0), {} if retained_from is None else {0: retained_from}
+    found = {
+        (run.edge, run.segment, seq)
+        for span in read_tables.spans_of(read_tables.bronze_days(trino, cursor), most=100)
+        for run in read_tables.without_kafka_runs(trino, cursor, span, earliest)
+        for seq in range(run.first, run.last + 1)
+    }
+    assert found == {row.position for row in rows if row.from_raw or row.seq < (retained_from or 0)}
 
 
 def test_raw_gaps_are_filled_with_the_rows_that_bronze_has(lake: EmbeddedStack, tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ class Row:
     type: str
     time: datetime
     data: str
+    from_raw: bool = False
 
     @property
     def position(self) -> tuple[str, str, int]:
@@ -172,7 +173,8 @@ def write(table: str, commits: list[list[Row]], now: datetime) -> None:
 
 def _cells(row: Row) -> dict[str, Any]:
     known = {name: getattr(row, name, None) for name in SCHEMA.names}
-    return known | {"accepted_date": row.accepted_at.date(), "kafka_partition": 0, "kafka_offset": row.seq}
+    kafka = {} if row.from_raw else {"kafka_partition": 0, "kafka_offset": row.seq}
+    return known | {"accepted_date": row.accepted_at.date()} | kafka
 
 
 def chunks(rows: list[Row], count: int) -> Iterator[list[Row]]:

@@ -5,8 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.contracts.commit_info import BronzeCommit, PartitionRange
+from lakehouse.contracts.ids import GenerationNumber
 from lakehouse.releases.generations import FIRST_GENERATION
-from streaming.offsets import Bounds, OffsetsLostError, advance, earliest, ends_of, start_offsets
+from streaming.offsets import (
+    Bounds,
+    OffsetsLostError,
+    StrandedError,
+    advance,
+    earliest,
+    ends_of,
+    start_offsets,
+    starts_of,
+)
 
 BOUNDS = {"events": {0: Bounds(10, 50), 1: Bounds(0, 0)}, "rejected": {0: Bounds(3, 4)}}
 
@@ -34,6 +44,14 @@ def test_what_kafka_does_not_have_stops_the_start_and_says_what_to_do(
     with pytest.raises(OffsetsLostError, match=words) as caught:
         start_offsets(consumed, BOUNDS)
     assert "lakehouse reprocess --from raw" in str(caught.value)
+
+
+def test_of_several_generations_those_that_cannot_go_on_are_named() -> None:
+    well, ill, second = {"events": {0: 50}}, {"events": {0: 9}}, GenerationNumber(2)
+    assert starts_of({FIRST_GENERATION: well}, BOUNDS) == {FIRST_GENERATION: start_offsets(well, BOUNDS)}
+    with pytest.raises(StrandedError, match="generation 1: Kafka does not have") as caught:
+        starts_of({FIRST_GENERATION: ill, second: well}, BOUNDS)
+    assert list(caught.value.reasons) == [FIRST_GENERATION]
 
 
 def test_who_read_together_begin_where_the_first_of_them_does() -> None:

@@ -12,6 +12,7 @@ from lakehouse.http.health import Health
 from lakehouse.releases.generations import FIRST_GENERATION
 from streaming import query_supervisor
 from streaming.generations_health import GenerationsHealth
+from streaming.offsets import StrandedError
 from tests.support.waiting import await_
 
 
@@ -126,6 +127,34 @@ def test_the_end_of_one_is_the_end_of_all_with_its_reason(world: World, error: E
     assert world.fed == set()
     assert isinstance(world.ended, LakehouseError)
     assert error is None or world.ended is error
+
+
+def test_a_stranded_generation_stops_no_other_and_is_named_until_it_is_retired(world: World) -> None:
+    """The one that is made in its place comes later, as ``reprocess --from raw`` does."""
+    world.failing[1] = StrandedError({FIRST_GENERATION: "Kafka does not have what bronze needs next"})
+    await_(lambda: world.health.report()["reason"] is not None)
+    world.active = {FIRST_GENERATION, GenerationNumber(2)}
+    await_(lambda: world.queries == [{2}])
+    report = world.health.report()
+    assert (report["healthy"], report["ready"]) == (False, False)
+    assert report["reason"] == "Kafka does not have what bronze needs next"
+    assert report["state"].endswith("generation 2: reading")
+    world.active = {GenerationNumber(2)}
+    await_(lambda: world.health.report()["healthy"])
+    assert (world.queries, world.ended) == ([{2}], None)
+    world.stop.set()
+    world.thread.join(20)
+    assert (world.fed, world.ended) == (set(), None)
+
+
+def test_what_one_query_feeds_with_a_stranded_generation_is_fed_without_it(world: World) -> None:
+    world.active = {FIRST_GENERATION, GenerationNumber(2)}
+    await_(lambda: world.queries == [{1, 2}])
+    world.failing[1] = StrandedError({FIRST_GENERATION: "lost"})
+    await_(lambda: world.queries == [{2}])
+    assert world.ended is None
+    world.stop.set()
+    world.thread.join(20)
 
 
 def test_a_generation_that_fails_or_hangs_is_not_hidden_by_another_that_is_well() -> None:

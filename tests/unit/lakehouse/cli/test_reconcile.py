@@ -101,7 +101,7 @@ def test_who_waits_is_told_of_an_edge_that_died_after_its_last_word() -> None:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, evidence: Evidence, *arguments: str) -> Result:
-    gathered = Gathered(evidence, None, ())
+    gathered = Gathered(evidence, None, 0)
     monkeypatch.setattr(Gatherer, "gather", lambda _, window: gathered)
     return CliRunner().invoke(reconcile.app, [*arguments, "--format", "json"])
 
