@@ -6,6 +6,7 @@ cannot be read that may say otherwise.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,8 +14,10 @@ from typing import Any
 from lakehouse import instants
 from lakehouse.clients.files import Files, clock
 from lakehouse.contracts.layout import Layout
+from lakehouse.contracts.records import EdgeLedger
 from lakehouse.errors import NotFoundError, RefusedError
 from lakehouse.ledger.booking import Booking, booking, count
+from lakehouse.ledger.documents import Documents
 from lakehouse.ledger.gather import Gatherer
 from lakehouse.ledger.model import Evidence, Stage, Stream, Unread
 from lakehouse.ledger.proof import upheld
@@ -122,7 +125,7 @@ class Retire:
                 f"`lakehouse edge retire {request.incarnation} --lost --reason ...` books what is missing as lost; "
                 "with --dry-run it shows how much that is"
             )
-        self._refuse_if_alive(request.incarnation)
+        self._refuse_if_closed_or_alive(request.incarnation)
         evidence = self._evidence()
         stream = _stream_of(request.incarnation, evidence)
         unread = [one for one in evidence.unread if one.concerns(stream)]
@@ -138,7 +141,7 @@ class Retire:
 
     def carry_out(self, retiring: Retiring) -> Retirement:
         """Looks once more whether it is alive: reading the stages may have taken minutes."""
-        self._refuse_if_alive(retiring.request.incarnation)
+        self._refuse_if_closed_or_alive(retiring.request.incarnation)
         retirement = Retirement(
             edge=retiring.stream.edge,
             incarnation=retiring.stream.incarnation,
@@ -158,9 +161,14 @@ class Retire:
         """What was booked for an operation of the ops API that was killed before it had a result."""
         return next((one for one in read_retirements(self._files, self._layout) if one.operation == operation), None)
 
-    def _refuse_if_alive(self, incarnation: str) -> None:
+    def _refuse_if_closed_or_alive(self, incarnation: str) -> None:
+        """In this order: one that has just closed was heard a moment ago."""
         since = clock(self._files, self._layout.staging) - self._silent_after
-        for edge in self._files.list(self._layout.edges):
+        edges = self._files.list(self._layout.edges)
+        for edge in edges:
+            if self._has_closed(edge.name, incarnation):
+                raise _closed(Stream(edge.name, incarnation))
+        for edge in edges:
             heard_at = self._heard_at(edge.name, incarnation)
             if heard_at is not None and heard_at >= since:
                 raise RefusedError(
@@ -172,6 +180,15 @@ class Retire:
                 f"{incarnation} is alive: it sends watermarks to Kafka, though it renews no ledger on HDFS. "
                 "Look at the edge's log"
             )
+
+    def _has_closed(self, edge: str, incarnation: str) -> bool:
+        """As it says itself. A ledger that cannot be read is among the evidence."""
+        documents = Documents(self._files, unread=[])
+        for path in (self._layout.closed_ledger(edge, incarnation), self._layout.edge_ledger(edge, incarnation)):
+            with suppress(NotFoundError):
+                ledger = documents.read(path, EdgeLedger, Unread(path, edge, incarnation, is_ledger=True))
+                return ledger is not None and ledger.owes_nothing
+        return False
 
     def _heard_at(self, edge: str, incarnation: str) -> datetime | None:
         try:
@@ -201,5 +218,9 @@ def _stream_of(incarnation: str, evidence: Evidence) -> Stream:
         raise RefusedError(f"no edge has an incarnation {incarnation}; `lakehouse edge list` names them")
     ledger = ledgers.get(found[0])
     if ledger is not None and ledger.owes_nothing:
-        raise RefusedError(f"{'/'.join(found[0])} has closed: it has delivered all that it accepted")
+        raise _closed(found[0])
     return found[0]
+
+
+def _closed(stream: Stream) -> RefusedError:
+    return RefusedError(f"{'/'.join(stream)} has closed: it has delivered all that it accepted")

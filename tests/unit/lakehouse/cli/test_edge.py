@@ -170,6 +170,19 @@ def test_one_that_nobody_knows_or_that_has_closed_is_refused(stack: EdgeStack) -
     refuses(stack, retire(DEAD, "--lost"), "closed")
 
 
+@pytest.mark.parametrize("is_moved", [True, False])
+def test_one_that_has_just_closed_is_called_closed_like_the_list_calls_it(stack: EdgeStack, is_moved: bool) -> None:
+    [_, live] = stack.evidence.ledgers
+    closed = msgspec.structs.replace(live, closed=True, ended=True)
+    stack.write(closed, timedelta(0))
+    if is_moved:
+        stack.files.write(LAYOUT.closed_ledger("edge-1", LIVE), msgspec.json.encode(closed))
+        stack.files.delete(LAYOUT.edge_ledger("edge-1", LIVE))
+    stack.speaking.add(LIVE)
+    assert f"{LIVE}  closed" in run("list", "--all").stdout
+    refuses(stack, retire(LIVE, "--lost", "--dry-run"), "has closed")
+
+
 def test_a_stage_that_cannot_be_read_is_broken_and_nothing_is_booked(stack: EdgeStack) -> None:
     def fail() -> Evidence:
         raise LakehouseError("Kafka does not answer")
