@@ -7,7 +7,7 @@ for it, and the connection is closed. uvicorn's parser takes a head of any lengt
 """
 
 from lakehouse.http import heads
-from lakehouse.http.framing import FramedHttp
+from lakehouse.http.deadlines import DeadlineHttp
 from lakehouse.http.problems import Kind, ProblemError
 
 MAX_HEAD_BYTES = 80 << 10
@@ -19,7 +19,7 @@ _SLICE = 16 << 10
 """How much is read at once: the bounds are looked at in between."""
 
 
-class BoundedHttp(FramedHttp):
+class BoundedHttp(DeadlineHttp):
     """``_head`` is never less than the bytes since the last one that belonged to a body or ended a head; it may be more
     by what was read at once (``_read``)."""
 
