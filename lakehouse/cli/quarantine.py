@@ -64,7 +64,7 @@ def list_command(
     if output is Format.JSON:
         print_json(documents.listing(counts, entries))
     else:
-        print("\n\n".join(_tables(counts, entries)))
+        print("\n\n".join(_tables(counts, entries)) if entries else _nothing(where))
 
 
 @app.command("show")
@@ -167,10 +167,11 @@ def _open() -> Quarantine:
     return Quarantine(Trino.of(settings, read_only=True), HdfsFiles(settings.hdfs_url), Layout(settings.warehouse))
 
 
+def _nothing(where: Where) -> str:
+    return "Nothing was refused." if where == Where() else "Nothing that was refused meets these conditions."
+
+
 def _tables(counts: Counts, entries: list[Entry]) -> Iterator[str]:
-    if not entries:
-        yield "Nothing was refused."
-        return
     reasons = [(station, reason, count) for (station, reason), count in counts.by_reason.items()]
     yield table(("station", "reason", "entries"), reasons, left=_TEXTS)
     yield table(("merchant", "entries"), [(name or "-", n) for name, n in counts.by_merchant.items()], left=_TEXTS)

@@ -43,7 +43,7 @@ def _by_patch(operations: list[Any]) -> Mend:
     try:
         patch = jsonpatch.JsonPatch(operations)
     except jsonpatch.JsonPatchException as error:
-        raise RefusedError(f"--mend is no JSON patch: {error}") from error
+        raise RefusedError(f"the mend is no JSON patch: {error}") from error
 
     def mend(event: bytes) -> bytes | None:
         try:
@@ -63,9 +63,12 @@ def _by_patch(operations: list[Any]) -> Mend:
 
 def _by_jq(program: str) -> Mend:
     try:
+        jq.compile(
+            program
+        )  # by itself: what is wrong with it is said of its own text, and it closes no bracket of ours
         compiled = jq.compile(_AROUND % program)
     except ValueError as error:
-        raise RefusedError(f"--mend is no jq program: {error}") from error
+        raise RefusedError(f"the mend is no jq program: {error}") from error
 
     def mend(event: bytes) -> bytes | None:
         try:

@@ -71,6 +71,7 @@ def test_the_list_for_people(world: QuarantineWorld) -> None:
     assert "replayed" not in told
     world.bronze = []
     assert run("list").stdout == "Nothing was refused.\n"
+    assert run("list", "--reason", "nosuch").stdout == "Nothing that was refused meets these conditions.\n"
 
 
 def test_an_entry_with_its_bytes(world: QuarantineWorld) -> None:

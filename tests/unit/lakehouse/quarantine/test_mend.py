@@ -46,8 +46,16 @@ def test_jq_may_leave_an_event_out() -> None:
     "program", [".data |=", "nonsense(", 'include "a"; .', '[{"op": "zap", "path": "/x"}]', "[1]", '[{"op": "add"}]']
 )
 def test_what_is_no_program_is_refused(program: str) -> None:
-    with pytest.raises(RefusedError, match="--mend"):
+    with pytest.raises(RefusedError, match="the mend is no"):
         mend_of(program)
+
+
+@pytest.mark.parametrize("program", [".data.currency |=", ".a | foo(", "bar", ".) | (.", '"x', "{", "# nothing"])
+def test_what_is_wrong_with_a_program_is_said_of_its_own_text(program: str) -> None:
+    with pytest.raises(RefusedError) as refused:
+        mend_of(program)
+    assert not any(word in str(refused.value) for word in ("tojson", "$ENV", "line 2", "--mend"))
+    assert program in str(refused.value) or program == "# nothing"
 
 
 @pytest.mark.parametrize(
