@@ -47,6 +47,12 @@ class EdgeMetrics:
             buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024),
             registry=registry,
         )
+        self._add_gauges(registry)
+        self.accepted = {durable: self._accepted.labels(durable.value) for durable in Durable}
+        self.rejected = {reason: self._rejected.labels(reason.value) for reason in Reason}
+
+    def _add_gauges(self, registry: CollectorRegistry) -> None:
+        """What is as it is now; one figure is made of those of all workers."""
         self.unsent_bytes = Gauge(
             "edge_unsent_bytes",
             "Bytes in the log that Kafka has not acknowledged.",
@@ -83,8 +89,6 @@ class EdgeMetrics:
             registry=registry,
             multiprocess_mode="livemax",
         )
-        self.accepted = {durable: self._accepted.labels(durable.value) for durable in Durable}
-        self.rejected = {reason: self._rejected.labels(reason.value) for reason in Reason}
 
     def synced(self, requests: int, seconds: float) -> None:
         """One sync has answered so many."""

@@ -3,7 +3,7 @@
 In: a session, the topics, and the generations to feed. Out: commits of their bronze tables, until it is stopped, fails
 or is superseded. Each start is a new epoch with a new checkpoint folder: the checkpoint never says where to read from,
 bronze's own commits do. Any failure ends the process with a reason; the supervisor starts it again, and nothing is
-skipped.
+skipped. Only where Kafka lacks what a generation needs next the process stays, for the others (``query_supervisor``).
 
 One query feeds all of them, so that they commit at the same offsets: two gold versions can be compared only where both
 have consumed the same, and under steady traffic two queries would never meet.

@@ -68,3 +68,13 @@ def without(evidence: Evidence, stage: Stage, *runs: Run) -> Evidence:
 
 def with_more(evidence: Evidence, stage: Stage, *runs: Run) -> Evidence:
     return replace(evidence, stages={**evidence.stages, stage: (*evidence.stages[stage], *runs)})
+
+
+ACCEPTED = [Position("edge-1", f"{7:016x}-0", seq, FIRST_HOUR, Stage.SILVER) for seq in range(3)]
+
+
+def with_a_dead_edge() -> Evidence:
+    """It has never said what it accepted, and has delivered one event; two other edges are well."""
+    dead = Position("edge-2", f"{8:016x}-0", 0, FIRST_HOUR + 2, Stage.SILVER)
+    evidence = evidence_of([*ACCEPTED, dead])
+    return replace(evidence, ledgers=tuple(one for one in evidence.ledgers if one.edge != "edge-2"))

@@ -2,8 +2,8 @@
 by."""
 
 import re
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,14 @@ from lakehouse.clients.trino import Column, Result, Trino
 from lakehouse.contracts.ids import GoldVersionNumber
 from lakehouse.contracts.tables import GOLD_KEYS, GOLD_MEASURES, GOLD_TABLES, MERCHANT_SALES
 from lakehouse.errors import RefusedError
-from lakehouse.ledger.judge import Verdict, judge
-from lakehouse.ledger.model import MICROSECONDS_PER_HOUR, Evidence, Stage
+from lakehouse.ledger.judge import judge
 from lakehouse.releases.generations import FIRST_GENERATION
-from lakehouse.releases.log import Published
-from lakehouse.releases.model import AcceptedUnproved, BronzeCursor, GoldVersion, Release, Snapshot, TableState
+from lakehouse.releases.model import BronzeCursor, GoldVersion, Snapshot
 from lakehouse.releases.versions import Versions
 from lakehouse.settings import Settings
 from lakehouse.transform.building.builder import Builder
 from lakehouse.transform.diff import gold_sql
 from lakehouse.transform.ops_api import responses
-from lakehouse.transform.publishing.accepted_edges import AcceptedEdges
 from lakehouse.transform.publishing.gates import (
     Prospect,
     caught_up,
@@ -35,13 +32,12 @@ from lakehouse.transform.publishing.gates import (
     ledger_is_balanced,
 )
 from lakehouse.transform.publishing.promote import Promote, PromoteRequest
-from tests.support.ledger_worlds import FIRST_HOUR, Position, evidence_of, with_more, without
+from tests.support.ledger_worlds import with_a_dead_edge
 from tests.support.logged_warehouse import CANDIDATE, LAYOUT, LoggedWarehouse
-from tests.support.release_documents import DEFINITION, release, snapshot
+from tests.support.prospects import prospect
 
 WHOLE = {name: {*GOLD_KEYS[name], *GOLD_MEASURES[name], "slot_month", "snapshot"} for name in GOLD_TABLES}
 LIMIT = "LAKEHOUSE_RELEASES__MAX_CHANGE"
-ACCEPTED = [Position("edge-1", f"{7:016x}-0", seq, FIRST_HOUR, Stage.SILVER) for seq in range(3)]
 
 
 @dataclass
@@ -121,18 +117,6 @@ def builder(warehouse: LoggedWarehouse, tmp_path: Path, monkeypatch: pytest.Monk
     return Builder(Settings(home=tmp_path / "home", port_base=1024, warehouse=LAYOUT.root), warehouse.files)
 
 
-def prospect(*names: str, consumed: int = 1) -> Prospect:
-    """Version 2, with gold tables of these names, after a release of version 1 at bronze commit 1."""
-    live, candidate = (
-        snapshot(
-            version, number, {f"gold.{name}": TableState(f"gold_v{version}", f"/{version}/{name}", 1) for name in names}
-        )
-        for version, number in ((1, 1), (2, consumed))
-    )
-    parent = Published(release(7, live), datetime(2026, 11, 23, tzinfo=UTC))
-    return Prospect(GoldVersion(GoldVersionNumber(2), DEFINITION, 0, "n", CANDIDATE), candidate, parent, live)
-
-
 def whole(tables: Tables, columns: dict[str, set[str]], accept: bool = False) -> str:
     tables.columns = columns
     return is_whole(Settings())(prospect(*columns), accept)
@@ -165,70 +149,6 @@ def test_what_has_not_consumed_what_readers_see_is_accepted_from_nobody() -> Non
     assert caught_up(prospect(consumed=1), accept=False) == "caught up: generation 1, bronze commit 1"
     with pytest.raises(RefusedError, match="has not consumed what release 7 shows"):
         caught_up(prospect(consumed=0), accept=True)
-
-
-def proved(evidence: Evidence, accept: bool = False) -> str:
-    """By the ledger of what readers would be shown."""
-
-    def judged(shown: Release) -> Verdict:
-        assert (shown.release, shown.gold_version, shown.snapshot) == (8, 2, 2)
-        return judge(evidence)
-
-    return ledger_is_balanced(judged)(prospect(consumed=2), accept)
-
-
-def test_a_ledger_is_balanced_that_counts_each_event_once() -> None:
-    assert proved(evidence_of(ACCEPTED)) == "ledger balanced: 3 events accepted"
-
-
-@pytest.mark.parametrize("accept", [False, True])
-def test_an_event_that_is_missing_or_counts_twice_is_accepted_from_nobody(accept: bool) -> None:
-    everything, one = evidence_of(ACCEPTED), ACCEPTED[1].run
-    with pytest.raises(
-        RefusedError, match=r"version 2 is not balanced: 1 runs of positions are missing, 0 are counted"
-    ):
-        proved(without(everything, Stage.SILVER, one), accept)
-    with pytest.raises(RefusedError, match="0 runs of positions are missing, 1 are counted twice"):
-        proved(with_more(everything, Stage.DUPLICATES, one), accept)
-
-
-def with_a_dead_edge() -> Evidence:
-    """It has never said what it accepted, and has delivered one event; two other edges are well."""
-    dead = Position("edge-2", f"{8:016x}-0", 0, FIRST_HOUR + 2, Stage.SILVER)
-    evidence = evidence_of([*ACCEPTED, dead])
-    return replace(evidence, ledgers=tuple(one for one in evidence.ledgers if one.edge != "edge-2"))
-
-
-def accepting(evidence: Evidence, *names: str) -> tuple[str, AcceptedEdges]:
-    given = replace(prospect(consumed=2), accepted=AcceptedEdges(names))
-    return ledger_is_balanced(lambda _: judge(evidence))(given, False), given.accepted
-
-
-@pytest.mark.parametrize("accept", [False, True])
-def test_what_cannot_be_judged_is_refused_with_the_edge_its_hours_and_what_to_do(accept: bool) -> None:
-    with pytest.raises(RefusedError) as refused:
-        proved(with_a_dead_edge(), accept)
-    message, edge = str(refused.value), f"edge-2/{8:016x}"
-    assert "the ledger of gold version 2 is not proved" in message
-    assert f"{edge}, 2 hours from 2025-11-24T18:00:00Z to 2025-11-24T19:00:00Z: it has never said" in message
-    assert f"`lakehouse edge retire {8:016x} --lost --reason ...`" in message
-    assert f"--accept-unproved {edge} --reason" in message
-
-
-@pytest.mark.parametrize("name", ["edge-2", f"{8:016x}", f"edge-2/{8:016x}"])
-def test_only_a_named_edge_is_let_through_without_proof(name: str) -> None:
-    said, accepted = accepting(with_a_dead_edge(), name)
-    assert said.startswith("ledger balanced: 4 events accepted; accepted without proof: unproved: edge-2/")
-    begins = [(FIRST_HOUR + hour) * MICROSECONDS_PER_HOUR for hour in (2, 3)]
-    assert accepted.found == [AcceptedUnproved("edge-2", f"{8:016x}", "no_ledger", begins[0], begins[1], hours=2)]
-    with pytest.raises(RefusedError, match="is not proved"):
-        accepting(with_a_dead_edge(), "edge-1", "edge-3")
-
-
-def test_a_named_edge_lets_nothing_through_that_is_missing() -> None:
-    broken = without(with_a_dead_edge(), Stage.SILVER, ACCEPTED[0].run)
-    with pytest.raises(RefusedError, match="is not balanced: 1 runs"):
-        accepting(broken, "edge-2")
 
 
 def test_what_is_accepted_without_proof_has_a_reason_and_stands_in_the_release(
